@@ -1,0 +1,77 @@
+//! The engine's own builtins: stack traces and what modules need from JavaScript.
+
+use crate::host::Host;
+use crate::modules::{ImportKind, Resolved, SUFFIX_MARK};
+use crate::native::{Builtin, Call, JsError, NativeResult, Value};
+use crate::natives;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// To be listed before the builtins of other crates.
+pub const BUILTINS: &[Builtin] = &[
+    Builtin {
+        name: "engine/imports",
+        source: include_str!("js/imports.js"),
+        natives: natives! { "resolve" => resolve, "fileUrl" => file_url },
+        globals: &[],
+    },
+    Builtin {
+        name: "engine/stack",
+        source: include_str!("js/stack.js"),
+        natives: natives! { "originalPosition" => original_position },
+        globals: &[],
+    },
+];
+
+fn no_modules() -> JsError {
+    JsError::error("modules can't be resolved here")
+}
+
+/// `(specifier, referrer path)` → URL, as `import.meta.resolve`.
+fn resolve(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let (specifier, referrer) = (call.string(0)?, call.string(1)?);
+    let loader = Host::current(call.scope).map(|host| Arc::clone(&host.modules.loader)).ok_or_else(no_modules)?;
+    Ok(match loader.resolve(&specifier, &referrer, ImportKind::Import)? {
+        Resolved::Builtin(name) => Value::String(name),
+        Resolved::File(identity) => {
+            let (path, suffix) = identity.split_once(SUFFIX_MARK).unwrap_or((&identity, ""));
+            Value::String(path_to_url(path) + suffix)
+        }
+    })
+}
+
+/// `(path)` → `file:` URL.
+fn file_url(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    Ok(Value::String(path_to_url(&call.string(0)?)))
+}
+
+/// The `file:` URL of an absolute guest path, with what a URL path can't hold percent-encoded (WHATWG URL, path
+/// percent-encode set, and `%`, as Node's `pathToFileURL`).
+pub fn path_to_url(path: &str) -> String {
+    let mut url = String::with_capacity(path.len() + "file://".len());
+    url.push_str("file://");
+    for byte in path.bytes() {
+        match byte {
+            b' ' | b'"' | b'#' | b'%' | b'<' | b'>' | b'?' | b'^' | b'`' | b'{' | b'}' | b'\\' | 0..0x20 | 0x7f.. => {
+                // Writing to a string can't fail.
+                let _ = write!(url, "%{byte:02X}");
+            }
+            _ => url.push(char::from(byte)),
+        }
+    }
+    url
+}
+
+/// `(name, line, column)` → `{ file, line, column }` in the guest's own file, or null.
+fn original_position(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let (name, line, column) = (call.string(0)?, call.number(1)? as u32, call.number(2)? as u32);
+    let Some(host) = Host::current(call.scope) else { return Ok(Value::Null) };
+    let position = host.modules.loader.original_position(&name, line, column);
+    Ok(position.map_or(Value::Null, |position| {
+        Value::Record(vec![
+            ("file", position.file.into()),
+            ("line", position.line.into()),
+            ("column", position.column.into()),
+        ])
+    }))
+}

@@ -1,0 +1,30 @@
+//! V8, made safe to hand to guests: platform, startup snapshot, realms and their limits, modules, code cache.
+//!
+//! The only crate that names V8's types. What it offers upwards: [`Builtin`]s with native functions over a [`Call`], a
+//! [`Realm`] in which they run turn by turn, and traits through which modules and cached code come from elsewhere.
+
+mod builtins;
+mod callbacks;
+mod exception;
+mod host;
+mod limits;
+mod modules;
+mod native;
+mod ops;
+mod platform;
+mod realm;
+mod snapshot;
+mod turn;
+
+pub use builtins::{BUILTINS, path_to_url};
+pub use exception::{Details, Exception};
+pub use host::State;
+pub use limits::{MemoryLimits, Termination};
+pub use modules::{
+    CodeCache, ImportKind, ModuleFormat, ModuleLoader, ModuleSource, Resolved, SUFFIX_MARK, SourcePosition,
+};
+pub use native::{Builtin, Call, ErrorKind, Global, JsError, Native, NativeFunction, NativeResult, Value};
+pub use platform::{initialize, v8_version};
+pub use realm::{MemoryUse, Realm, RealmOptions, Snapshot, Terminator, TurnBudget, TurnReport};
+pub use snapshot::{SnapshotError, build as build_snapshot};
+pub use turn::{Argument, Evaluation, EvaluationState, Function, Handle, Settled, Turn};

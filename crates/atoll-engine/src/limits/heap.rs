@@ -1,0 +1,41 @@
+//! The heap limit.
+//!
+//! V8 asks near the limit whether it may go on. We end the guest there and give head room, because what runs at that
+//! moment (a built-in that fills an array, a garbage collection) can't stop at once, and V8 ends the whole process when
+//! it is refused memory. The head room is address space, not memory that anyone has.
+
+use super::{Killer, Termination};
+use std::ffi::c_void;
+use std::sync::Arc;
+
+/// The least head room beyond the limit, bytes. One built-in call can allocate this much before the termination is
+/// seen: V8's largest string is 1 GiB (`v8::String::MAX_LENGTH`, two bytes a character) and its largest array backing
+/// store 1 GiB.
+const MIN_HEAD_ROOM_BYTES: usize = 2 << 30;
+
+/// The head room is never less than this part of the limit.
+const HEAD_ROOM_DIVISOR: usize = 4;
+
+/// Watches one isolate's heap; must outlive the isolate.
+pub(crate) struct HeapGuard {
+    killer: Arc<Killer>,
+}
+
+impl HeapGuard {
+    /// Starts to watch. The guard is kept at a stable address by its box.
+    #[expect(clippy::unnecessary_box_returns, reason = "V8 holds the guard's address")]
+    pub(crate) fn install(isolate: &mut v8::Isolate, killer: Arc<Killer>) -> Box<Self> {
+        let guard = Box::new(Self { killer });
+        let data = std::ptr::from_ref::<Self>(&guard).cast_mut().cast::<c_void>();
+        isolate.add_near_heap_limit_callback(near_limit, data);
+        guard
+    }
+}
+
+#[expect(unsafe_code, reason = "the callback's signature is V8's")]
+unsafe extern "C" fn near_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
+    // SAFETY: `data` is the address of the guard that `install` boxed, which lives longer than the isolate that calls.
+    let guard = unsafe { &*data.cast::<HeapGuard>() };
+    guard.killer.kill(Termination::Memory);
+    current + (current / HEAD_ROOM_DIVISOR).max(MIN_HEAD_ROOM_BYTES)
+}

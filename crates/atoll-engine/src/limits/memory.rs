@@ -1,0 +1,166 @@
+//! `ArrayBuffer` memory: counted, bounded, and reached from Rust.
+//!
+//! V8 allocates every `ArrayBuffer` through [`Allocator`]. A refusal makes V8 collect garbage and try again, and in the
+//! end throw a `RangeError`; a guest that catches it would go on at its limit, so a refusal that no retry mended ends
+//! the guest.
+
+use super::{Killer, Termination};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// V8 wants what `malloc` gives: memory aligned for any type.
+const ALIGNMENT: usize = 16;
+
+/// The budget of one isolate.
+#[derive(Debug)]
+pub(crate) struct BufferBudget {
+    used: AtomicUsize,
+    limit: usize,
+    /// An allocation was refused, and none has succeeded since.
+    refused: AtomicBool,
+    killer: std::sync::OnceLock<Arc<Killer>>,
+}
+
+/// The isolate slot that lets natives ask for the budget.
+pub(crate) struct BudgetSlot(pub(crate) Arc<BufferBudget>);
+
+impl BufferBudget {
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        let (used, refused) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Arc::new(Self { used, limit, refused, killer: std::sync::OnceLock::new() })
+    }
+
+    /// Bytes in use.
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Names whom a refusal ends.
+    pub(crate) fn set_killer(&self, killer: Arc<Killer>) {
+        let _ = self.killer.set(killer);
+    }
+
+    fn reserve(&self, bytes: usize) -> bool {
+        let admitted = self.used.try_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+            used.checked_add(bytes).filter(|total| *total <= self.limit)
+        });
+        admitted.is_ok()
+    }
+
+    fn release(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Whether `bytes` more fit into the budget of this isolate. To be asked before Rust makes an `ArrayBuffer`: V8 ends
+/// the process when an allocation that did not come from JavaScript fails.
+pub(crate) fn admits(isolate: &mut v8::Isolate, bytes: usize) -> bool {
+    isolate.get_slot::<BudgetSlot>().is_none_or(|slot| slot.0.used().saturating_add(bytes) <= slot.0.limit)
+}
+
+/// Copies `data` into a backing store; what does not fit is left out.
+pub(crate) fn write(store: &v8::BackingStore, offset: usize, data: &[u8]) {
+    for (cell, byte) in store.iter().skip(offset).zip(data) {
+        cell.set(*byte);
+    }
+}
+
+/// Gives `edit` the bytes of an `ArrayBuffer` or a view; `None` for other values.
+#[expect(unsafe_code, reason = "guest memory is reached without a copy")]
+pub(crate) fn with_bytes_mut<R>(value: v8::Local<'_, v8::Value>, edit: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
+    let (data, length) = if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
+        (view.data().cast::<u8>(), view.byte_length())
+    } else if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(value) {
+        (buffer.data().map_or(std::ptr::null_mut(), |data| data.as_ptr().cast::<u8>()), buffer.byte_length())
+    } else {
+        return None;
+    };
+    if length == 0 || data.is_null() {
+        return Some(edit(&mut []));
+    }
+    // SAFETY: V8 keeps `length` bytes at `data` while the handle lives; `edit` can't run JavaScript, so nothing detaches
+    // or resizes the buffer meanwhile, and shared buffers don't exist in our contexts, so no other thread writes.
+    Some(edit(unsafe { std::slice::from_raw_parts_mut(data, length) }))
+}
+
+/// The allocator for one isolate.
+#[expect(unsafe_code, reason = "V8 calls an allocator through a table of C functions")]
+pub(crate) fn allocator(budget: &Arc<BufferBudget>) -> v8::UniqueRef<v8::Allocator> {
+    static TABLE: v8::RustAllocatorVtable<BufferBudget> =
+        v8::RustAllocatorVtable { allocate, allocate_uninitialized, free, drop: drop_budget };
+    // SAFETY: the handle is an `Arc` made into a raw pointer, which `drop_budget` takes back once, as the table asks.
+    unsafe { v8::new_rust_allocator(Arc::into_raw(Arc::clone(budget)), &TABLE) }
+}
+
+fn layout(bytes: usize) -> Option<Layout> {
+    Layout::from_size_align(bytes.max(1), ALIGNMENT).ok()
+}
+
+/// What runs at the guest's next safe point after a refusal, when V8 has made its retries.
+#[expect(unsafe_code, reason = "the callback's signature is V8's")]
+unsafe extern "C" fn judge_refusal(_isolate: v8::UnsafeRawIsolatePtr, data: *mut c_void) {
+    // SAFETY: `data` is the budget that the isolate's allocator holds, so it lives at least as long as the isolate
+    // that runs this.
+    let budget = unsafe { &*data.cast::<BufferBudget>() };
+    if budget.refused.load(Ordering::Relaxed)
+        && let Some(killer) = budget.killer.get()
+    {
+        killer.kill(Termination::Memory);
+    }
+}
+
+fn refuse(budget: &BufferBudget) -> *mut c_void {
+    if !budget.refused.swap(true, Ordering::Relaxed)
+        && let Some(killer) = budget.killer.get()
+    {
+        let data = std::ptr::from_ref(budget).cast_mut().cast::<c_void>();
+        killer.handle().request_interrupt(judge_refusal, data);
+    }
+    std::ptr::null_mut()
+}
+
+fn take(budget: &BufferBudget, bytes: usize) -> *mut c_void {
+    let Some(layout) = layout(bytes) else { return refuse(budget) };
+    if !budget.reserve(bytes) {
+        return refuse(budget);
+    }
+    budget.refused.store(false, Ordering::Relaxed);
+    #[expect(unsafe_code, reason = "allocation by layout")]
+    // SAFETY: the layout's size is at least one byte.
+    let memory = unsafe { alloc_zeroed(layout) };
+    if memory.is_null() {
+        budget.release(bytes);
+        return refuse(budget);
+    }
+    memory.cast()
+}
+
+#[expect(unsafe_code, reason = "the callback's signature is V8's")]
+unsafe extern "C" fn allocate(budget: &BufferBudget, bytes: usize) -> *mut c_void {
+    take(budget, bytes)
+}
+
+#[expect(unsafe_code, reason = "the callback's signature is V8's")]
+unsafe extern "C" fn allocate_uninitialized(budget: &BufferBudget, bytes: usize) -> *mut c_void {
+    // Guests could read what an earlier owner left behind, so nothing is ever handed out uninitialised.
+    take(budget, bytes)
+}
+
+#[expect(unsafe_code, reason = "the callback's signature is V8's")]
+unsafe extern "C" fn free(budget: &BufferBudget, data: *mut c_void, bytes: usize) {
+    if data.is_null() {
+        return;
+    }
+    let Some(layout) = layout(bytes) else { return };
+    budget.release(bytes);
+    // SAFETY: V8 gives back what `take` gave it, with the same length, hence the same layout.
+    unsafe { dealloc(data.cast(), layout) };
+}
+
+#[expect(unsafe_code, reason = "the callback's signature is V8's")]
+unsafe extern "C" fn drop_budget(budget: *const BufferBudget) {
+    // SAFETY: the pointer is the one that `allocator` made by `Arc::into_raw`; V8 calls this once.
+    drop(unsafe { Arc::from_raw(budget) });
+}

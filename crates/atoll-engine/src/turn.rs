@@ -1,0 +1,265 @@
+//! What the host does inside a turn.
+
+use crate::exception::Exception;
+use crate::host::{Host, State};
+use crate::modules::{ModuleKey, Resolved, call_builtin_in, compile_caches, ensure_evaluated, load_graph, use_builtin};
+use crate::native::{Value, to_v8};
+use crate::ops::OpResult;
+
+/// One uninterrupted stretch of JavaScript; see [`crate::Realm::turn`].
+pub struct Turn<'a, 's, 'i> {
+    scope: &'a mut v8::PinScope<'s, 'i>,
+    queue: &'a v8::MicrotaskQueue,
+}
+
+impl std::fmt::Debug for Turn<'_, '_, '_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Turn").finish_non_exhaustive()
+    }
+}
+
+/// Finished operations, to be delivered by [`Turn::settle`].
+pub struct Settled(pub(crate) Vec<OpResult>);
+
+impl std::fmt::Debug for Settled {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Settled").field(&self.0.len()).finish()
+    }
+}
+
+/// A function of the platform's JavaScript, of the realm in which it was looked up.
+#[derive(Debug)]
+pub struct Function(v8::Global<v8::Function>);
+
+/// A JavaScript value that the host keeps, of the realm in which it was made.
+#[derive(Debug)]
+pub struct Handle(v8::Global<v8::Value>);
+
+/// What is passed to a function.
+#[derive(Debug)]
+pub enum Argument<'a> {
+    /// A value made by Rust.
+    Value(Value),
+    /// A value kept from an earlier turn.
+    Handle(&'a Handle),
+}
+
+impl<T: Into<Value>> From<T> for Argument<'_> {
+    fn from(value: T) -> Self {
+        Self::Value(value.into())
+    }
+}
+
+/// A module whose evaluation has begun.
+#[derive(Debug)]
+pub struct Evaluation {
+    promise: v8::Global<v8::Promise>,
+    /// The module's namespace object.
+    pub namespace: Handle,
+}
+
+/// How far an [`Evaluation`] is.
+#[derive(Debug)]
+pub enum EvaluationState {
+    /// It waits at a top-level `await`.
+    Pending,
+    /// It is done.
+    Done,
+    /// It threw.
+    Failed(Exception),
+}
+
+impl<'a, 's, 'i> Turn<'a, 's, 'i> {
+    pub(crate) fn new(scope: &'a mut v8::PinScope<'s, 'i>, queue: &'a v8::MicrotaskQueue) -> Self {
+        Self { scope, queue }
+    }
+
+    /// State of the worker.
+    pub fn state(&mut self) -> &mut State {
+        &mut Host::current(self.scope).expect("a turn has its host").state
+    }
+
+    /// Whether the guest is being ended by force.
+    pub fn is_terminating(&mut self) -> bool {
+        self.scope.is_execution_terminating()
+    }
+
+    pub(crate) fn global_function(&mut self, builtin: &str, export: &str) -> Option<v8::Global<v8::Function>> {
+        v8::tc_scope!(let scope, self.scope);
+        let exports = use_builtin(scope, builtin)?;
+        let key = v8::String::new(scope, export)?;
+        let function = v8::Local::<v8::Function>::try_from(exports.get(scope, key.into())?).ok()?;
+        Some(v8::Global::new(scope, function))
+    }
+
+    /// A function that a builtin exports; `None` when there is none of that name.
+    pub fn function(&mut self, builtin: &str, export: &str) -> Option<Function> {
+        self.global_function(builtin, export).map(Function)
+    }
+
+    /// Calls a function. Its value comes back as a primitive; objects come back as `Undefined`.
+    pub fn call(&mut self, function: &Function, arguments: &[Argument<'_>]) -> Result<Value, Exception> {
+        self.run(|scope| {
+            let function = v8::Local::new(scope, &function.0);
+            let mut values = Vec::with_capacity(arguments.len());
+            for argument in arguments {
+                values.push(match argument {
+                    Argument::Value(value) => match to_v8(scope, value.clone()) {
+                        Ok(value) => value,
+                        Err(error) => {
+                            let exception = error.to_exception(scope);
+                            scope.throw_exception(exception);
+                            return None;
+                        }
+                    },
+                    Argument::Handle(handle) => v8::Local::new(scope, &handle.0),
+                });
+            }
+            let receiver = v8::undefined(scope);
+            let value = function.call(scope, receiver.into(), &values)?;
+            Some(from_v8(scope, value))
+        })
+    }
+
+    /// Calls a function that runs guest callbacks. What one of them throws is passed to `handler`, an
+    /// `(error) => handled`; an error that it does not handle comes back.
+    pub fn run_callbacks(
+        &mut self,
+        function: &Function,
+        arguments: &[Value],
+        handler: Option<&Function>,
+    ) -> Result<(), Exception> {
+        v8::tc_scope!(let scope, self.scope);
+        let function = v8::Local::new(scope, &function.0);
+        let mut values = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            values.extend(to_v8(scope, argument.clone()).ok());
+        }
+        let receiver = v8::undefined(scope);
+        if function.call(scope, receiver.into(), &values).is_some() || scope.has_terminated() {
+            return Ok(());
+        }
+        let thrown = scope.exception().unwrap_or_else(|| v8::undefined(scope).into());
+        let message = scope.message();
+        scope.reset();
+        let handled = handler.is_some_and(|handler| {
+            let handler = v8::Local::new(scope, &handler.0);
+            handler.call(scope, receiver.into(), &[thrown]).is_some_and(|answer| answer.is_true())
+        });
+        if handled { Ok(()) } else { Err(Exception::describe(scope, thrown, message)) }
+    }
+
+    /// Calls an exported function of a builtin by name, as [`Turn::call`] does.
+    pub fn call_builtin(&mut self, builtin: &str, export: &str, arguments: &[Value]) -> Result<Value, Exception> {
+        self.run(|scope| {
+            let mut values = Vec::with_capacity(arguments.len());
+            for argument in arguments {
+                values.push(to_v8(scope, argument.clone()).ok()?);
+            }
+            let value = call_builtin_in(scope, builtin, export, &values)?;
+            Some(from_v8(scope, value))
+        })
+    }
+
+    /// Loads a module graph and begins to evaluate it.
+    pub fn import(&mut self, module: Resolved) -> Result<Evaluation, Exception> {
+        self.run(|scope| {
+            let module = load_graph(scope, &ModuleKey::from(module))?;
+            let promise = ensure_evaluated(scope, module)?;
+            // A rejection is reported by whoever asks for the evaluation's state.
+            promise.mark_as_handled();
+            let promise = v8::Global::new(scope, promise);
+            if let Some(host) = Host::current(scope) {
+                host.rejections.retain(|rejection| rejection.promise != promise);
+            }
+            let namespace = module.get_module_namespace();
+            Some(Evaluation { promise, namespace: Handle(v8::Global::new(scope, namespace)) })
+        })
+    }
+
+    /// How far an evaluation is.
+    pub fn evaluation_state(&mut self, evaluation: &Evaluation) -> EvaluationState {
+        let promise = v8::Local::new(self.scope, &evaluation.promise);
+        match promise.state() {
+            v8::PromiseState::Pending => EvaluationState::Pending,
+            v8::PromiseState::Fulfilled => EvaluationState::Done,
+            v8::PromiseState::Rejected => {
+                let reason = promise.result(self.scope);
+                EvaluationState::Failed(Exception::describe(self.scope, reason, None))
+            }
+        }
+    }
+
+    /// Settles the promises of finished operations; their reactions run at the next [`Turn::checkpoint`].
+    pub fn settle(&mut self, settled: Settled) {
+        for OpResult { resolver, result } in settled.0 {
+            let resolver = v8::Local::new(self.scope, resolver);
+            let value = result.and_then(|value| to_v8(self.scope, value));
+            match value {
+                Ok(value) => resolver.resolve(self.scope, value),
+                Err(error) => {
+                    let exception = error.to_exception(self.scope);
+                    resolver.reject(self.scope, exception)
+                }
+            };
+        }
+    }
+
+    /// Runs microtasks until there are none.
+    pub fn checkpoint(&mut self) {
+        self.queue.perform_checkpoint(self.scope);
+    }
+
+    /// Passes promises that were rejected without a handler to `(promise, reason) => handled`; those that it does not
+    /// handle come back.
+    pub fn report_rejections(&mut self, handler: Option<&Function>) -> Vec<Exception> {
+        let rejections = Host::current(self.scope).map(|host| std::mem::take(&mut host.rejections)).unwrap_or_default();
+        let mut unhandled = Vec::new();
+        for rejection in rejections {
+            let promise = v8::Local::new(self.scope, rejection.promise);
+            let reason = v8::Local::new(self.scope, rejection.reason);
+            let handled = handler.is_some_and(|handler| {
+                v8::tc_scope!(let scope, self.scope);
+                let handler = v8::Local::new(scope, &handler.0);
+                let receiver = v8::undefined(scope);
+                let answer = handler.call(scope, receiver.into(), &[promise.into(), reason]);
+                answer.is_some_and(|answer| answer.is_true())
+            });
+            if !handled {
+                unhandled.push(Exception::describe(self.scope, reason, None));
+            }
+        }
+        unhandled
+    }
+
+    /// Keeps the compiled code of what was loaded since the last call, functions that have run included.
+    pub fn store_code(&mut self) {
+        compile_caches(self.scope);
+    }
+
+    /// Runs `body`, turning what it throws into an error.
+    fn run<R>(&mut self, body: impl FnOnce(&mut v8::PinScope<'_, '_>) -> Option<R>) -> Result<R, Exception> {
+        v8::tc_scope!(let scope, self.scope);
+        if let Some(value) = body(scope) {
+            return Ok(value);
+        }
+        let thrown = scope.exception().unwrap_or_else(|| v8::undefined(scope).into());
+        let message = scope.message();
+        scope.reset();
+        Err(Exception::describe(scope, thrown, message))
+    }
+}
+
+fn from_v8(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Value {
+    if value.is_null() {
+        Value::Null
+    } else if value.is_boolean() {
+        Value::Bool(value.is_true())
+    } else if let Ok(number) = v8::Local::<v8::Number>::try_from(value) {
+        Value::Number(number.value())
+    } else if let Ok(text) = v8::Local::<v8::String>::try_from(value) {
+        Value::String(text.to_rust_string_lossy(scope))
+    } else {
+        Value::Undefined
+    }
+}

@@ -1,0 +1,185 @@
+//! A realm over files in memory.
+
+use atoll_engine::{
+    Argument, Builtin, Call, EvaluationState, Exception, Global, ImportKind, JsError, MemoryLimits, ModuleFormat,
+    ModuleLoader, ModuleSource, NativeResult, Realm, RealmOptions, Resolved, Snapshot, SourcePosition, State,
+    Termination, TurnBudget, Value, natives, path_to_url,
+};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// What guests of these tests `log`.
+#[derive(Default)]
+pub(crate) struct Log(pub(crate) Vec<String>);
+
+fn log(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let text = call.string(0)?;
+    call.state::<Log>().0.push(text);
+    Ok(Value::Undefined)
+}
+
+fn later(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let fails = call.boolean(0);
+    call.spawn(async move {
+        if fails { Err(JsError::range_error("later").with("code", "LATE")) } else { Ok("done".into()) }
+    })
+}
+
+fn sum(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let total = call.with_bytes(0, |bytes| bytes.iter().map(|byte| f64::from(*byte)).sum::<f64>())?;
+    Ok(total.into())
+}
+
+fn echo(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let (text, bytes) = (call.string(0)?, call.bytes(1)?);
+    Ok(Value::Record(vec![("text", text.into()), ("bytes", bytes.into()), ("none", Value::Null)]))
+}
+
+const SOURCE: &str = "
+const { ArrayPrototypeJoin, ObjectAssign } = primordials;
+exports.log = (...values) => native.log(ArrayPrototypeJoin(values, ' '));
+exports.later = (fails) => native.later(fails);
+exports.sum = (bytes) => native.sum(bytes);
+exports.echo = (text, bytes) => native.echo(text, bytes);
+exports.default = ObjectAssign({}, exports);
+";
+
+const BUILTINS: &[Builtin] = &[
+    atoll_engine::BUILTINS[0],
+    atoll_engine::BUILTINS[1],
+    Builtin {
+        name: "test",
+        source: SOURCE,
+        natives: natives! { "log" => log, "later" => later, "sum" => sum, "echo" => echo },
+        globals: &[Global::eager("log"), Global::eager("later"), Global::lazy("sum"), Global::eager("echo")],
+    },
+];
+
+fn snapshot() -> Snapshot {
+    static BLOB: OnceLock<Vec<u8>> = OnceLock::new();
+    let blob = BLOB.get_or_init(|| atoll_engine::build_snapshot(BUILTINS).expect("the test's builtins are sound"));
+    Snapshot { blob, builtins: BUILTINS }
+}
+
+struct Files(HashMap<String, String>);
+
+impl ModuleLoader for Files {
+    fn resolve(&self, specifier: &str, _referrer: &str, _kind: ImportKind) -> Result<Resolved, JsError> {
+        if specifier == "test" {
+            return Ok(Resolved::Builtin("test".to_owned()));
+        }
+        let path = format!("/{}", specifier.trim_start_matches("./").trim_start_matches('/'));
+        if self.0.contains_key(&path) {
+            Ok(Resolved::File(path))
+        } else {
+            Err(JsError::error(format!("no file {path}")).with("code", "ERR_MODULE_NOT_FOUND"))
+        }
+    }
+
+    fn load(&self, path: &str) -> Result<ModuleSource, JsError> {
+        let code = self.0.get(path).ok_or_else(|| JsError::error(format!("no file {path}")))?;
+        let format = if path.rsplit('.').next() == Some("json") { ModuleFormat::Json } else { ModuleFormat::Module };
+        Ok(ModuleSource { name: path_to_url(path), format, code: code.as_str().into(), digest: [0; 32] })
+    }
+
+    fn original_position(&self, name: &str, line: u32, column: u32) -> Option<SourcePosition> {
+        name.contains("lib.ts").then(|| SourcePosition { file: format!("{name}.orig"), line: line + 100, column })
+    }
+}
+
+pub(crate) const BUDGET: TurnBudget = TurnBudget { cpu: Duration::from_millis(300), wall: Duration::from_secs(20) };
+
+pub(crate) const MEMORY: MemoryLimits = MemoryLimits { heap_bytes: 32 << 20, buffer_bytes: 16 << 20 };
+
+pub(crate) fn realm(files: &[(&str, &str)]) -> Realm {
+    let files = files.iter().map(|(path, code)| ((*path).to_owned(), (*code).to_owned())).collect();
+    let mut state = State::default();
+    state.insert(Log::default());
+    Realm::new(RealmOptions {
+        snapshot: snapshot(),
+        memory: MEMORY,
+        loader: Arc::new(Files(files)),
+        code_cache: None,
+        state,
+    })
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Done(Vec<String>),
+    Threw(Exception),
+    Stalled,
+    Ended(Termination),
+}
+
+/// Evaluates `/main.js` and delivers operations until nothing is left.
+pub(crate) fn run(files: &[(&str, &str)]) -> Outcome {
+    run_within(files, BUDGET)
+}
+
+/// As [`run`], with another budget for each turn.
+pub(crate) fn run_within(files: &[(&str, &str)], budget: TurnBudget) -> Outcome {
+    let mut realm = realm(files);
+    match drive(&mut realm, budget) {
+        Ok(outcome) => outcome,
+        Err(reason) => Outcome::Ended(reason),
+    }
+}
+
+fn drive(realm: &mut Realm, budget: TurnBudget) -> Result<Outcome, Termination> {
+    let begun = realm.turn(budget, |turn| {
+        let begun = turn.import(Resolved::File("/main.js".to_owned()));
+        turn.checkpoint();
+        begun
+    })?;
+    let evaluation = match begun.value {
+        Ok(evaluation) => evaluation,
+        Err(exception) => return Ok(Outcome::Threw(exception)),
+    };
+    while realm.has_operations() {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let std::task::Poll::Ready(settled) = realm.poll_operations(&mut context) else { break };
+        realm.turn(budget, |turn| {
+            turn.settle(settled);
+            turn.checkpoint();
+        })?;
+    }
+    let report = realm.turn(budget, |turn| {
+        let state = turn.evaluation_state(&evaluation);
+        let log = turn.state().get_mut::<Log>().map(|log| std::mem::take(&mut log.0)).unwrap_or_default();
+        (state, log)
+    })?;
+    let (state, log) = report.value;
+    Ok(match state {
+        EvaluationState::Done => Outcome::Done(log),
+        EvaluationState::Failed(exception) => Outcome::Threw(exception),
+        EvaluationState::Pending => Outcome::Stalled,
+    })
+}
+
+/// A program of one file ends having logged this.
+#[track_caller]
+pub(crate) fn check(code: &str, expected: &[&str]) {
+    check_files(&[("/main.js", code)], expected);
+}
+
+/// A program ends having logged this.
+#[track_caller]
+pub(crate) fn check_files(files: &[(&str, &str)], expected: &[&str]) {
+    match run(files) {
+        Outcome::Done(log) => assert_eq!(log, expected),
+        other => panic!("wanted {expected:?}, got {other:?}"),
+    }
+}
+
+/// A function of a builtin, called with values.
+pub(crate) fn call(realm: &mut Realm, export: &str, arguments: &[Value]) -> Result<Value, Exception> {
+    let arguments: Vec<_> = arguments.iter().cloned().map(Argument::Value).collect();
+    let report = realm.turn(BUDGET, |turn| {
+        let function = turn.function("test", export).expect("the test's builtin exports it");
+        turn.call(&function, &arguments)
+    });
+    report.expect("within its limits").value
+}

@@ -1,0 +1,35 @@
+//! Raw system calls, and nothing but them: every function here is one call (or the bounded retry of one), with the
+//! kernel's own semantics and the kernel's own error.
+//!
+//! This is the only crate, beside the FFI items of `atoll-engine`, that may say `unsafe`. Policy (what a guest may
+//! open, how a path is confined, which error it sees) lives above, in `atoll-vfs` and its siblings.
+//!
+//! * [`fs`]: descriptors, directory entries, confined opens.
+//! * [`clock`]: wall clock and CPU time; [`CpuClock`] reads another thread's CPU time.
+//! * [`memory`]: how much memory the process holds.
+//! * `count` (feature): system calls made by this thread, for tests.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "Atoll runs on Linux: its guest filesystem is confined by openat2 and its CPU limits read thread clocks"
+);
+
+pub mod clock;
+#[cfg(feature = "count")]
+pub mod count;
+mod cpu;
+pub mod fs;
+pub mod memory;
+
+pub use cpu::CpuClock;
+/// A kernel error number.
+pub use rustix::io::Errno;
+
+/// Notes one system call for tests; nothing at all without the feature `count`.
+macro_rules! counted {
+    ($name:literal) => {
+        #[cfg(feature = "count")]
+        $crate::count::note($name);
+    };
+}
+pub(crate) use counted;
