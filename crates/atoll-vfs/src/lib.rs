@@ -1,0 +1,40 @@
+//! The guest filesystem: what a worker's programs see as files.
+//!
+//! A guest's tree is a [`MountTable`]: absolute guest paths on the left, [`Layer`]s on the right, longest prefix wins.
+//! Calls are synchronous and made on the isolate's own thread; everything here is `Send + Sync` and shared.
+//!
+//! ```text
+//! GuestPath ─► MountTable (which mount? writable?) ─► Layer (LayerPath, below its own root) ─► bytes or Errno
+//!                    ▲                                   │
+//!                    └────── LayerError::Leaves ◄────────┘   a symbolic link led out of the layer
+//! ```
+//!
+//! # Invariants
+//!
+//! * A layer answers for paths below its own root and for nothing else. It never follows a link out: it says
+//!   [`LayerError::Leaves`], and the mount table resolves the link **in the guest's namespace**, from the guest's `/`.
+//!   A link to `/etc/passwd` therefore means the guest's `/etc/passwd`, which no mount provides, and never the host's.
+//! * A guest error names an [`Errno`], a system call and guest paths. Host paths never appear in one.
+//! * Read-only mounts refuse mutation with `EROFS` before anything is resolved, so that what a link points to, or
+//!   whether it exists, makes no difference. Renames and hard links never cross mounts (`EXDEV`), even where two mounts
+//!   show the same host directory: rights belong to the mount.
+//! * Devices, FIFOs and sockets are listed and described but never opened (`EACCES`).
+
+mod errno;
+mod error;
+mod host_dir;
+mod layer;
+mod memory;
+mod path;
+mod table;
+
+pub use errno::Errno;
+pub use error::FsError;
+pub use host_dir::{Confinement, HostDir, HostDirError};
+pub use layer::{
+    AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
+    Time,
+};
+pub use memory::{Memory, Quota};
+pub use path::{GuestPath, LayerPath, MAX_NAME_BYTES, MAX_PATH_BYTES, PathError};
+pub use table::{Access, MountError, MountTable, MountTableBuilder, OpenFile};

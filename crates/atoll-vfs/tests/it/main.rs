@@ -1,0 +1,13 @@
+//! Tests of the guest filesystem.
+
+#![expect(clippy::disallowed_methods, reason = "the tests prepare and inspect directories of the host")]
+
+mod battery;
+mod equivalence;
+mod host_dir;
+mod layers;
+mod memory;
+mod paths;
+mod race;
+mod support;
+mod table;

@@ -1,0 +1,111 @@
+//! What is particular to memory: its quota.
+
+use crate::support::{at, fails, put, writing};
+use atoll_vfs::{Errno, Layer, LayerPath, Memory, NewFile, OpenOptions, Quota};
+
+const SMALL: Quota = Quota { bytes: 1000, inodes: 5 };
+
+#[test]
+fn bytes_are_counted_and_given_back() {
+    let memory = Memory::new(SMALL);
+    let empty = memory.used();
+    put(&memory, "a", &[1; 600]);
+    assert_eq!(memory.used().bytes, 600);
+    let file = memory.open(at("b"), &writing(NewFile::Always)).unwrap();
+    assert_eq!(file.write_at(&[2; 401], 0), Err(Errno::ENOSPC));
+    assert_eq!(file.write_at(&[2; 400], 0), Ok(400));
+    assert_eq!(file.write_at(&[3; 400], 0), Ok(400), "overwriting costs nothing");
+    assert_eq!(file.write_at(b"x", 400), Err(Errno::ENOSPC));
+    assert_eq!(file.truncate(u64::MAX), Err(Errno::ENOSPC));
+    assert_eq!(file.write_at(b"x", u64::MAX), Err(Errno::EFBIG));
+    assert_eq!(file.write_at(b"x", 1 << 40), Err(Errno::ENOSPC));
+    fails(memory.symlink(&[b'x'; 10], at("link")), Errno::ENOSPC);
+    file.truncate(100).unwrap();
+    assert_eq!(memory.used().bytes, 700);
+    memory.symlink(&[b'x'; 10], at("link")).unwrap();
+    memory.remove_file(at("link")).unwrap();
+    memory.remove_file(at("a")).unwrap();
+    memory.remove_file(at("b")).unwrap();
+    assert_eq!(memory.used().bytes, 100, "an open file keeps its bytes");
+    drop(file);
+    assert_eq!(memory.used(), empty);
+}
+
+#[test]
+fn inodes_are_counted_and_given_back() {
+    let memory = Memory::new(SMALL);
+    let empty = memory.used();
+    assert_eq!(empty.inodes, 1, "the root");
+    put(&memory, "a", b"");
+    memory.hard_link(at("a"), at("b")).unwrap();
+    memory.create_dir(at("d"), 0o755).unwrap();
+    memory.symlink(b"a", at("s")).unwrap();
+    fails(memory.open(at("x"), &writing(NewFile::Always)), Errno::ENOSPC);
+    fails(memory.create_dir(at("x"), 0o755), Errno::ENOSPC);
+    fails(memory.symlink(b"a", at("x")), Errno::ENOSPC);
+    fails(memory.hard_link(at("a"), at("x")), Errno::ENOSPC);
+    memory.rename(at("s"), at("t")).unwrap();
+    memory.rename(at("t"), at("b")).unwrap();
+    assert_eq!(memory.used().inodes, 4);
+    put(&memory, "again", b"");
+    for path in ["again", "a", "b"] {
+        memory.remove_file(at(path)).unwrap();
+    }
+    memory.remove_dir(at("d")).unwrap();
+    assert_eq!(memory.used(), empty);
+}
+
+#[test]
+fn replacing_by_rename_gives_the_old_file_back() {
+    let memory = Memory::new(Quota::DEFAULT);
+    put(&memory, "a", &[0; 100]);
+    put(&memory, "b", &[0; 50]);
+    memory.rename(at("b"), at("a")).unwrap();
+    assert_eq!(memory.used().bytes, 50);
+}
+
+/// A guest can nest directories deeper than any path reaches, by renaming a deep tree into another; forgetting them all
+/// must not overflow the stack.
+#[test]
+fn a_bottomless_tree_is_dropped() {
+    const DEEP: usize = 200;
+    const ROUNDS: usize = 300;
+    let memory = Memory::new(Quota { bytes: 0, inodes: u64::MAX });
+    let chain = |top: &str, depth: usize| format!("{top}{}", "/d".repeat(depth));
+    memory.create_dir(at("top"), 0o755).unwrap();
+    for round in 0..ROUNDS {
+        // A new chain, and all that was so far goes to its end.
+        memory.create_dir(at("new"), 0o755).unwrap();
+        for depth in 1..=DEEP {
+            memory.create_dir(at(&chain("new", depth)), 0o755).unwrap();
+        }
+        memory.rename(at("top"), at(&format!("{}/t", chain("new", DEEP)))).unwrap();
+        memory.rename(at("new"), at("top")).unwrap();
+        assert_eq!(memory.used().inodes as usize, 2 + (round + 1) * (DEEP + 1));
+    }
+    std::thread::Builder::new().stack_size(128 * 1024).spawn(move || drop(memory)).unwrap().join().unwrap();
+}
+
+#[test]
+fn threads_share_a_layer() {
+    let memory = Memory::new(Quota::DEFAULT);
+    memory.create_dir(at("d"), 0o755).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let memory = &memory;
+            scope.spawn(move || {
+                for round in 0..200 {
+                    let path = format!("d/{thread}-{round}");
+                    put(memory, &path, path.as_bytes());
+                    let shared = LayerPath::new(b"shared").unwrap();
+                    let file = memory.open(shared, &OpenOptions { append: true, ..OpenOptions::REPLACE }).unwrap();
+                    file.write_at(b"x", 0).unwrap();
+                    assert_eq!(memory.read(at(&path), 100).unwrap(), path.as_bytes());
+                    memory.read_dir(at("d")).unwrap();
+                    memory.rename(at(&path), at("d/last")).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(memory.read_dir(at("d")).unwrap().len(), 1);
+}

@@ -1,0 +1,122 @@
+//! A host that swaps a directory for a link while a guest uses it.
+
+use crate::support::{at, put};
+use atoll_vfs::{AccessMode, Confinement, Errno, FinalLink, HostDir, Layer, LayerError, OpenOptions};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long each way of confining is attacked.
+const ATTACK: Duration = Duration::from_millis(600);
+
+/// Exchanges two names. By three renames: doing it in one takes a call that the standard library lacks, and the attack
+/// only has to hit some of the time.
+fn exchange(one: &Path, other: &Path, spare: &Path) {
+    std::fs::rename(one, spare).unwrap();
+    std::fs::rename(other, one).unwrap();
+    std::fs::rename(spare, other).unwrap();
+}
+
+/// Ends the attacker when the attack ends, by a failure too.
+struct StopOnDrop<'s>(&'s AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// `mount/folder/file` says "inside"; `outside/file` says "outside"; `mount/trap` is a link to `outside` that is
+/// exchanged with `mount/folder` all the time. Nothing that the layer returns may come from outside.
+fn attack(confinement: Confinement, target: &Path, host: &Path) {
+    let mount = host.join("mount");
+    let layer = HostDir::read_write(&mount).unwrap().confined_by(confinement);
+    std::fs::create_dir(mount.join("folder")).unwrap();
+    put(&layer, "folder/file", b"inside");
+    layer.symlink(target.as_os_str().as_encoded_bytes(), at("trap")).unwrap();
+    let outside_inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(host.join("outside/file")).unwrap());
+
+    let stop = AtomicBool::new(false);
+    let (mut inside, mut refused, mut created) = (0_u32, 0_u32, 0_u32);
+    std::thread::scope(|scope| {
+        let _stopping = StopOnDrop(&stop);
+        scope.spawn(|| {
+            let (folder, trap, spare) = (mount.join("folder"), mount.join("trap"), mount.join("spare"));
+            while !stop.load(Ordering::Relaxed) {
+                exchange(&folder, &trap, &spare);
+            }
+        });
+        let started = Instant::now();
+        while started.elapsed() < ATTACK {
+            match layer.read(at("folder/file"), 100) {
+                Ok(content) => {
+                    assert_eq!(content, b"inside");
+                    inside += 1;
+                }
+                Err(LayerError::Leaves | LayerError::Errno(Errno::ENOENT | Errno::EAGAIN)) => refused += 1,
+                Err(error) => panic!("{error:?}"),
+            }
+            if let Ok(metadata) = layer.metadata(at("folder/file"), FinalLink::Follow) {
+                assert_ne!(metadata.ino, outside_inode);
+            }
+            if let Ok(names) = layer.read_dir(at("folder")) {
+                assert!(names.iter().all(|entry| entry.name != b"only-outside"));
+            }
+            if let Ok(path) = layer.canonicalize(at("folder/file")) {
+                assert!(matches!(path.as_slice(), b"folder/file" | b"trap/file" | b"spare/file"), "{path:?}");
+            }
+            if layer.open(at("folder/new"), &OpenOptions::REPLACE).is_ok() {
+                created += 1;
+            }
+            let _ = layer.create_dir(at("folder/new-folder"), 0o755);
+            let _ = layer.rename(at("folder/new"), at("folder/newer"));
+            let _ = layer.remove_file(at("folder/only-outside"));
+            let _ = layer.set_permissions(at("folder/file"), 0o640);
+            let _ = layer.access(at("folder/only-outside"), AccessMode::default()).map(|()| panic!("seen from inside"));
+        }
+    });
+    assert!(
+        inside > 0 && refused > 0 && created > 0,
+        "the attack hit: {inside} inside, {refused} refused, {created} created"
+    );
+    let mut outside: Vec<_> = std::fs::read_dir(host.join("outside"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    outside.sort();
+    assert_eq!(outside, ["file", "only-outside"], "nothing was made or removed outside");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(host.join("outside/file")).unwrap().permissions());
+    assert_ne!(mode & 0o777, 0o640);
+}
+
+fn attacked(confinement: Confinement, target: impl Fn(&Path) -> std::path::PathBuf) {
+    let host = tempfile::tempdir().unwrap();
+    for folder in ["mount", "outside"] {
+        std::fs::create_dir(host.path().join(folder)).unwrap();
+    }
+    for file in ["file", "only-outside"] {
+        std::fs::write(host.path().join("outside").join(file), "outside").unwrap();
+    }
+    attack(confinement, &target(host.path()), host.path());
+}
+
+#[test]
+fn openat2_holds_against_an_absolute_link() {
+    attacked(Confinement::Beneath, |host| host.join("outside"));
+}
+
+#[test]
+fn openat2_holds_against_a_relative_link() {
+    attacked(Confinement::Beneath, |_| "../outside".into());
+}
+
+#[test]
+fn the_walk_holds_against_an_absolute_link() {
+    attacked(Confinement::Walk, |host| host.join("outside"));
+}
+
+#[test]
+fn the_walk_holds_against_a_relative_link() {
+    attacked(Confinement::Walk, |_| "../outside".into());
+}
