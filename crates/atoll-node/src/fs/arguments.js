@@ -1,0 +1,138 @@
+// Checks of what is passed to node:fs, with Node's error for each.
+const {
+  ArrayBufferIsView, ArrayIsArray, BigInt, DateNow, DatePrototypeGetTime, Number, NumberIsFinite,
+  StringPrototypeIncludes, TypedArrayPrototypeGetSymbolToStringTag, TypedArrayPrototypeIncludes,
+} = primordials;
+const { AbortError, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE } = use('node/internal/errors');
+const { parseFileMode, validateAbortSignal, validateBoolean, validateInt32, validateInteger } = use('node/internal/validators');
+const { Buffer } = use('node:buffer');
+const { constants } = use('node/internal/fs/types');
+
+const { isEncoding } = Buffer;
+
+const isUint8Array = (value) => ArrayBufferIsView(value) && TypedArrayPrototypeGetSymbolToStringTag(value) === 'Uint8Array';
+exports.isUint8Array = isUint8Array;
+
+/** A string, or the bytes of a path that need not be UTF-8. */
+exports.toPath = (value, name = 'path') => {
+  let path = value;
+  if (typeof value === 'object' && value !== null && typeof value.href === 'string' && typeof value.protocol === 'string' && value.auth === undefined) {
+    path = use('node:url').default.fileURLToPath(value);
+  }
+  const text = typeof path === 'string';
+  if (!text && !isUint8Array(path)) throw ERR_INVALID_ARG_TYPE(name, ['string', 'Buffer', 'URL'], value);
+  if (text ? StringPrototypeIncludes(path, '\u0000') : TypedArrayPrototypeIncludes(path, 0)) {
+    throw ERR_INVALID_ARG_VALUE(name, value, 'must be a string, Uint8Array, or URL without null bytes');
+  }
+  return path;
+};
+
+exports.toDescriptor = (value, name = 'fd') => {
+  validateInt32(value, name, 0);
+  return value;
+};
+
+const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants;
+const FLAGS = {
+  __proto__: null,
+  r: O_RDONLY,
+  rs: O_RDONLY | O_SYNC,
+  sr: O_RDONLY | O_SYNC,
+  'r+': O_RDWR,
+  'rs+': O_RDWR | O_SYNC,
+  'sr+': O_RDWR | O_SYNC,
+  w: O_TRUNC | O_CREAT | O_WRONLY,
+  wx: O_TRUNC | O_CREAT | O_WRONLY | O_EXCL,
+  xw: O_TRUNC | O_CREAT | O_WRONLY | O_EXCL,
+  'w+': O_TRUNC | O_CREAT | O_RDWR,
+  'wx+': O_TRUNC | O_CREAT | O_RDWR | O_EXCL,
+  'xw+': O_TRUNC | O_CREAT | O_RDWR | O_EXCL,
+  a: O_APPEND | O_CREAT | O_WRONLY,
+  ax: O_APPEND | O_CREAT | O_WRONLY | O_EXCL,
+  xa: O_APPEND | O_CREAT | O_WRONLY | O_EXCL,
+  as: O_APPEND | O_CREAT | O_WRONLY | O_SYNC,
+  sa: O_APPEND | O_CREAT | O_WRONLY | O_SYNC,
+  'a+': O_APPEND | O_CREAT | O_RDWR,
+  'ax+': O_APPEND | O_CREAT | O_RDWR | O_EXCL,
+  'xa+': O_APPEND | O_CREAT | O_RDWR | O_EXCL,
+  'as+': O_APPEND | O_CREAT | O_RDWR | O_SYNC,
+  'sa+': O_APPEND | O_CREAT | O_RDWR | O_SYNC,
+};
+
+exports.toFlags = (flags, name = 'flags') => {
+  if (typeof flags === 'number') {
+    validateInt32(flags, name);
+    return flags >>> 0;
+  }
+  if (flags === undefined || flags === null) return O_RDONLY;
+  const number = typeof flags === 'string' ? FLAGS[flags] : undefined;
+  if (number === undefined) throw ERR_INVALID_ARG_VALUE('flags', flags);
+  return number;
+};
+
+exports.toMode = (mode, byDefault, name = 'mode') => parseFileMode(mode, name, byDefault);
+
+function checkEncoding(encoding) {
+  if (encoding && encoding !== 'buffer' && !isEncoding(encoding)) {
+    throw ERR_INVALID_ARG_VALUE('encoding', encoding, 'is invalid encoding');
+  }
+}
+
+/** Options as object: a string is the encoding, a missing one (or the callback in its place) gives the defaults. */
+exports.toOptions = (options, defaults = {}) => {
+  if (options === undefined || options === null || typeof options === 'function') return defaults;
+  if (typeof options === 'string') {
+    checkEncoding(options);
+    return { __proto__: null, ...defaults, encoding: options };
+  }
+  if (typeof options !== 'object') throw ERR_INVALID_ARG_TYPE('options', ['string', 'Object'], options);
+  if (options.encoding !== 'buffer') checkEncoding(options.encoding);
+  if (options.signal !== undefined) validateAbortSignal(options.signal, 'options.signal');
+  return { __proto__: null, ...defaults, ...options };
+};
+
+exports.throwIfAborted = (signal) => {
+  if (signal?.aborted) throw new AbortError(undefined, { cause: signal.reason });
+};
+
+/** A place in a file; -1 for the file's own position. */
+exports.toPosition = (value, name = 'position') => {
+  if (value === undefined || value === null) return -1;
+  if (typeof value === 'number') {
+    validateInteger(value, name, -1);
+    return value;
+  }
+  if (typeof value === 'bigint') {
+    if (value < -1n || value > BigInt(2 ** 53 - 1)) throw ERR_OUT_OF_RANGE(name, `>= -1 && <= ${2 ** 53 - 1}`, value);
+    return Number(value);
+  }
+  throw ERR_INVALID_ARG_TYPE(name, ['integer', 'bigint'], value);
+};
+
+/** Where writes take their place from: what is no number is the file's own position, as in Node. */
+exports.toWritePosition = (value) => (typeof value === 'number' && value >= 0 ? value : -1);
+
+exports.checkRange = (offset, length, available) => {
+  if (length < 0) throw ERR_OUT_OF_RANGE('length', '>= 0', length);
+  if (length > available - offset) throw ERR_OUT_OF_RANGE('length', `<= ${available - offset}`, length);
+};
+
+exports.checkBuffers = (buffers) => {
+  if (!ArrayIsArray(buffers)) throw ERR_INVALID_ARG_TYPE('buffers', 'ArrayBufferView[]', buffers);
+  for (let index = 0; index < buffers.length; index++) {
+    if (!ArrayBufferIsView(buffers[index])) throw ERR_INVALID_ARG_TYPE('buffers', 'ArrayBufferView[]', buffers);
+  }
+};
+
+/** Seconds since 1970 from a number, a string of one, or a Date. */
+exports.toSeconds = (time, name = 'time') => {
+  if (typeof time === 'string' && time !== '' && +time === +time) return +time;
+  if (NumberIsFinite(time)) return time < 0 ? DateNow() / 1000 : time;
+  try {
+    const milliseconds = DatePrototypeGetTime(time);
+    if (milliseconds === milliseconds) return milliseconds / 1000;
+  } catch {
+    // Not a date.
+  }
+  throw ERR_INVALID_ARG_TYPE(name, ['Date', 'Time in seconds'], time);
+};

@@ -1,0 +1,297 @@
+// What the calls of node:fs return beside JavaScript's own types, and the constants.
+const {
+  Array, BigInt64Array, Date, Float64Array, FunctionPrototypeCall, MathRound, Number, ObjectDefineProperties,
+  ObjectDefineProperty, ObjectFreeze, ObjectSetPrototypeOf, Promise, SymbolAsyncDispose, SymbolAsyncIterator,
+  SymbolDispose,
+} = primordials;
+const { ERR_DIR_CLOSED, ERR_INVALID_ARG_TYPE } = use('node/internal/errors');
+
+// --- constants: Linux's, on every host -------------------------------------------------------------------------------
+
+const constants = {
+  __proto__: null,
+  UV_FS_SYMLINK_DIR: 1,
+  UV_FS_SYMLINK_JUNCTION: 2,
+  O_RDONLY: 0,
+  O_WRONLY: 1,
+  O_RDWR: 2,
+  UV_DIRENT_UNKNOWN: 0,
+  UV_DIRENT_FILE: 1,
+  UV_DIRENT_DIR: 2,
+  UV_DIRENT_LINK: 3,
+  UV_DIRENT_FIFO: 4,
+  UV_DIRENT_SOCKET: 5,
+  UV_DIRENT_CHAR: 6,
+  UV_DIRENT_BLOCK: 7,
+  EXTENSIONLESS_FORMAT_JAVASCRIPT: 0,
+  EXTENSIONLESS_FORMAT_WASM: 1,
+  S_IFMT: 0o170000,
+  S_IFREG: 0o100000,
+  S_IFDIR: 0o040000,
+  S_IFCHR: 0o020000,
+  S_IFBLK: 0o060000,
+  S_IFIFO: 0o010000,
+  S_IFLNK: 0o120000,
+  S_IFSOCK: 0o140000,
+  O_CREAT: 0o100,
+  O_EXCL: 0o200,
+  UV_FS_O_FILEMAP: 0,
+  O_NOCTTY: 0o400,
+  O_TRUNC: 0o1000,
+  O_APPEND: 0o2000,
+  O_DIRECTORY: 0o200000,
+  O_NOATIME: 0o1000000,
+  O_NOFOLLOW: 0o400000,
+  O_SYNC: 0o4010000,
+  O_DSYNC: 0o10000,
+  O_DIRECT: 0o40000,
+  O_NONBLOCK: 0o4000,
+  S_IRWXU: 0o700,
+  S_IRUSR: 0o400,
+  S_IWUSR: 0o200,
+  S_IXUSR: 0o100,
+  S_IRWXG: 0o070,
+  S_IRGRP: 0o040,
+  S_IWGRP: 0o020,
+  S_IXGRP: 0o010,
+  S_IRWXO: 0o007,
+  S_IROTH: 0o004,
+  S_IWOTH: 0o002,
+  S_IXOTH: 0o001,
+  F_OK: 0,
+  R_OK: 4,
+  W_OK: 2,
+  X_OK: 1,
+  UV_FS_COPYFILE_EXCL: 1,
+  COPYFILE_EXCL: 1,
+  UV_FS_COPYFILE_FICLONE: 2,
+  COPYFILE_FICLONE: 2,
+  UV_FS_COPYFILE_FICLONE_FORCE: 4,
+  COPYFILE_FICLONE_FORCE: 4,
+};
+exports.constants = ObjectFreeze(constants);
+
+const { S_IFMT } = constants;
+// method of Stats and Dirent → [type in a mode, type in a directory entry]
+const KINDS = {
+  __proto__: null,
+  isDirectory: [constants.S_IFDIR, constants.UV_DIRENT_DIR],
+  isFile: [constants.S_IFREG, constants.UV_DIRENT_FILE],
+  isBlockDevice: [constants.S_IFBLK, constants.UV_DIRENT_BLOCK],
+  isCharacterDevice: [constants.S_IFCHR, constants.UV_DIRENT_CHAR],
+  isSymbolicLink: [constants.S_IFLNK, constants.UV_DIRENT_LINK],
+  isFIFO: [constants.S_IFIFO, constants.UV_DIRENT_FIFO],
+  isSocket: [constants.S_IFSOCK, constants.UV_DIRENT_SOCKET],
+};
+
+function defineMethod(prototype, name, value) {
+  ObjectDefineProperty(value, 'name', { __proto__: null, value: name, configurable: true });
+  ObjectDefineProperty(prototype, name, { __proto__: null, value, configurable: true, enumerable: false, writable: true });
+}
+
+// --- Stats -----------------------------------------------------------------------------------------------------------
+
+function StatsBase(dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks) {
+  this.dev = dev;
+  this.mode = mode;
+  this.nlink = nlink;
+  this.uid = uid;
+  this.gid = gid;
+  this.rdev = rdev;
+  this.blksize = blksize;
+  this.ino = ino;
+  this.size = size;
+  this.blocks = blocks;
+}
+for (const name in KINDS) {
+  const type = KINDS[name][0];
+  defineMethod(StatsBase.prototype, name, function () {
+    return (Number(this.mode) & S_IFMT) === type;
+  });
+}
+
+/** A time as `Date`, made when it is first asked for. */
+function lazyTime(name) {
+  return {
+    __proto__: null,
+    configurable: true,
+    enumerable: true,
+    get() {
+      const value = new Date(MathRound(Number(this[`${name}Ms`])));
+      this[name] = value;
+      return value;
+    },
+    set(value) {
+      ObjectDefineProperty(this, name, { __proto__: null, value, configurable: true, enumerable: true, writable: true });
+    },
+  };
+}
+const lazyTimes = {
+  __proto__: null,
+  atime: lazyTime('atime'),
+  mtime: lazyTime('mtime'),
+  ctime: lazyTime('ctime'),
+  birthtime: lazyTime('birthtime'),
+};
+
+function Stats(dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, atimeMs, mtimeMs, ctimeMs, birthtimeMs) {
+  FunctionPrototypeCall(StatsBase, this, dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks);
+  this.atimeMs = atimeMs;
+  this.mtimeMs = mtimeMs;
+  this.ctimeMs = ctimeMs;
+  this.birthtimeMs = birthtimeMs;
+}
+ObjectSetPrototypeOf(Stats, StatsBase);
+ObjectSetPrototypeOf(Stats.prototype, StatsBase.prototype);
+ObjectDefineProperties(Stats.prototype, lazyTimes);
+exports.Stats = Stats;
+
+function BigIntStats(dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, atimeNs, mtimeNs, ctimeNs, birthtimeNs) {
+  FunctionPrototypeCall(StatsBase, this, dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks);
+  this.atimeMs = atimeNs / 1000000n;
+  this.mtimeMs = mtimeNs / 1000000n;
+  this.ctimeMs = ctimeNs / 1000000n;
+  this.birthtimeMs = birthtimeNs / 1000000n;
+  this.atimeNs = atimeNs;
+  this.mtimeNs = mtimeNs;
+  this.ctimeNs = ctimeNs;
+  this.birthtimeNs = birthtimeNs;
+}
+ObjectSetPrototypeOf(BigIntStats, StatsBase);
+ObjectSetPrototypeOf(BigIntStats.prototype, StatsBase.prototype);
+ObjectDefineProperties(BigIntStats.prototype, lazyTimes);
+
+const FIELDS = 18; // ten numbers, then seconds and nanoseconds of four times
+// One array each, filled by the native function and read at once.
+const fields = new Float64Array(FIELDS);
+const bigFields = new BigInt64Array(FIELDS);
+exports.fieldsFor = (bigint) => (bigint ? bigFields : fields);
+
+/** The object for what `fieldsFor(bigint)` has been filled with. */
+exports.statsFrom = (bigint) => {
+  if (bigint) {
+    const f = bigFields;
+    const time = (index) => f[index] * 1000000000n + f[index + 1];
+    return new BigIntStats(f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], time(10), time(12), time(14), time(16));
+  }
+  const f = fields;
+  const time = (index) => f[index] * 1000 + f[index + 1] / 1000000;
+  return new Stats(f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], time(10), time(12), time(14), time(16));
+};
+
+// --- directories -----------------------------------------------------------------------------------------------------
+
+class Dirent {
+  #kind;
+  constructor(name, path, kind) {
+    this.name = name;
+    this.parentPath = path;
+    this.path = path;
+    this.#kind = kind;
+  }
+
+  static is(entry, kind) {
+    return entry.#kind === kind;
+  }
+}
+const { is } = Dirent;
+delete Dirent.is;
+for (const name in KINDS) {
+  const kind = KINDS[name][1];
+  defineMethod(Dirent.prototype, name, function () {
+    return is(this, kind);
+  });
+}
+exports.Dirent = Dirent;
+
+/** `names` and `kinds` side by side, as the native function returns them. */
+exports.direntsFrom = (names, kinds, path) => {
+  const entries = new Array(names.length);
+  for (let index = 0; index < names.length; index++) entries[index] = new Dirent(names[index], path, kinds[index]);
+  return entries;
+};
+
+/** An open directory: its entries were all read when it was opened. */
+class Dir {
+  #path;
+  #entries;
+  #next = 0;
+  #later;
+
+  /** `later(work, callback)` runs `work` in a later turn and hands its result to a Node callback. */
+  constructor(path, entries, later) {
+    if (typeof later !== 'function') throw use('node/internal/errors').ERR_MISSING_ARGS('handle');
+    this.#path = path;
+    this.#entries = entries;
+    this.#later = later;
+  }
+
+  get path() {
+    return this.#path;
+  }
+
+  #read() {
+    if (this.#entries === undefined) throw ERR_DIR_CLOSED();
+    return this.#next < this.#entries.length ? this.#entries[this.#next++] : null;
+  }
+
+  #close() {
+    if (this.#entries === undefined) throw ERR_DIR_CLOSED();
+    this.#entries = undefined;
+  }
+
+  #promised(work, callback) {
+    if (callback !== undefined) {
+      if (typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE('callback', 'Function', callback);
+      this.#later(work, callback);
+      return undefined;
+    }
+    return new Promise((resolve, reject) => {
+      this.#later(work, (error, value) => (error ? reject(error) : resolve(value)));
+    });
+  }
+
+  read(callback) {
+    return this.#promised(() => this.#read(), callback);
+  }
+
+  readSync() {
+    return this.#read();
+  }
+
+  close(callback) {
+    return this.#promised(() => this.#close(), callback);
+  }
+
+  closeSync() {
+    this.#close();
+  }
+
+  async *entries() {
+    try {
+      for (;;) {
+        const entry = await this.read();
+        if (entry === null) break;
+        yield entry;
+      }
+    } finally {
+      await this.close();
+    }
+  }
+
+  async [SymbolAsyncDispose]() {
+    if (this.#entries !== undefined) await this.close();
+  }
+
+  [SymbolDispose]() {
+    if (this.#entries !== undefined) this.closeSync();
+  }
+}
+ObjectDefineProperty(Dir.prototype, SymbolAsyncIterator, {
+  __proto__: null,
+  value: Dir.prototype.entries,
+  configurable: true,
+  enumerable: false,
+  writable: true,
+});
+exports.Dir = Dir;

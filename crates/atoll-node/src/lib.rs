@@ -1,0 +1,75 @@
+//! Node.js compatibility: the `node:` builtins, one folder per builtin, and module resolution.
+//!
+//! The builtins follow the API of Node 22.14 (long-term support). Each is a [`Builtin`] whose JavaScript is evaluated
+//! when a guest first asks for it; `exports.default` is what `require` returns.
+
+mod assert;
+mod buffer;
+mod errors;
+mod events;
+mod fs;
+pub mod loader;
+mod os;
+mod module;
+mod path;
+mod process;
+mod punycode;
+mod querystring;
+mod string_decoder;
+mod timers;
+mod url;
+mod util;
+mod validators;
+
+use atoll_engine::Builtin;
+
+pub use fs::FsState;
+pub use os::OsState;
+pub use process::{OutputSink, OutputStream, ProcessOptions, ProcessState};
+
+/// All builtins of this crate. Names that start with `node/internal/` are not for guests.
+pub const BUILTINS: &[Builtin] = &[
+    errors::BUILTIN,
+    errors::ERRNO,
+    validators::BUILTIN,
+    path::BUILTIN,
+    path::WIN32_INTERNAL,
+    path::POSIX,
+    path::WIN32,
+    util::BUILTIN,
+    util::TYPES,
+    util::INSPECT,
+    util::KINDS,
+    util::ERROR_TEXT,
+    util::TEXT,
+    util::TYPES_INTERNAL,
+    util::FORMAT,
+    util::COMPARISONS,
+    util::PARSE_ARGS,
+    util::PLATFORM,
+    events::BUILTIN,
+    buffer::BUILTIN,
+    buffer::ENCODINGS,
+    buffer::BYTES,
+    buffer::NUMBERS,
+    fs::BUILTIN,
+    fs::PROMISES,
+    fs::ARGUMENTS,
+    fs::CORE,
+    fs::TYPES,
+    process::BUILTIN,
+    module::CJS,
+    module::BUILTIN,
+    os::BUILTIN,
+    assert::BUILTIN,
+    assert::STRICT,
+    assert::ERROR,
+    url::BUILTIN,
+    url::LEGACY,
+    querystring::BUILTIN,
+    string_decoder::BUILTIN,
+    timers::BUILTIN,
+    timers::PROMISES,
+    timers::GLOBAL,
+    punycode::BUILTIN,
+];

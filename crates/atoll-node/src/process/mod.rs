@@ -1,0 +1,167 @@
+//! `node:process` and the global `process`.
+//!
+//! The program sees the arguments, environment and working directory that its host gives it and a virtual machine
+//! around them; nothing is read from the process that hosts it.
+
+use atoll_engine::{Builtin, Call, Global, JsError, NativeResult, Value, natives};
+use atoll_web::ClockState;
+use std::sync::Arc;
+
+/// `node:process`.
+pub(crate) const BUILTIN: Builtin = Builtin {
+    name: "node:process",
+    source: include_str!("api.js"),
+    natives: natives! {
+        "info" => info,
+        "argv" => argv,
+        "environment" => environment,
+        "cwd" => cwd,
+        "now" => now,
+        "wantTick" => want_tick,
+        "runMicrotasks" => run_microtasks,
+        "setExitCode" => set_exit_code,
+        "exit" => exit,
+        "write" => write,
+    },
+    globals: &[Global::lazy("process")],
+};
+
+/// A standard output stream of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputStream {
+    /// `process.stdout`.
+    Stdout,
+    /// `process.stderr`.
+    Stderr,
+}
+
+/// Where `process.stdout` and `process.stderr` write to.
+pub trait OutputSink: Send + Sync {
+    /// Takes bytes as the guest wrote them: any length, not necessarily whole lines or UTF-8.
+    fn write(&self, stream: OutputStream, bytes: &[u8]);
+}
+
+/// What a program is started with.
+#[derive(Clone, Default)]
+pub struct ProcessOptions {
+    /// `process.argv`: the runtime, the entry's guest path, then the program's own arguments.
+    pub argv: Vec<String>,
+    /// `process.execPath`.
+    pub exec_path: String,
+    /// `process.env`.
+    pub env: Vec<(String, String)>,
+    /// `process.cwd()`: an absolute guest path.
+    pub cwd: String,
+    /// Where output goes; without it, output is dropped.
+    pub output: Option<Arc<dyn OutputSink>>,
+}
+
+impl std::fmt::Debug for ProcessOptions {
+    /// Without the values of the environment, which may be secrets.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
+        formatter
+            .debug_struct("ProcessOptions")
+            .field("argv", &self.argv)
+            .field("exec_path", &self.exec_path)
+            .field("env", &names)
+            .field("cwd", &self.cwd)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The process of a worker. State of a worker.
+#[derive(Debug)]
+pub struct ProcessState {
+    options: ProcessOptions,
+    /// Set by `process.nextTick` when its queue is no longer empty. The event loop takes it after a turn and then calls
+    /// the builtin's `runTicks()`.
+    pub ticks_wanted: bool,
+    /// What `process.exit(code)` or `process.exitCode` asked for.
+    pub exit_code: Option<i32>,
+}
+
+impl ProcessState {
+    /// A process that has not begun.
+    pub fn new(options: ProcessOptions) -> Self {
+        Self { options, ticks_wanted: false, exit_code: None }
+    }
+}
+
+fn options<'call>(call: &'call mut Call<'_, '_, '_>) -> &'call ProcessOptions {
+    &call.state::<ProcessState>().options
+}
+
+/// The processor's name in Node's words.
+pub(crate) fn node_arch() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+/// `info()` → `{ version, arch, execPath }`.
+fn info(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    Ok(Value::Record(vec![
+        ("version", env!("CARGO_PKG_VERSION").into()),
+        ("arch", node_arch().into()),
+        ("execPath", options(call).exec_path.as_str().into()),
+    ]))
+}
+
+/// `argv()`.
+fn argv(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    Ok(Value::List(options(call).argv.iter().map(|argument| argument.as_str().into()).collect()))
+}
+
+/// `environment()` → names and values in turn.
+fn environment(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let pairs = options(call).env.iter();
+    Ok(Value::List(pairs.flat_map(|(name, value)| [name.as_str().into(), value.as_str().into()]).collect()))
+}
+
+/// `cwd()`.
+fn cwd(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    Ok(options(call).cwd.as_str().into())
+}
+
+/// `now()` → milliseconds since the worker's start, as coarse as every clock of a guest.
+fn now(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let clock = call.try_state::<ClockState>().ok_or_else(|| JsError::error("there is no clock here"))?;
+    Ok(Value::Number(clock.now_ms()))
+}
+
+/// `wantTick()`.
+fn want_tick(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    call.state::<ProcessState>().ticks_wanted = true;
+    Ok(Value::Undefined)
+}
+
+/// `runMicrotasks()`: empties the microtask queue.
+fn run_microtasks(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    call.run_microtasks();
+    Ok(Value::Undefined)
+}
+
+/// `setExitCode(code)`.
+fn set_exit_code(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let code = call.i32(0)?;
+    call.state::<ProcessState>().exit_code = Some(code);
+    Ok(Value::Undefined)
+}
+
+/// `exit()`: nothing of the guest's runs after it.
+fn exit(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    call.exit();
+    Ok(Value::Undefined)
+}
+
+/// `write(fd, bytes)`.
+fn write(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let stream = if call.u32(0)? == 2 { OutputStream::Stderr } else { OutputStream::Stdout };
+    if let Some(output) = call.state::<ProcessState>().options.output.clone() {
+        call.with_bytes(1, |bytes| output.write(stream, bytes))?;
+    }
+    Ok(Value::Undefined)
+}

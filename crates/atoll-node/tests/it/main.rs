@@ -1,0 +1,3 @@
+//! Integration tests of Node.js compatibility.
+
+mod loader;

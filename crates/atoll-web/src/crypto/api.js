@@ -1,0 +1,71 @@
+// crypto: https://w3c.github.io/webcrypto/#crypto-interface
+
+const { ArrayBufferIsView, ObjectDefineProperty, TypeError, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetSymbolToStringTag } =
+  primordials;
+const webidl = use('web/webidl');
+const { defineEnumerable, illegalConstructor, illegalInvocation, requireArguments, setToStringTag } = webidl;
+const { DOMException } = use('web/dom-exception');
+
+const MAKE = {};
+const MAX_RANDOM_BYTES = 65536; // per call, by the standard
+
+const INTEGER_ARRAYS = {
+  __proto__: null,
+  Int8Array: true,
+  Uint8Array: true,
+  Uint8ClampedArray: true,
+  Int16Array: true,
+  Uint16Array: true,
+  Int32Array: true,
+  Uint32Array: true,
+  BigInt64Array: true,
+  BigUint64Array: true,
+};
+
+class Crypto {
+  #subtle;
+
+  constructor(key = undefined) {
+    if (key !== MAKE) illegalConstructor();
+  }
+
+  get subtle() {
+    if (!(#subtle in this)) illegalInvocation();
+    this.#subtle ??= use('web/crypto/subtle').subtle;
+    return this.#subtle;
+  }
+
+  getRandomValues(array) {
+    if (!(#subtle in this)) illegalInvocation();
+    const context = "Failed to execute 'getRandomValues' on 'Crypto'";
+    requireArguments(arguments.length, 1, context);
+    if (!ArrayBufferIsView(array)) throw new TypeError(`${context}: argument 1 is not an ArrayBufferView.`);
+    const kind = TypedArrayPrototypeGetSymbolToStringTag(array);
+    if (kind === undefined || INTEGER_ARRAYS[kind] !== true) {
+      throw new DOMException(`${context}: the array is not one of integers.`, 'TypeMismatchError');
+    }
+    const length = TypedArrayPrototypeGetByteLength(array);
+    if (length > MAX_RANDOM_BYTES) {
+      const message = `${context}: ${length} bytes are more than the ${MAX_RANDOM_BYTES} that one call gives.`;
+      throw new DOMException(message, 'QuotaExceededError');
+    }
+    native.fillRandom(array);
+    return array;
+  }
+
+  randomUUID() {
+    if (!(#subtle in this)) illegalInvocation();
+    return native.randomUuid();
+  }
+}
+
+ObjectDefineProperty(Crypto, 'length', { __proto__: null, value: 0, configurable: true });
+defineEnumerable(Crypto, ['subtle', 'getRandomValues', 'randomUUID']);
+setToStringTag(Crypto, 'Crypto');
+
+exports.Crypto = Crypto;
+exports.crypto = new Crypto(MAKE);
+
+// Two of the globals are classes of the other file, which is evaluated when one of them is asked for.
+ObjectDefineProperty(exports, 'SubtleCrypto', { __proto__: null, get: () => use('web/crypto/subtle').SubtleCrypto });
+ObjectDefineProperty(exports, 'CryptoKey', { __proto__: null, get: () => use('web/crypto/subtle').CryptoKey });

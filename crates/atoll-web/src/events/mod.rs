@@ -1,0 +1,19 @@
+//! Event, EventTarget and the event classes of a worker (DOM Standard, "Events"; HTML, "Events").
+
+use crate::clock;
+use atoll_engine::{Builtin, Global, natives};
+
+/// Its JavaScript, natives and globals.
+pub(crate) const BUILTIN: Builtin = Builtin {
+    name: "web/events",
+    source: include_str!("api.js"),
+    natives: natives! { "now" => clock::now },
+    globals: &[
+        Global::eager("Event"),
+        Global::eager("EventTarget"),
+        Global::eager("CustomEvent"),
+        Global::eager("ErrorEvent"),
+        Global::eager("MessageEvent"),
+        Global::eager("PromiseRejectionEvent"),
+    ],
+};

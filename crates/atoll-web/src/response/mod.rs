@@ -1,0 +1,11 @@
+//! Response (WHATWG Fetch Standard), in JavaScript alone.
+
+use atoll_engine::{Builtin, Global, natives};
+
+/// Its JavaScript and globals.
+pub(crate) const BUILTIN: Builtin = Builtin {
+    name: "web/response",
+    source: include_str!("api.js"),
+    natives: natives! {},
+    globals: &[Global::eager("Response")],
+};

@@ -1,0 +1,152 @@
+// From a request that the host received to the guest's handler and back. The host calls `configure` once, and
+// `dispatch` for each request; everything a request needs only perhaps (headers, body, signal) is made when asked for.
+const { ObjectFreeze, Promise, PromisePrototypeThen, PromiseResolve, ReflectApply, ReflectGet, String, TypeError } = primordials;
+const { createIncomingRequest } = use('web/request');
+const { inspectResponse } = use('web/response');
+const { AbortController } = use('web/abort');
+const { DOMException } = use('web/dom-exception');
+
+let handler;
+let receiver;
+let env;
+
+/**
+ * Takes the app's module namespace and its environment. Returns '' or says what the module lacks: an app is
+ * `export default { fetch }`, or any object with a `fetch` method.
+ */
+exports.configure = (namespace, variables) => {
+  const app = namespace.default;
+  if (app === undefined) return 'it has no default export';
+  if (app === null || (typeof app !== 'object' && typeof app !== 'function')) return 'its default export is not an object';
+  const method = app.fetch;
+  if (typeof method !== 'function') return 'its default export has no fetch method';
+  handler = method;
+  receiver = app;
+  env = variables;
+  return '';
+};
+
+/** What the host gives with `configure`, as a frozen object: [name, value, …] → env. */
+exports.createEnv = (flat) => {
+  const variables = {};
+  for (let index = 0; index < flat.length; index += 2) variables[flat[index]] = flat[index + 1];
+  return ObjectFreeze(variables);
+};
+
+/** Text for the log: never throws, whatever was thrown. */
+function describe(error) {
+  try {
+    const { inspect } = use('node:util').default;
+    return inspect(error);
+  } catch {
+    try {
+      return String(error);
+    } catch {
+      return 'an exception that can not be described';
+    }
+  }
+}
+
+/** `ctx`, the third argument of the handler. */
+class ExecutionContext {
+  #id;
+
+  constructor(id) {
+    this.#id = id;
+  }
+
+  /** Keeps the worker at work for this request until the promise settles, beyond the response. */
+  waitUntil(promise) {
+    const id = this.#id;
+    native.retain(id);
+    PromisePrototypeThen(
+      PromiseResolve(Promise, promise),
+      () => native.release(id),
+      (error) => {
+        native.fail(id, describe(error));
+        native.release(id);
+      },
+    );
+  }
+}
+
+function createSignal(id) {
+  const controller = new AbortController();
+  const gone = native.clientGone(id);
+  if (gone !== false) {
+    PromisePrototypeThen(gone, (left) => {
+      if (left) controller.abort(new DOMException('The client closed the connection', 'AbortError'));
+    });
+  }
+  return controller.signal;
+}
+
+/** Calls the handler for exchange `id`. */
+exports.dispatch = (id, method, url, hasBody) => {
+  const request = createIncomingRequest({
+    method,
+    url,
+    headers: () => native.headers(id),
+    body: hasBody ? { read: () => native.readBody(id), cancel: () => native.cancelBody(id) } : null,
+    signal: () => createSignal(id),
+  });
+  let answer;
+  try {
+    answer = ReflectApply(handler, receiver, [request, env, new ExecutionContext(id)]);
+    if (typeof answer === 'object' && answer !== null && typeof ReflectGet(answer, 'then') === 'function') {
+      PromisePrototypeThen(
+        PromiseResolve(Promise, answer),
+        (response) => respond(id, response),
+        (error) => native.fail(id, describe(error)),
+      );
+      return;
+    }
+  } catch (error) {
+    native.fail(id, describe(error));
+    return;
+  }
+  respond(id, answer);
+};
+
+function respond(id, response) {
+  try {
+    const { status, headers, kind, data } = inspectResponse(response);
+    if (kind === 3) sendStream(id, status, headers, data);
+    else native.respond(id, status, headers, kind === 0 ? null : data);
+  } catch (error) {
+    const returned = error instanceof TypeError && typeof response !== 'object';
+    native.fail(id, returned ? `the handler returned ${typeof response}, not a Response` : describe(error));
+  }
+}
+
+/** Sends what `reader`, the stream's `{ read(): Promise<{ done, value }>, cancel(reason) }`, gives. */
+async function sendStream(id, status, headers, stream) {
+  const reader = stream.getReader();
+  if (!native.respondStream(id, status, headers)) {
+    await cancel(reader);
+    return;
+  }
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const taken = native.writeBody(id, value);
+      if (!(taken === true || (await taken))) {
+        await cancel(reader);
+        break;
+      }
+    }
+    native.endBody(id);
+  } catch (error) {
+    native.abortBody(id, describe(error));
+    await cancel(reader, error);
+  }
+}
+
+async function cancel(reader, reason = new DOMException('The client closed the connection', 'AbortError')) {
+  try {
+    await reader.cancel(reason);
+  } catch {
+    // The stream is the guest's; that it fails to stop concerns nobody any more.
+  }
+}

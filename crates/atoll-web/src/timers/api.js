@@ -1,0 +1,408 @@
+// Timers: https://html.spec.whatwg.org/#timers, with the objects and the order of Node.js.
+//
+// Active timers are in a binary heap by (deadline, sequence). The event loop learns the earliest deadline by
+// native.schedule() and calls exports.fire(now) when it has come. Immediates make that deadline 0.
+
+const {
+  ArrayPrototypePush,
+  ArrayPrototypePop,
+  FunctionPrototypeCall,
+  MathTrunc,
+  ObjectDefineProperty,
+  ReflectApply,
+  SafeMap,
+  SymbolDispose,
+  SymbolToPrimitive,
+  TypeError,
+} = primordials;
+const { defineEnumerable, illegalInvocation, isObject, requireArguments } = use('web/webidl');
+
+const MAX_DELAY_MS = 2 ** 31 - 1; // as in browsers and Node.js: longer delays become 1
+const NOT_IN_HEAP = -1;
+// Half a step of the clock: a deadline is a sum of its readings, and may miss the one that it means by a rounding error.
+const TOLERANCE_MS = 0.05;
+
+const heap = []; // records
+let sequence = 0;
+let refed = 0; // active timers and immediates that keep the worker alive
+let scheduled = -1; // what the event loop knows
+let firing = false;
+let nextId = 1;
+const byId = new SafeMap(); // active timers whose number somebody has seen
+let immediates = []; // records
+
+class TimerRecord {
+  deadline = 0;
+  sequence = 0;
+  index = NOT_IN_HEAP;
+  timeout = undefined;
+  refed = true;
+  cleared = false;
+  running = false;
+  id = 0; // 0 until somebody asks for the number
+
+  constructor(callback, delay, repeat, args) {
+    this.callback = callback;
+    this.delay = delay;
+    this.repeat = repeat;
+    this.args = args;
+  }
+}
+
+class ImmediateRecord {
+  immediate = undefined;
+  refed = true;
+  pending = true;
+
+  constructor(callback, args) {
+    this.callback = callback;
+    this.args = args;
+  }
+}
+
+// --- The heap --------------------------------------------------------------------------------------------------------
+
+function earlier(a, b) {
+  return a.deadline < b.deadline || (a.deadline === b.deadline && a.sequence < b.sequence);
+}
+
+function place(record, index) {
+  heap[index] = record;
+  record.index = index;
+}
+
+function siftUp(record, start) {
+  let index = start;
+  while (index > 0) {
+    const parent = (index - 1) >> 1;
+    if (!earlier(record, heap[parent])) break;
+    place(heap[parent], index);
+    index = parent;
+  }
+  place(record, index);
+}
+
+function siftDown(record, start) {
+  let index = start;
+  for (;;) {
+    let child = 2 * index + 1;
+    if (child >= heap.length) break;
+    if (child + 1 < heap.length && earlier(heap[child + 1], heap[child])) child++;
+    if (!earlier(heap[child], record)) break;
+    place(heap[child], index);
+    index = child;
+  }
+  place(record, index);
+}
+
+function insert(record) {
+  record.deadline = native.now() + record.delay;
+  record.sequence = sequence++;
+  ArrayPrototypePush(heap, record);
+  siftUp(record, heap.length - 1);
+  if (record.refed) refed++;
+  if (record.id !== 0) byId.set(record.id, record);
+}
+
+function remove(record) {
+  const { index } = record;
+  if (index === NOT_IN_HEAP) return;
+  record.index = NOT_IN_HEAP;
+  const last = ArrayPrototypePop(heap);
+  if (last !== record) {
+    siftUp(last, index);
+    if (last.index === index) siftDown(last, index);
+  }
+  if (record.refed) refed--;
+  if (record.id !== 0) byId.delete(record.id);
+}
+
+/** Tells the event loop the earliest deadline, when it has changed. */
+function reschedule() {
+  if (firing) return;
+  const next = immediates.length > 0 ? 0 : heap.length > 0 ? heap[0].deadline : -1;
+  if (next === scheduled) return;
+  scheduled = next;
+  native.schedule(next);
+}
+
+// --- Timeout objects -------------------------------------------------------------------------------------------------
+
+let recordOf;
+
+class Timeout {
+  #record;
+
+  static {
+    recordOf = (value) => (isObject(value) && #record in value ? value.#record : undefined);
+  }
+
+  constructor(record) {
+    this.#record = record;
+  }
+
+  ref() {
+    return setRefed(this, true);
+  }
+
+  unref() {
+    return setRefed(this, false);
+  }
+
+  hasRef() {
+    return (recordOf(this) ?? illegalInvocation()).refed;
+  }
+
+  /** Starts the time anew, also of a timer that has fired. */
+  refresh() {
+    const record = recordOf(this) ?? illegalInvocation();
+    if (record.cleared) return this;
+    remove(record);
+    insert(record);
+    reschedule();
+    return this;
+  }
+
+  close() {
+    clear(recordOf(this) ?? illegalInvocation());
+    return this;
+  }
+
+  [SymbolToPrimitive]() {
+    const record = recordOf(this) ?? illegalInvocation();
+    if (record.id === 0) {
+      record.id = nextId++;
+      if (record.index !== NOT_IN_HEAP || record.running) byId.set(record.id, record);
+    }
+    return record.id;
+  }
+
+  [SymbolDispose]() {
+    clear(recordOf(this) ?? illegalInvocation());
+  }
+}
+
+function setRefed(timeout, value) {
+  const record = recordOf(timeout) ?? illegalInvocation();
+  if (record.refed !== value) {
+    record.refed = value;
+    if (record.index !== NOT_IN_HEAP) refed += value ? 1 : -1;
+  }
+  return timeout;
+}
+
+function clear(record) {
+  record.cleared = true;
+  if (record.id !== 0) byId.delete(record.id);
+  remove(record);
+  reschedule();
+}
+
+function checkCallback(callback) {
+  if (typeof callback === 'function') return;
+  const received = callback === null || callback === undefined ? `${callback}` : `type ${typeof callback}`;
+  const error = new TypeError(`The "callback" argument must be of type function. Received ${received}`);
+  error.code = 'ERR_INVALID_ARG_TYPE';
+  throw error;
+}
+
+function delayOf(value) {
+  const delay = typeof value === 'number' ? value : +value;
+  return delay >= 1 && delay <= MAX_DELAY_MS ? MathTrunc(delay) : 1; // NaN becomes 1, too
+}
+
+function start(callback, delay, repeat, args) {
+  const record = new TimerRecord(callback, delay, repeat, args);
+  const timeout = new Timeout(record);
+  record.timeout = timeout;
+  insert(record);
+  reschedule();
+  return timeout;
+}
+
+function setTimeout(callback, delay = undefined, ...args) {
+  checkCallback(callback);
+  return start(callback, delayOf(delay), false, args);
+}
+
+function setInterval(callback, delay = undefined, ...args) {
+  checkCallback(callback);
+  return start(callback, delayOf(delay), true, args);
+}
+
+/** Takes what setTimeout or setInterval returned, or its number as a number or string; anything else is ignored. */
+function clearTimeout(timeout = undefined) {
+  let record = recordOf(timeout);
+  if (record === undefined) {
+    if (typeof timeout === 'number') record = byId.get(timeout);
+    else if (typeof timeout === 'string') record = byId.get(+timeout);
+  }
+  if (record !== undefined) clear(record);
+}
+
+function clearInterval(timeout = undefined) {
+  clearTimeout(timeout);
+}
+
+// --- Immediates ------------------------------------------------------------------------------------------------------
+
+let immediateOf;
+
+class Immediate {
+  #record;
+
+  static {
+    immediateOf = (value) => (isObject(value) && #record in value ? value.#record : undefined);
+  }
+
+  constructor(record) {
+    this.#record = record;
+  }
+
+  ref() {
+    return setImmediateRefed(this, true);
+  }
+
+  unref() {
+    return setImmediateRefed(this, false);
+  }
+
+  hasRef() {
+    return (immediateOf(this) ?? illegalInvocation()).refed;
+  }
+
+  [SymbolDispose]() {
+    clearImmediate(this);
+  }
+}
+
+function setImmediateRefed(immediate, value) {
+  const record = immediateOf(immediate) ?? illegalInvocation();
+  if (record.refed !== value) {
+    record.refed = value;
+    if (record.pending) refed += value ? 1 : -1;
+  }
+  return immediate;
+}
+
+function setImmediate(callback, ...args) {
+  checkCallback(callback);
+  const record = new ImmediateRecord(callback, args);
+  record.immediate = new Immediate(record);
+  ArrayPrototypePush(immediates, record);
+  refed++;
+  reschedule();
+  return record.immediate;
+}
+
+function finishImmediate(record) {
+  record.pending = false;
+  if (record.refed) refed--;
+}
+
+function clearImmediate(immediate = undefined) {
+  const record = immediateOf(immediate);
+  if (record !== undefined && record.pending) finishImmediate(record); // The queue skips what is no longer pending.
+}
+
+// --- Running ---------------------------------------------------------------------------------------------------------
+
+function call(callback, receiver, args) {
+  if (args === undefined || args.length === 0) FunctionPrototypeCall(callback, receiver);
+  else ReflectApply(callback, receiver, args);
+}
+
+function runTimer(record) {
+  remove(record);
+  record.running = true;
+  if (record.repeat && record.id !== 0) byId.set(record.id, record); // A callback may clear its own interval.
+  try {
+    call(record.callback, record.timeout, record.args);
+  } finally {
+    record.running = false;
+    if (record.repeat && !record.cleared && record.index === NOT_IN_HEAP) insert(record);
+    else if (record.index === NOT_IN_HEAP && record.id !== 0) byId.delete(record.id);
+  }
+}
+
+function runImmediates() {
+  const batch = immediates;
+  immediates = []; // Immediates that are set meanwhile wait for the next call.
+  let next = 0;
+  try {
+    while (next < batch.length) {
+      const record = batch[next++];
+      if (!record.pending) continue;
+      finishImmediate(record);
+      call(record.callback, record.immediate, record.args);
+      exports.afterCallback();
+    }
+  } finally {
+    if (next < batch.length) {
+      const added = immediates;
+      immediates = [];
+      for (let index = next; index < batch.length; index++) ArrayPrototypePush(immediates, batch[index]);
+      for (let index = 0; index < added.length; index++) ArrayPrototypePush(immediates, added[index]);
+    }
+  }
+}
+
+/**
+ * Runs the timers whose deadline is not after `now`, then the immediates. What a callback throws comes out of here; the
+ * rest stays due, so the event loop calls again after it has reported the error.
+ */
+exports.fire = (now) => {
+  firing = true;
+  try {
+    while (heap.length > 0 && heap[0].deadline <= now + TOLERANCE_MS) {
+      runTimer(heap[0]);
+      exports.afterCallback();
+    }
+    if (immediates.length > 0) runImmediates();
+  } finally {
+    firing = false;
+    reschedule();
+  }
+};
+
+/** Runs after each callback. Where there is process.nextTick, its builtin replaces this. */
+exports.afterCallback = () => native.runMicrotasks();
+
+/** Whether a timer or immediate keeps the worker alive. */
+exports.hasRefed = () => refed > 0;
+
+/** A timer of the platform's own: any delay in milliseconds, does not keep the worker alive. Returns what clearTimeout takes. */
+exports.startInternalTimer = (callback, delay) => start(callback, delay, false, undefined).unref();
+
+// --- Microtasks ------------------------------------------------------------------------------------------------------
+
+function queueMicrotask(callback) {
+  requireArguments(arguments.length, 1, "Failed to execute 'queueMicrotask'");
+  checkCallback(callback);
+  runInMicrotask(callback);
+}
+
+// An await reads nothing that guests could have replaced, as Promise.prototype.then does (constructor, Symbol.species).
+async function runInMicrotask(callback) {
+  await undefined;
+  try {
+    callback();
+  } catch (error) {
+    use('web/report').reportException(error);
+  }
+}
+
+ObjectDefineProperty(setTimeout, 'length', { __proto__: null, value: 1, configurable: true });
+ObjectDefineProperty(setInterval, 'length', { __proto__: null, value: 1, configurable: true });
+defineEnumerable(Timeout, ['ref', 'unref', 'hasRef', 'refresh', 'close']);
+defineEnumerable(Immediate, ['ref', 'unref', 'hasRef']);
+
+exports.setTimeout = setTimeout;
+exports.setInterval = setInterval;
+exports.clearTimeout = clearTimeout;
+exports.clearInterval = clearInterval;
+exports.setImmediate = setImmediate;
+exports.clearImmediate = clearImmediate;
+exports.queueMicrotask = queueMicrotask;
+exports.Timeout = Timeout;
+exports.Immediate = Immediate;
