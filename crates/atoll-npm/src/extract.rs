@@ -1,0 +1,330 @@
+//! Unpacks a tarball into a directory: foreign bytes, so every step has a limit and a reason to stop.
+//!
+//! Only regular files and directories are accepted. Registries' own tools never pack anything else, and links, devices
+//! and pipes are how archives have broken out of their directory in the past. Entries are read raw: the extension
+//! headers that carry long names are read here, with a limit, where the tar library would read them whole.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use flate2::read::MultiGzDecoder;
+use tar::{Archive, EntryType, PaxExtensions};
+
+use crate::store::{IndexedFile, modified_ns};
+
+/// Most entries that an archive may have. The largest package known to us has about 30,000.
+pub const ENTRIES_MAX: usize = 262_144;
+/// Most bytes that an archive may decompress to: 2 GiB. Next.js with its native compiler is at about 0.2 GiB.
+pub const UNPACKED_BYTES_MAX: u64 = 2 << 30;
+/// Largest single file: 512 MiB.
+pub const ENTRY_BYTES_MAX: u64 = 512 << 20;
+/// Largest header that carries a long name or extended attributes: 64 KiB, sixteen times the longest path of Linux.
+pub const EXTENSION_BYTES_MAX: u64 = 64 << 10;
+/// Longest path, in bytes (`PATH_MAX` of Linux).
+pub const PATH_BYTES_MAX: usize = 4096;
+
+/// Bytes moved at once from the archive to a file.
+const BUFFER_BYTES: usize = 128 << 10;
+
+const _: () = assert!(ENTRY_BYTES_MAX < UNPACKED_BYTES_MAX && (PATH_BYTES_MAX as u64) < EXTENSION_BYTES_MAX);
+
+/// Why a tarball cannot be unpacked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtractError {
+    /// Not gzip, not tar, cut short, or over [`UNPACKED_BYTES_MAX`].
+    #[error("the archive cannot be read: {0}")]
+    Read(#[source] io::Error),
+    /// An entry that no package needs and that is not safe to write.
+    #[error("entry \"{path}\" {problem}")]
+    Entry {
+        /// The path as it stands in the archive, unprintable bytes replaced.
+        path: String,
+        /// What is wrong with it, as a phrase that follows the path.
+        problem: &'static str,
+    },
+    /// Over [`ENTRIES_MAX`].
+    #[error("the archive has more than {ENTRIES_MAX} entries")]
+    TooManyEntries,
+    /// The disk does not take it.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// Path inside the package.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Unpacks the gzip-compressed tar archive that `compressed` gives into the existing, empty directory `into`, without
+/// the entries' first path component. Returns the files in the order of their paths.
+///
+/// Reads `compressed` to its end, so that a reader that hashes has seen everything.
+///
+/// # Errors
+/// On the first thing that is not as it should be; `into` then has a part of the files.
+pub fn extract(compressed: &mut dyn Read, into: &Path) -> Result<Vec<IndexedFile>, ExtractError> {
+    let decompressed = Capped { inner: MultiGzDecoder::new(&mut *compressed), left: UNPACKED_BYTES_MAX };
+    let mut archive = Archive::new(decompressed);
+    let mut unpacking = Unpacking::new(into);
+    let mut extension = Extension::default();
+    let mut count = 0_usize;
+    for entry in archive.entries().map_err(ExtractError::Read)?.raw(true) {
+        let mut entry = entry.map_err(ExtractError::Read)?;
+        count += 1;
+        if count > ENTRIES_MAX {
+            return Err(ExtractError::TooManyEntries);
+        }
+        match entry.header().entry_type() {
+            EntryType::GNULongName => {
+                let mut name = read_extension(&mut entry)?;
+                name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
+                extension.path = Some(name);
+            }
+            EntryType::XHeader => {
+                let attributes = read_extension(&mut entry)?;
+                pax_attributes(&attributes, &mut extension).map_err(ExtractError::Read)?;
+            }
+            // Attributes for all that follows: times and owners, none of which is kept. A long link name precedes a
+            // link, which is refused when it comes.
+            EntryType::XGlobalHeader | EntryType::GNULongLink => {
+                read_extension(&mut entry)?;
+            }
+            kind => {
+                let Extension { path, size } = std::mem::take(&mut extension);
+                let raw = path.unwrap_or_else(|| entry.header().path_bytes().into_owned());
+                let header_size = entry.header().entry_size().map_err(ExtractError::Read)?;
+                // The two differ for files of 8 GiB and more only, which is more than we take.
+                if size.is_some_and(|size| size != header_size) {
+                    let path = String::from_utf8_lossy(&raw).into_owned();
+                    return Err(ExtractError::Entry { path, problem: "has two different sizes" });
+                }
+                unpacking.entry(kind, &raw, header_size, &mut entry)?;
+            }
+        }
+    }
+    // What follows the archive's end mark (padding, usually) belongs to what is hashed.
+    let mut rest = archive.into_inner();
+    io::copy(&mut rest, &mut io::sink()).map_err(ExtractError::Read)?;
+    drop(rest);
+    io::copy(compressed, &mut io::sink()).map_err(ExtractError::Read)?;
+    Ok(unpacking.finish())
+}
+
+/// What has been written so far.
+struct Unpacking<'a> {
+    into: &'a Path,
+    /// Path to its place in `files`.
+    written: HashMap<String, usize>,
+    files: Vec<IndexedFile>,
+    directories: HashSet<String>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Unpacking<'a> {
+    fn new(into: &'a Path) -> Self {
+        Self {
+            into,
+            written: HashMap::new(),
+            files: Vec::new(),
+            directories: HashSet::new(),
+            buffer: vec![0; BUFFER_BYTES],
+        }
+    }
+
+    fn entry(
+        &mut self,
+        kind: EntryType,
+        raw: &[u8],
+        size: u64,
+        entry: &mut tar::Entry<'_, impl Read>,
+    ) -> Result<(), ExtractError> {
+        let refuse = |problem| ExtractError::Entry { path: String::from_utf8_lossy(raw).into_owned(), problem };
+        let is_directory = match kind {
+            EntryType::Directory => true,
+            // Archives older than POSIX mark a directory by a slash at the end only.
+            EntryType::Regular | EntryType::Continuous => raw.ends_with(b"/"),
+            EntryType::Symlink | EntryType::Link => return Err(refuse("is a link; packages may only contain files")),
+            _ => return Err(refuse("is neither a file nor a directory")),
+        };
+        let Some(path) = inside_package(raw).map_err(refuse)? else { return Ok(()) };
+        if is_directory {
+            return self.directory(&path);
+        }
+        if size > ENTRY_BYTES_MAX {
+            return Err(refuse("is larger than 512 MiB"));
+        }
+        let executable = entry.header().mode().unwrap_or_default() & 0o111 != 0;
+        self.file(path, executable, size, entry)
+    }
+
+    fn directory(&mut self, path: &str) -> Result<(), ExtractError> {
+        if self.directories.contains(path) {
+            return Ok(());
+        }
+        fs::create_dir_all(self.into.join(path))
+            .map_err(|source| ExtractError::Write { path: path.to_owned(), source })?;
+        let mut end = path.len();
+        while end > 0 && self.directories.insert(path[..end].to_owned()) {
+            end = path[..end].rfind('/').unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: String, executable: bool, size: u64, content: &mut dyn Read) -> Result<(), ExtractError> {
+        if let Some((parent, _)) = path.rsplit_once('/') {
+            self.directory(parent)?;
+        }
+        let place = self.into.join(&path);
+        let write_error = |source| ExtractError::Write { path: path.clone(), source };
+        if self.written.contains_key(&path) {
+            // The last entry of a path counts, as tar has it.
+            fs::remove_file(&place).map_err(write_error)?;
+        }
+        let mode = if executable { 0o755 } else { 0o644 };
+        let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&place);
+        let mut file = match opened {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(ExtractError::Entry {
+                    path,
+                    problem: "has the name of another entry, which this file system cannot tell from it",
+                });
+            }
+            Err(error) => return Err(write_error(error)),
+        };
+        let mut left = size;
+        while left > 0 {
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len());
+            let count = content.read(&mut self.buffer[..wanted]).map_err(ExtractError::Read)?;
+            if count == 0 {
+                return Err(ExtractError::Read(io::ErrorKind::UnexpectedEof.into()));
+            }
+            file.write_all(&self.buffer[..count]).map_err(write_error)?;
+            left -= count as u64;
+        }
+        let metadata = file.metadata().map_err(write_error)?;
+        let record = IndexedFile { path: path.clone(), bytes: size, executable, modified_ns: modified_ns(&metadata) };
+        if let Some(&index) = self.written.get(&path) {
+            self.files[index] = record;
+        } else {
+            self.written.insert(path, self.files.len());
+            self.files.push(record);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Vec<IndexedFile> {
+        self.files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        self.files
+    }
+}
+
+/// The path inside the package: without the first component, which registries call `package` but anything goes.
+/// `None` for the package's own directory.
+fn inside_package(raw: &[u8]) -> Result<Option<String>, &'static str> {
+    let text = std::str::from_utf8(raw).map_err(|_| "has a path that is not UTF-8")?;
+    if text.len() > PATH_BYTES_MAX {
+        return Err("has a path that is too long");
+    }
+    if text.contains('\0') {
+        return Err("has a path with a NUL character");
+    }
+    if text.starts_with('/') {
+        return Err("has an absolute path");
+    }
+    let mut parts = Vec::new();
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => return Err("has a path that leaves the package"),
+            part => parts.push(part),
+        }
+    }
+    Ok((parts.len() > 1).then(|| parts[1..].join("/")))
+}
+
+fn read_extension(entry: &mut tar::Entry<'_, impl Read>) -> Result<Vec<u8>, ExtractError> {
+    let size = entry.header().entry_size().map_err(ExtractError::Read)?;
+    if size > EXTENSION_BYTES_MAX {
+        return Err(ExtractError::Entry {
+            path: String::from_utf8_lossy(&entry.header().path_bytes()).into_owned(),
+            problem: "is an extension header of more than 64 KiB",
+        });
+    }
+    let mut bytes = Vec::with_capacity(size as usize);
+    entry.read_to_end(&mut bytes).map_err(ExtractError::Read)?;
+    Ok(bytes)
+}
+
+/// What an extension header says about the entry that follows.
+#[derive(Default)]
+struct Extension {
+    path: Option<Vec<u8>>,
+    size: Option<u64>,
+}
+
+fn pax_attributes(attributes: &[u8], extension: &mut Extension) -> io::Result<()> {
+    for attribute in PaxExtensions::new(attributes) {
+        let attribute = attribute?;
+        match attribute.key_bytes() {
+            b"path" => extension.path = Some(attribute.value_bytes().to_vec()),
+            b"size" => extension.size = attribute.value().ok().and_then(|text| text.parse().ok()).or(Some(u64::MAX)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Gives an error, never a silent end, when there is more than allowed.
+struct Capped<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Capped<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(count as u64)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "it decompresses to more than 2 GiB"))?;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lose_their_first_component_and_stay_inside() {
+        assert_eq!(inside_package(b"package/lib/x.js"), Ok(Some("lib/x.js".to_owned())));
+        assert_eq!(inside_package(b"anything//./x.js"), Ok(Some("x.js".to_owned())));
+        assert_eq!(inside_package(b"package/"), Ok(None));
+        assert_eq!(inside_package(b"top-level-file"), Ok(None));
+        for hostile in [
+            &b"/etc/passwd"[..],
+            b"package/../../x",
+            b"../x",
+            b"package/..",
+            b"package/a\0b",
+            b"package/\xff",
+            &[b'a'; PATH_BYTES_MAX + 1],
+        ] {
+            assert!(inside_package(hostile).is_err(), "{}", String::from_utf8_lossy(hostile));
+        }
+    }
+
+    #[test]
+    fn the_cap_is_an_error_and_not_an_end() {
+        let mut reader = Capped { inner: io::repeat(0).take(10), left: 9 };
+        let error = io::copy(&mut reader, &mut io::sink()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    }
+}

@@ -1,0 +1,392 @@
+//! Brings packages into the store: download ∥ hash ∥ inflate ∥ write, and nothing is published before it is verified.
+//!
+//! A small tarball (most are) is downloaded whole, hashed, and only then unpacked. A large one is unpacked while it
+//! arrives, through a bounded queue, into a directory of the store that nobody sees until the hash is right. Unpacking
+//! runs on the blocking pool, a few at once: it is bound by processors and disk, the download by the network.
+//!
+//! Cancel: dropping the future ends the downloads; an unpacking that is under way runs to its end or to the end of its
+//! input, and removes or publishes its directory itself.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    io::{self, Read},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::available_parallelism,
+};
+
+use bytes::{Buf, Bytes};
+use futures_util::{StreamExt, stream};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::{
+    extract::{ExtractError, extract},
+    integrity::{Hasher, Integrity},
+    lock::{LockEntry, Platform},
+    packument::{Packument, VersionDocument},
+    registry::{Attempt, RegistryClient, RegistryError, TARBALL_BYTES_MAX},
+    report::{Progress, Reporter, Stage},
+    resolve::{PackumentSource, SourceError},
+    store::{Store, StoreError},
+};
+
+/// Downloads under way at once.
+pub const DOWNLOADS_MAX: usize = 32;
+/// Tarballs up to this size are held in memory before they are unpacked: 2 MiB. With all downloads under way that is
+/// 64 MiB.
+const BUFFERED_BYTES_MAX: usize = 2 << 20;
+/// Chunks on their way from the network to an unpacking. A chunk is what a socket read gives, at most 64 KiB or so.
+const QUEUE_CHUNKS_MAX: usize = 32;
+/// Bounds for the number of unpackings at once; between them it is the number of processors.
+const UNPACKINGS: std::ops::RangeInclusive<usize> = 2..=8;
+/// Guesses of the resolver waiting for a download; more are forgotten, and fetched when they are certain.
+const GUESSES_MAX: usize = 4096;
+
+/// A package to bring in.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Name and version, for errors.
+    pub package: String,
+    /// Where its tarball is.
+    pub url: String,
+    /// What it has to hash to.
+    pub integrity: Integrity,
+}
+
+/// Why a package could not be brought in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The registry did not give it.
+    #[error("{package} could not be downloaded: {source}")]
+    Registry {
+        /// Name and version.
+        package: String,
+        /// Why.
+        source: RegistryError,
+    },
+    /// What came is not what was promised. Nothing of it was stored.
+    #[error("{package} is not what was expected: expected {expected}, found {found} ({url})")]
+    Integrity {
+        /// Name and version.
+        package: String,
+        /// Where it came from.
+        url: String,
+        /// The promised integrity.
+        expected: String,
+        /// The integrity of what came.
+        found: String,
+    },
+    /// The promised bytes came, and they are no package that can be unpacked.
+    #[error("{package} cannot be unpacked: {source}")]
+    Archive {
+        /// Name and version.
+        package: String,
+        /// Why.
+        source: ExtractError,
+    },
+    /// The store could not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl FetchError {
+    /// What to do about it, as one sentence.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Registry { source, .. } => source.hint(),
+            Self::Integrity { .. } => Some(
+                "Either the download was damaged on the way, or the registry serves something else than when the \
+                 lockfile was written; nothing was stored.",
+            ),
+            Self::Archive { .. } => Some("The package itself is at fault; another version may be better."),
+            Self::Store(_) => Some("Check the free space and the permissions of the store's directory."),
+        }
+    }
+}
+
+/// Fetches packages, for one installation.
+#[derive(Debug)]
+pub struct Fetcher<'a> {
+    client: &'a RegistryClient,
+    store: &'a Store,
+    unpackings: Semaphore,
+    /// Packages that were downloaded, verified and stored.
+    stored: AtomicUsize,
+}
+
+impl<'a> Fetcher<'a> {
+    /// A fetcher from these registries into this store.
+    pub fn new(client: &'a RegistryClient, store: &'a Store) -> Self {
+        let processors = available_parallelism().map_or(*UNPACKINGS.start(), usize::from);
+        let unpackings = Semaphore::new(processors.clamp(*UNPACKINGS.start(), *UNPACKINGS.end()));
+        Self { client, store, unpackings, stored: AtomicUsize::new(0) }
+    }
+
+    /// How many packages this one brought in.
+    pub fn stored(&self) -> usize {
+        self.stored.load(Ordering::Relaxed)
+    }
+
+    /// Where the tarball of a lockfile's entry is.
+    pub(crate) fn url_of(&self, name: &str, version: &str, resolved: Option<&str>) -> String {
+        self.client.tarball_url(name, version, resolved)
+    }
+
+    /// Fetches all of them, the same integrity once. Stops at the first that fails.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub async fn fetch_all(&self, wanted: Vec<Wanted>, reporter: &dyn Reporter) -> Result<(), FetchError> {
+        let mut seen = HashSet::new();
+        let wanted: Vec<Wanted> = wanted.into_iter().filter(|one| seen.insert(one.integrity.clone())).collect();
+        let total = wanted.len();
+        let done = AtomicUsize::new(0);
+        let mut downloads = stream::iter(wanted)
+            .map(|one| async {
+                let result = self.fetch(one).await;
+                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                reporter.progressed(Stage::Fetch, Progress { done, total, bytes: self.client.bytes_received() });
+                result
+            })
+            .buffer_unordered(DOWNLOADS_MAX);
+        while let Some(result) = downloads.next().await {
+            result?;
+        }
+        Ok(())
+    }
+
+    /// Fetches one.
+    async fn fetch(&self, wanted: Wanted) -> Result<(), FetchError> {
+        let result = self.client.with_retries(|| self.attempt(&wanted)).await;
+        if result.is_ok() {
+            self.stored.fetch_add(1, Ordering::Relaxed);
+        }
+        result.map_err(|(error, attempts)| match error {
+            FetchError::Registry { package, source } => {
+                FetchError::Registry { package, source: source.after(attempts) }
+            }
+            other => other,
+        })
+    }
+
+    async fn attempt(&self, wanted: &Wanted) -> Result<(), Attempt<FetchError>> {
+        let from_registry =
+            |failed: Attempt| failed.map(|source| FetchError::Registry { package: wanted.package.clone(), source });
+        let mut download = self.client.tarball_once(&wanted.url).await.map_err(from_registry)?;
+        let mut start = Vec::new();
+        while start.len() < BUFFERED_BYTES_MAX {
+            let chunk = self.client.chunk(&mut download, TARBALL_BYTES_MAX).await.map_err(from_registry)?;
+            let Some(chunk) = chunk else {
+                return self.unpack_buffered(wanted, start).await;
+            };
+            start.extend_from_slice(&chunk);
+        }
+
+        let (sender, receiver) = mpsc::channel(QUEUE_CHUNKS_MAX);
+        let unpacking = self.unpack(wanted, ChunkReader::new(wanted, Bytes::from(start), Some(receiver)));
+        let downloading = async move {
+            while let Some(chunk) = self.client.chunk(&mut download, TARBALL_BYTES_MAX).await? {
+                if sender.send(Some(chunk)).await.is_err() {
+                    // The unpacking gave up; its error says why.
+                    return Ok(());
+                }
+            }
+            // A reader that is gone has an error of its own.
+            let _ = sender.send(None).await;
+            Ok(())
+        };
+        let (downloaded, unpacked) = tokio::join!(downloading, unpacking);
+        // When the download broke off, the unpacking's error is only its echo.
+        downloaded.map_err(from_registry)?;
+        unpacked
+    }
+
+    async fn unpack_buffered(&self, wanted: &Wanted, bytes: Vec<u8>) -> Result<(), Attempt<FetchError>> {
+        self.unpack(wanted, ChunkReader::new(wanted, Bytes::from(bytes), None)).await
+    }
+
+    /// Unpacks, checks, publishes; on the blocking pool.
+    async fn unpack(&self, wanted: &Wanted, mut reader: ChunkReader) -> Result<(), Attempt<FetchError>> {
+        let permit = self.unpackings.acquire().await;
+        let (store, wanted) = (self.store.clone(), wanted.clone());
+        let work = move || {
+            if reader.is_whole() {
+                // Nothing is inflated before it is known to be right.
+                reader.hash_rest();
+                wanted.check(reader.hasher.take())?;
+            }
+            let staged = store.stage().map_err(|error| Attempt::Final(error.into()))?;
+            let extracted = extract(&mut reader, &staged.files_dir());
+            if extracted.is_err() {
+                // Wrong bytes explain a wrong archive: hash what is left.
+                let _ = io::copy(&mut reader, &mut io::sink());
+            }
+            wanted.check(reader.hasher.take())?;
+            let files = extracted
+                .map_err(|source| Attempt::Final(FetchError::Archive { package: wanted.package.clone(), source }))?;
+            store.publish(staged, &wanted.integrity, files).map_err(|error| Attempt::Final(error.into()))?;
+            Ok(())
+        };
+        let result = match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down: nobody waits for this any more.
+                Err(_) => std::future::pending().await,
+            },
+        };
+        drop(permit);
+        result
+    }
+}
+
+impl Wanted {
+    /// Compares; without a hasher that has been done before.
+    fn check(&self, hasher: Option<Hasher>) -> Result<(), Attempt<FetchError>> {
+        let Some(hasher) = hasher else { return Ok(()) };
+        self.integrity.check(hasher).map_err(|found| {
+            let error = FetchError::Integrity {
+                package: self.package.clone(),
+                url: self.url.clone(),
+                expected: self.integrity.to_string(),
+                found,
+            };
+            Attempt::Again(error, None)
+        })
+    }
+}
+
+/// Reads chunks as they come, and hashes them.
+struct ChunkReader {
+    current: Bytes,
+    /// `Some(chunk)`, then `None` at the end. A queue that closes without `None` was cut off.
+    queue: Option<mpsc::Receiver<Option<Bytes>>>,
+    /// `None` once its result has been used.
+    hasher: Option<Hasher>,
+}
+
+impl ChunkReader {
+    fn new(wanted: &Wanted, current: Bytes, queue: Option<mpsc::Receiver<Option<Bytes>>>) -> Self {
+        Self { current, queue, hasher: Some(wanted.integrity.hasher()) }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.queue.is_none()
+    }
+
+    fn hash_rest(&mut self) {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&self.current);
+        }
+    }
+}
+
+impl Read for ChunkReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            let Some(queue) = &mut self.queue else { return Ok(0) };
+            match queue.blocking_recv() {
+                Some(Some(chunk)) => self.current = chunk,
+                Some(None) => self.queue = None,
+                None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the download broke off")),
+            }
+        }
+        let count = buffer.len().min(self.current.len());
+        buffer[..count].copy_from_slice(&self.current[..count]);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..count]);
+        }
+        self.current.advance(count);
+        Ok(count)
+    }
+}
+
+/// A source for the resolver that starts downloading what will very likely be needed.
+pub struct Eager<'a> {
+    client: &'a RegistryClient,
+    guesses: mpsc::Sender<Arc<VersionDocument>>,
+    reporter: &'a dyn Reporter,
+    asked: AtomicUsize,
+    answered: AtomicUsize,
+}
+
+/// The resolver's guesses, to be downloaded by [`Fetcher::follow`].
+#[derive(Debug)]
+pub struct Guesses(mpsc::Receiver<Arc<VersionDocument>>);
+
+impl<'a> Eager<'a> {
+    /// A source, and the guesses that it passes on.
+    pub fn new(client: &'a RegistryClient, reporter: &'a dyn Reporter) -> (Self, Guesses) {
+        let (sender, receiver) = mpsc::channel(GUESSES_MAX);
+        let (asked, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        (Self { client, guesses: sender, reporter, asked, answered }, Guesses(receiver))
+    }
+}
+
+impl fmt::Debug for Eager<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Eager").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+impl PackumentSource for Eager<'_> {
+    async fn packument(&self, name: &str) -> Result<Arc<Packument>, SourceError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let result = self.client.packument(name).await;
+        let progress = Progress {
+            done: self.answered.fetch_add(1, Ordering::Relaxed) + 1,
+            total: self.asked.load(Ordering::Relaxed),
+            bytes: self.client.bytes_received(),
+        };
+        self.reporter.progressed(Stage::Resolve, progress);
+        result
+    }
+
+    fn likely(&self, document: &Arc<VersionDocument>) {
+        // A full queue only means that this one is fetched later.
+        let _ = self.guesses.try_send(Arc::clone(document));
+    }
+}
+
+impl Fetcher<'_> {
+    /// Downloads guesses until their source is dropped. Failures are left for the real fetch to find again and report.
+    pub async fn follow(&self, guesses: Guesses, platform: &Platform) {
+        let mut seen = HashSet::new();
+        let documents = stream::unfold(guesses.0, async |mut receiver| {
+            let document = receiver.recv().await?;
+            Some((document, receiver))
+        });
+        documents
+            .filter_map(|document| std::future::ready(self.guess(&document, platform, &mut seen)))
+            .for_each_concurrent(DOWNLOADS_MAX, async |wanted| {
+                if !self.is_stored(&wanted.integrity).await {
+                    let _ = self.fetch(wanted).await;
+                }
+            })
+            .await;
+    }
+
+    fn guess(&self, document: &VersionDocument, platform: &Platform, seen: &mut HashSet<Integrity>) -> Option<Wanted> {
+        let lists = LockEntry {
+            os: document.os.clone(),
+            cpu: document.cpu.clone(),
+            libc: document.libc.clone(),
+            ..LockEntry::default()
+        };
+        let integrity = Integrity::parse(&document.dist.integrity()?).ok()?;
+        if !platform.fits(&lists) || !seen.insert(integrity.clone()) {
+            return None;
+        }
+        let url = self.client.tarball_url(&document.name, &document.version, Some(&document.dist.tarball));
+        Some(Wanted { package: format!("{}@{}", document.name, document.version), url, integrity })
+    }
+
+    async fn is_stored(&self, integrity: &Integrity) -> bool {
+        let (store, integrity) = (self.store.clone(), integrity.clone());
+        tokio::task::spawn_blocking(move || store.get(&integrity).is_some()).await.unwrap_or_default()
+    }
+}

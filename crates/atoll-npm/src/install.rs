@@ -1,0 +1,236 @@
+//! Installs a project's packages: the operation that the other modules are the parts of.
+//!
+//! Cancel: dropping the future leaves the project as before. Up to the commit everything happens in the store, the cache
+//! and a stage; the commit itself is a list of renames on a thread of its own, which runs to its end once begun.
+
+mod edit;
+mod error;
+mod files;
+mod request;
+mod tree;
+
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+
+pub use error::InstallError;
+use files::{ProjectFiles, resolve_project};
+use request::Request;
+use tree::Tree;
+
+use crate::{
+    fetch::Fetcher,
+    link::{
+        Method, Project,
+        state::{self, Installed},
+    },
+    lock::{Omit, Platform},
+    npmrc::Npmrc,
+    plan::Plan,
+    registry::{Patience, RegistryClient},
+    report::{Reporter, Warning},
+    scripts,
+    store::Store,
+    version::Version,
+};
+
+/// What to install, where, and with what.
+#[derive(Clone, Debug)]
+pub struct InstallOptions {
+    /// The project's folder.
+    pub project_dir: PathBuf,
+    /// The user's package store.
+    pub store_dir: PathBuf,
+    /// The user's cache; package documents are kept there.
+    pub cache_dir: PathBuf,
+    /// The user's state; the machine key is kept there. Not inside the store or the cache.
+    pub state_dir: PathBuf,
+    /// Registries and credentials.
+    pub npmrc: Npmrc,
+    /// The machine to install for.
+    pub platform: Platform,
+    /// The version of Node that packages' `engines` are compared with; `None` to leave them out of account.
+    pub node_version: Option<Version>,
+    /// Packages to add first: `name`, `name@range`.
+    pub add: Vec<String>,
+    /// Add them as development dependencies.
+    pub save_dev: bool,
+    /// Fail when the lockfile does not fit, instead of changing it.
+    pub frozen: bool,
+    /// Do not use the network.
+    pub offline: bool,
+    /// Leave out development dependencies.
+    pub production: bool,
+    /// Do not run scripts, not even those that `package.json` allows.
+    pub ignore_scripts: bool,
+    /// Environment of the scripts that are allowed, `PATH` included.
+    pub script_environment: Vec<(OsString, OsString)>,
+    /// How long one script may run.
+    pub script_deadline: Duration,
+    /// How patient to be with the network.
+    pub patience: Patience,
+}
+
+impl InstallOptions {
+    /// Options for a plain installation of the project in `project_dir`, with everything of the user's in folders under
+    /// `home`: `store`, `cache` and `state`.
+    pub fn new(project_dir: impl Into<PathBuf>, home: &Path, npmrc: Npmrc) -> Self {
+        Self {
+            project_dir: project_dir.into(),
+            store_dir: home.join("store"),
+            cache_dir: home.join("cache"),
+            state_dir: home.join("state"),
+            npmrc,
+            platform: crate::platform::detect(),
+            node_version: None,
+            add: Vec::new(),
+            save_dev: false,
+            frozen: false,
+            offline: false,
+            production: false,
+            ignore_scripts: false,
+            script_environment: Vec::new(),
+            script_deadline: scripts::DEADLINE,
+            patience: Patience::default(),
+        }
+    }
+}
+
+/// What an installation did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// There was nothing to do.
+    pub up_to_date: bool,
+    /// Packages that are installed now.
+    pub installed: usize,
+    /// Of them, new ones.
+    pub added: usize,
+    /// Of them, ones that replaced another version.
+    pub changed: usize,
+    /// Packages that were taken away.
+    pub removed: usize,
+    /// Packages that were downloaded; the others came from the store.
+    pub downloaded: usize,
+    /// Bytes received from the network, package documents included.
+    pub bytes: u64,
+    /// How files got from the store into the project; `None` when none did.
+    pub method: Option<Method>,
+    /// Direct dependencies that were added to `package.json`, with what it says now.
+    pub saved: Vec<(String, String)>,
+    /// The lockfile was written.
+    pub lock_written: bool,
+    /// Name and version of packages whose scripts ran.
+    pub scripts_ran: Vec<String>,
+    /// Name and version of packages whose scripts did not run because they are not allowed.
+    pub scripts_skipped: Vec<String>,
+    /// From call to return.
+    pub elapsed: Duration,
+}
+
+/// Installs. See the module's description for what happens when it is cancelled.
+///
+/// # Errors
+/// See [`InstallError`]. The project is then as it was before.
+pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result<Summary, InstallError> {
+    let started = Instant::now();
+    let project = lock_project(&options.project_dir, reporter).await?;
+    let files = ProjectFiles::read(&project.dir)?;
+    let inputs = |manifest: &str, lock: Option<&str>| inputs_digest(&options, manifest, lock);
+
+    let mut installed = Installed::read_marker(&project.dir);
+    let before = inputs(&files.manifest, files.lock.as_deref());
+    if options.add.is_empty() && files.lock.is_some() && installed.is_current(&project.dir, &before) {
+        let installed = installed.marker.map_or(0, |marker| marker.packages.len());
+        return Ok(Summary { up_to_date: true, installed, elapsed: started.elapsed(), ..Summary::default() });
+    }
+
+    let mut summary = Summary::default();
+    let store = Store::open(&options.store_dir, &options.state_dir)?;
+    let client = RegistryClient::new(
+        options.npmrc.clone(),
+        &options.cache_dir,
+        store.key().clone(),
+        options.patience.clone(),
+        options.offline,
+    )?;
+    let fetcher = Fetcher::new(&client, &store);
+    let resolved = resolve_project(&options, &files, &client, &fetcher, reporter, &mut summary).await?;
+
+    let omit = Omit { dev: options.production, ..Omit::default() };
+    let wanted = resolved.lock.wanted(&options.platform, omit)?;
+    installed.read_lock(&project.dir);
+    let plan = Plan::new(&project.dir, &resolved.lock, wanted, &installed, &resolved.manifest)
+        .map_err(|source| InstallError::Io { action: "read", path: project.dir.join("node_modules"), source })?;
+    summary.count(&plan);
+    summary.lock_written = files.lock.as_ref() != Some(&resolved.lock_text);
+    summary.up_to_date = plan.is_empty() && !resolved.changes_files(&files);
+
+    let mut tree = Tree::new(&project, &plan, &resolved, &options)?;
+    let jobs = tree.gather(&fetcher, &store, reporter).await?;
+    summary.method = tree.build(jobs, &fetcher, &store, reporter).await?;
+    (summary.downloaded, summary.bytes) = (fetcher.stored(), client.bytes_received());
+    tree.run_scripts(reporter, &mut summary).await?;
+    tree.describe(&installed, inputs(&resolved.manifest_text, Some(&resolved.lock_text)), &mut summary)?;
+    tree.commit(&files).await?;
+
+    plan.warn_of_deprecated(&resolved.lock, reporter);
+    summary.elapsed = started.elapsed();
+    Ok(summary)
+}
+
+impl Summary {
+    fn count(&mut self, plan: &Plan<'_>) {
+        self.changed = plan.replaced;
+        self.added = plan.build.len() - plan.replaced;
+        self.removed = plan.remove.len();
+    }
+}
+
+/// Waits for other installations in this project, then finishes what a killed one left.
+async fn lock_project(dir: &Path, reporter: &dyn Reporter) -> Result<Arc<Project>, InstallError> {
+    let wrap = |action: &'static str| {
+        let path = dir.to_path_buf();
+        move |source| InstallError::Io { action, path, source }
+    };
+    let project = if let Some(project) = Project::try_lock(dir).map_err(wrap("open"))? {
+        project
+    } else {
+        reporter.waiting_for_project();
+        // A plain thread, which a runtime that shuts down does not wait for.
+        let (sender, receiver) = oneshot::channel();
+        let folder = dir.to_path_buf();
+        let waiting = move || {
+            // Nobody wants the lock any more when the receiver is gone.
+            let _ = sender.send(Project::lock(&folder));
+        };
+        thread::Builder::new().name("install-lock".to_owned()).spawn(waiting).map_err(wrap("lock"))?;
+        let locked = receiver.await.unwrap_or_else(|_| Err(io::Error::other("the waiting thread ended")));
+        locked.map_err(wrap("lock"))?
+    };
+    if project.recover().map_err(wrap("repair"))? {
+        reporter.warning(&Warning::Repaired);
+    }
+    Ok(Arc::new(project))
+}
+
+/// A digest of all that decides what an installation does.
+fn inputs_digest(options: &InstallOptions, manifest: &str, lock: Option<&str>) -> String {
+    let Platform { os, cpu, libc } = &options.platform;
+    let flags = [options.production, options.ignore_scripts, lock.is_some()].map(u8::from);
+    let libc = libc.as_deref().unwrap_or_default();
+    state::inputs_digest(&[
+        manifest.as_bytes(),
+        lock.unwrap_or_default().as_bytes(),
+        os.as_bytes(),
+        cpu.as_bytes(),
+        libc.as_bytes(),
+        &flags,
+    ])
+}

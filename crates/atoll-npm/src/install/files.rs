@@ -1,0 +1,190 @@
+//! The project's files: as they are, and as they will be.
+
+use std::{fs, io, path::Path, sync::Arc, time::Instant};
+
+use super::{InstallError, InstallOptions, Request, Summary, request};
+use crate::{
+    fetch::{Eager, Fetcher},
+    lock::{self, InstallPath, Lockfile},
+    manifest::{DependencyMap, Manifest},
+    packument::Packument,
+    registry::RegistryClient,
+    report::{Reporter, Stage},
+    resolve::{self, PackumentSource, ResolveError, SourceError, resolve},
+};
+
+/// The project's files as they are.
+#[derive(Debug)]
+pub(super) struct ProjectFiles {
+    pub(super) manifest: String,
+    pub(super) lock: Option<String>,
+}
+
+impl ProjectFiles {
+    pub(super) fn read(dir: &Path) -> Result<Self, InstallError> {
+        let read = |name: &str| match fs::read_to_string(dir.join(name)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(InstallError::Io { action: "read", path: dir.join(name), source }),
+        };
+        let manifest = read(MANIFEST)?.ok_or_else(|| InstallError::NoManifest { folder: dir.to_path_buf() })?;
+        Ok(Self { manifest, lock: read(lock::FILE_NAME)? })
+    }
+}
+
+/// File name of a project's manifest.
+pub(super) const MANIFEST: &str = "package.json";
+
+/// The project's files as they will be.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) manifest: Manifest,
+    pub(super) manifest_text: String,
+    pub(super) lock: Lockfile,
+    pub(super) lock_text: String,
+}
+
+impl Resolved {
+    pub(super) fn changes_files(&self, files: &ProjectFiles) -> bool {
+        self.manifest_text != files.manifest || Some(&self.lock_text) != files.lock.as_ref()
+    }
+}
+
+/// From the project's files to what they will be.
+pub(super) async fn resolve_project(
+    options: &InstallOptions,
+    files: &ProjectFiles,
+    client: &RegistryClient,
+    fetcher: &Fetcher<'_>,
+    reporter: &dyn Reporter,
+    summary: &mut Summary,
+) -> Result<Resolved, InstallError> {
+    let started = Instant::now();
+    reporter.stage_started(Stage::Resolve, 0);
+    let original = Manifest::parse(MANIFEST, &files.manifest)?;
+    let requests: Vec<Request> = options.add.iter().map(|text| Request::parse(text)).collect::<Result<_, _>>()?;
+    let mut text = files.manifest.clone();
+    for request in &requests {
+        let section = request::section(&original, &request.name, options.save_dev);
+        text = request::write(&text, section, &request.name, &request.wanted);
+    }
+    let manifest = Manifest::parse(MANIFEST, &text)?;
+    let mut existing = files.lock.as_deref().map(|text| Lockfile::parse(lock::FILE_NAME, text)).transpose()?;
+    if let Some(existing) = &mut existing {
+        // What is asked for anew is chosen anew.
+        existing.packages.retain(|path, _| !requests.iter().any(|request| is_direct(path, &request.name)));
+    }
+
+    let rules = resolve::Options { node_version: options.node_version.clone(), ..resolve::Options::default() };
+    let mut lock = if options.frozen {
+        let Some(existing) = existing.as_ref() else {
+            return Err(InstallError::FrozenWithoutLock { folder: options.project_dir.clone() });
+        };
+        frozen(&manifest, existing, &rules).await?
+    } else {
+        let (source, guesses) = Eager::new(client, reporter);
+        let resolving = async {
+            let result = resolve(&manifest, existing.as_ref(), &source, &rules).await;
+            drop(source);
+            result.map_err(InstallError::from)
+        };
+        let prefetching = async {
+            // Guesses do not tell development dependencies apart.
+            if !options.production {
+                fetcher.follow(guesses, &options.platform).await;
+            }
+            Ok(())
+        };
+        tokio::try_join!(resolving, prefetching)?.0
+    };
+
+    for request in &requests {
+        let version = lock.packages.iter().find(|(path, _)| is_direct(path, &request.name));
+        let version = version.and_then(|(_, entry)| entry.version.clone()).unwrap_or_default();
+        let saved = request.saved(&version);
+        let section = request::section(&original, &request.name, options.save_dev);
+        text = request::write(&text, section, &request.name, &saved);
+        if let Some(root) = lock.packages.get_mut(&InstallPath::ROOT) {
+            let map = match section {
+                "devDependencies" => &mut root.dev_dependencies,
+                "optionalDependencies" => &mut root.optional_dependencies,
+                _ => &mut root.dependencies,
+            };
+            map.insert(request.name.clone(), saved.clone());
+        }
+        summary.saved.push((request.name.clone(), saved));
+    }
+    reporter.stage_finished(Stage::Resolve, started.elapsed());
+    let lock_text = match &files.lock {
+        Some(text) if options.frozen => text.clone(),
+        _ => lock.to_text(),
+    };
+    Ok(Resolved { manifest, manifest_text: text, lock, lock_text })
+}
+
+fn is_direct(path: &InstallPath, name: &str) -> bool {
+    path.depth() == 1 && path.name() == name
+}
+
+/// The lockfile, when it needs no change.
+async fn frozen(manifest: &Manifest, existing: &Lockfile, rules: &resolve::Options) -> Result<Lockfile, InstallError> {
+    let differences = differences(manifest, existing);
+    if !differences.is_empty() {
+        return Err(InstallError::Frozen { differences });
+    }
+    match resolve(manifest, Some(existing), &Nothing, rules).await {
+        Ok(lock) if lock.packages.keys().eq(existing.packages.keys()) => Ok(lock),
+        Ok(lock) => {
+            let missing = lock.packages.keys().filter(|path| !existing.packages.contains_key(*path));
+            let unused = existing.packages.keys().filter(|path| !lock.packages.contains_key(*path));
+            let lines = missing.map(|path| format!("{path} is missing from the lockfile"));
+            let differences = lines.chain(unused.map(|path| format!("{path} is not needed"))).collect();
+            Err(InstallError::Frozen { differences })
+        }
+        Err(ResolveError::Source { asker, source: SourceError::Failed(_) }) => {
+            Err(InstallError::Frozen { differences: vec![format!("{asker}: missing from the lockfile")] })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A source for resolutions that must not need one.
+struct Nothing;
+
+impl PackumentSource for Nothing {
+    async fn packument(&self, name: &str) -> Result<Arc<Packument>, SourceError> {
+        Err(SourceError::Failed(Arc::new(io::Error::other(format!("{name} is not in the lockfile")))))
+    }
+}
+
+/// What the project asks for, and what the lockfile says that it asks for.
+fn differences(manifest: &Manifest, lock: &Lockfile) -> Vec<String> {
+    let empty = lock::LockEntry::default();
+    let root = lock.packages.get(&InstallPath::ROOT).unwrap_or(&empty);
+    let mut found = Vec::new();
+    let regular: DependencyMap = root
+        .dependencies
+        .iter()
+        .filter(|(name, _)| !root.optional_dependencies.contains_key(*name))
+        .map(|(name, wanted)| (name.clone(), wanted.clone()))
+        .collect();
+    for (section, asked, locked) in [
+        ("dependencies", &manifest.dependencies, &regular),
+        ("devDependencies", &manifest.dev_dependencies, &root.dev_dependencies),
+        ("optionalDependencies", &manifest.optional_dependencies, &root.optional_dependencies),
+        ("peerDependencies", &manifest.peer_dependencies, &root.peer_dependencies),
+    ] {
+        for (name, wanted) in asked {
+            match locked.get(name) {
+                Some(same) if same == wanted => {}
+                Some(other) => {
+                    found.push(format!("{section}: {name} is {wanted} in package.json and {other} in the lockfile"));
+                }
+                None => found.push(format!("{section}: {name} {wanted} is missing from the lockfile")),
+            }
+        }
+        let gone = locked.keys().filter(|name| !asked.contains_key(*name));
+        found.extend(gone.map(|name| format!("{section}: {name} is in the lockfile and not in package.json")));
+    }
+    found
+}

@@ -1,0 +1,455 @@
+//! The new `node_modules`, from plan to commit.
+
+use std::{collections::HashSet, fmt, sync::Arc, thread, time::Instant};
+
+use super::{
+    InstallError, InstallOptions, Summary,
+    files::{MANIFEST, ProjectFiles, Resolved},
+};
+use crate::{
+    fetch::{Fetcher, Wanted},
+    integrity::Integrity,
+    link::{
+        Built, Changes, Job, LinkError, Method, Project, Stage, bins,
+        commit::Journal,
+        outermost,
+        state::{self, Installed, Marker},
+    },
+    lock::{self, InstallPath, LockEntry, Lockfile},
+    plan::{Plan, bin_folder, link_target},
+    report::{Progress, Reporter, Stage as Step, Warning},
+    scripts::{self, Surroundings},
+    store::{Entry, Store},
+};
+
+/// How often a tree is built when stored packages change while they are used.
+const BUILD_ATTEMPTS_MAX: usize = 3;
+/// Threads that look into the store, at most.
+const LOOKERS_MAX: usize = 4;
+
+/// A tree in the making. Dropping it leaves the project as it was.
+pub(super) struct Tree<'a> {
+    plan: &'a Plan<'a>,
+    resolved: &'a Resolved,
+    options: &'a InstallOptions,
+    stage: Arc<Stage>,
+    project: Arc<Project>,
+    /// Optional packages whose scripts failed; paths inside them are left out too.
+    dropped: HashSet<&'a str>,
+    /// Packages whose scripts ran.
+    ran: HashSet<&'a str>,
+    /// `.bin` folders in the stage.
+    bins: Vec<(InstallPath, bins::Commands)>,
+}
+
+impl Drop for Tree<'_> {
+    fn drop(&mut self) {
+        // Threads that still build have nobody to build for.
+        self.stage.cancel();
+    }
+}
+
+impl fmt::Debug for Tree<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Tree").field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Tree<'a> {
+    /// An empty one.
+    pub(super) fn new(
+        project: &Arc<Project>,
+        plan: &'a Plan<'a>,
+        resolved: &'a Resolved,
+        options: &'a InstallOptions,
+    ) -> Result<Self, InstallError> {
+        let stage = Stage::new(project).map_err(|source| InstallError::Io {
+            action: "write to",
+            path: project.dir.clone(),
+            source,
+        })?;
+        Ok(Self {
+            plan,
+            resolved,
+            options,
+            stage,
+            project: Arc::clone(project),
+            dropped: HashSet::new(),
+            ran: HashSet::new(),
+            bins: plan.bins.clone(),
+        })
+    }
+
+    /// Makes sure that the store has everything that has to be built.
+    pub(super) async fn gather(
+        &self,
+        fetcher: &Fetcher<'_>,
+        store: &Store,
+        reporter: &dyn Reporter,
+    ) -> Result<Vec<Job>, InstallError> {
+        let packages: Vec<_> = self.plan.build.iter().copied().filter(|(_, entry)| !entry.link).collect();
+        let wanted: Vec<Wanted> =
+            packages.iter().map(|(path, entry)| fetcher.wanted(path, entry)).collect::<Result<_, _>>()?;
+        let mut entries = look_up(store, &wanted).await;
+        let missing: Vec<Wanted> = wanted
+            .iter()
+            .zip(&entries)
+            .filter(|(_, entry)| entry.is_none())
+            .map(|(wanted, _)| wanted.clone())
+            .collect();
+        if !missing.is_empty() {
+            let started = Instant::now();
+            reporter.stage_started(Step::Fetch, missing.len());
+            fetcher.fetch_all(missing.clone(), reporter).await?;
+            reporter.stage_finished(Step::Fetch, started.elapsed());
+            let mut fetched = look_up(store, &missing).await.into_iter();
+            for entry in entries.iter_mut().filter(|entry| entry.is_none()) {
+                *entry = fetched.next().flatten();
+            }
+        }
+        let mut jobs = Vec::with_capacity(wanted.len());
+        for (((path, locked), wanted), entry) in packages.into_iter().zip(wanted).zip(entries) {
+            let entry = entry.ok_or_else(|| LinkError::Damaged { package: wanted.package.clone(), job: jobs.len() })?;
+            jobs.push(Job {
+                path: path.clone(),
+                package: wanted.package,
+                entry,
+                private: self.may_run_scripts(path, locked),
+                commands: bins::safe_bins(locked).map(|(_, target)| target.to_owned()).collect(),
+            });
+        }
+        Ok(jobs)
+    }
+
+    fn may_run_scripts(&self, path: &InstallPath, entry: &LockEntry) -> bool {
+        !self.options.ignore_scripts && self.resolved.manifest.allows_scripts_of(entry.package_name(path))
+    }
+
+    /// Builds the packages, the links among them and the `.bin` folders.
+    pub(super) async fn build(
+        &mut self,
+        mut jobs: Vec<Job>,
+        fetcher: &Fetcher<'_>,
+        store: &Store,
+        reporter: &dyn Reporter,
+    ) -> Result<Option<Method>, InstallError> {
+        let started = Instant::now();
+        let total = jobs.len();
+        reporter.stage_started(Step::Link, total);
+        for attempt in 1..=BUILD_ATTEMPTS_MAX {
+            if jobs.is_empty() {
+                break;
+            }
+            let (outcome, returned) = self.build_once(jobs, reporter).await;
+            jobs = returned;
+            match outcome {
+                Ok(built) => {
+                    if let (Method::Copy, Some(reason)) = (built.method, built.refusal) {
+                        reporter.warning(&Warning::Copying { reason });
+                    }
+                    self.write_links()?;
+                    reporter.stage_finished(Step::Link, started.elapsed());
+                    return Ok(Some(built.method));
+                }
+                Err(LinkError::Damaged { job, .. }) if attempt < BUILD_ATTEMPTS_MAX => {
+                    self.stage.clear().map_err(|source| self.stage_error(source))?;
+                    let path = &jobs[job].path;
+                    let wanted = fetcher.wanted(path, &self.resolved.lock.packages[path])?;
+                    store.evict(&wanted.integrity)?;
+                    fetcher.fetch_all(vec![wanted.clone()], reporter).await?;
+                    let entry = look_up(store, &[wanted]).await.pop().flatten();
+                    jobs[job].entry =
+                        entry.ok_or_else(|| LinkError::Damaged { package: jobs[job].package.clone(), job })?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.write_links()?;
+        reporter.stage_finished(Step::Link, started.elapsed());
+        Ok(None)
+    }
+
+    /// One try, on threads of its own; reports its progress from here.
+    async fn build_once(&self, jobs: Vec<Job>, reporter: &dyn Reporter) -> (Result<Built, LinkError>, Vec<Job>) {
+        let (sender, mut receiver) = tokio::sync::watch::channel(0);
+        let (stage, total) = (Arc::clone(&self.stage), jobs.len());
+        let work = tokio::task::spawn_blocking(move || {
+            let outcome = stage.build(&jobs, &|done| {
+                // Nobody watches any more when the installation was cancelled.
+                let _ = sender.send(done);
+            });
+            (outcome, jobs)
+        });
+        // The sender is dropped when the work is done.
+        while receiver.changed().await.is_ok() {
+            let done = *receiver.borrow_and_update();
+            reporter.progressed(Step::Link, Progress { done, total, bytes: 0 });
+        }
+        match work.await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => (Err(LinkError::Cancelled), Vec::new()),
+            },
+        }
+    }
+
+    fn write_links(&self) -> Result<(), InstallError> {
+        for (path, entry) in self.plan.build.iter().filter(|(_, entry)| entry.link) {
+            let Some(target) = link_target(path, entry) else {
+                return Err(InstallError::Unsupported {
+                    package: path.to_string(),
+                    what: "a link out of node_modules",
+                });
+            };
+            bins::write_link(&self.stage.tree().join(path.as_str()), &target)
+                .map_err(|source| self.stage_error(source))?;
+        }
+        self.write_bins()
+    }
+
+    fn write_bins(&self) -> Result<(), InstallError> {
+        for (path, commands) in &self.bins {
+            let folder = self.stage.tree().join(bin_folder(path));
+            bins::write_folder(&folder, commands).map_err(|source| self.stage_error(source))?;
+        }
+        Ok(())
+    }
+
+    /// Runs the scripts that are allowed, and notes those that are not.
+    pub(super) async fn run_scripts(
+        &mut self,
+        reporter: &dyn Reporter,
+        summary: &mut Summary,
+    ) -> Result<(), InstallError> {
+        let (allowed, refused): (Vec<_>, Vec<_>) =
+            self.plan.build.iter().copied().partition(|(path, entry)| self.may_run_scripts(path, entry));
+        summary.scripts_skipped = refused
+            .iter()
+            .filter(|(_, entry)| entry.has_install_script)
+            .map(|(path, entry)| label(path, entry))
+            .collect();
+        if allowed.is_empty() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let total = allowed.len();
+        reporter.stage_started(Step::Scripts, total);
+        let tree = self.stage.tree();
+        for (done, (path, entry)) in scripts::in_dependency_order(&self.resolved.lock, &allowed).into_iter().enumerate()
+        {
+            let surroundings = Surroundings {
+                tree: &tree,
+                project: &self.project.dir,
+                environment: &self.options.script_environment,
+                deadline: self.options.script_deadline,
+            };
+            match scripts::run_package(path, entry, &surroundings).await {
+                Ok(true) => {
+                    self.ran.insert(path.as_str());
+                    summary.scripts_ran.push(label(path, entry));
+                }
+                Ok(false) => {}
+                Err(error) if entry.optional || entry.dev_optional => {
+                    reporter
+                        .warning(&Warning::OptionalDropped { package: label(path, entry), reason: error.to_string() });
+                    self.dropped.insert(path.as_str());
+                }
+                Err(error) => return Err(error.into()),
+            }
+            reporter.progressed(Step::Scripts, Progress { done: done + 1, total, bytes: 0 });
+        }
+        if !self.dropped.is_empty() {
+            self.take_out_dropped()?;
+        }
+        reporter.stage_finished(Step::Scripts, started.elapsed());
+        Ok(())
+    }
+
+    /// Removes packages whose scripts failed from the stage, and their commands.
+    fn take_out_dropped(&mut self) -> Result<(), InstallError> {
+        let tree = self.stage.tree();
+        for path in &self.dropped {
+            std::fs::remove_dir_all(tree.join(path)).map_err(|source| self.stage_error(source))?;
+        }
+        let root = self.resolved.lock.packages.get(&InstallPath::ROOT);
+        let mut commands = bins::commands(self.installed(), root);
+        let dropped = std::mem::take(&mut self.dropped);
+        self.bins.retain(|(path, _)| !is_within(path, &dropped));
+        self.dropped = dropped;
+        for (path, folder) in &mut self.bins {
+            *folder = commands.shift_remove(path).unwrap_or_default();
+            let written = self.stage.tree().join(bin_folder(path));
+            std::fs::remove_dir_all(&written).map_err(|source| InstallError::Io {
+                action: "write",
+                path: written,
+                source,
+            })?;
+        }
+        self.write_bins()
+    }
+
+    /// What is installed in the end.
+    fn installed(&self) -> impl Iterator<Item = (&'a InstallPath, &'a LockEntry)> {
+        self.plan.installed.iter().copied().filter(|(path, _)| !is_within(path, &self.dropped))
+    }
+
+    /// Writes what `node_modules` says about itself, and the project's files, into the stage.
+    pub(super) fn describe(
+        &self,
+        before: &Installed,
+        inputs: String,
+        summary: &mut Summary,
+    ) -> Result<(), InstallError> {
+        let lock = &self.resolved.lock;
+        let packages = self.installed().map(|(path, entry)| (path.clone(), entry.clone())).collect();
+        let hidden = Lockfile { packages, ..lock.clone() };
+        let mut marker = Marker { inputs, ..Marker::default() };
+        let building: HashSet<&str> = self.plan.build.iter().map(|(path, _)| path.as_str()).collect();
+        for path in hidden.packages.keys().map(InstallPath::as_str) {
+            marker.packages.push(path.to_owned());
+            let ran = self.ran.contains(path) || (!building.contains(path) && before.ran_scripts(path));
+            if ran {
+                marker.scripts_ran.insert(path.to_owned());
+            }
+        }
+        summary.installed = hidden.packages.len();
+        for (path, text) in [
+            (state::HIDDEN_LOCK, hidden.to_text()),
+            (state::MARKER, marker.to_text()),
+            (lock::FILE_NAME, self.resolved.lock_text.clone()),
+            (MANIFEST, self.resolved.manifest_text.clone()),
+        ] {
+            self.stage.write(path, text.as_bytes()).map_err(|source| self.stage_error(source))?;
+        }
+        Ok(())
+    }
+
+    /// Puts everything in place, on a thread that finishes even when nobody waits any more.
+    pub(super) async fn commit(self, files: &ProjectFiles) -> Result<(), InstallError> {
+        let mut journal = Journal::default();
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        let mut changed = Vec::new();
+        for (name, before, after) in [
+            (MANIFEST, Some(&files.manifest), &self.resolved.manifest_text),
+            (lock::FILE_NAME, files.lock.as_ref(), &self.resolved.lock_text),
+        ] {
+            journal.guard(name, before.map(|text| bytes(text)).as_deref(), Some(after.as_bytes()));
+            if before != Some(after) {
+                changed.push(name);
+            }
+        }
+        let stage = Arc::clone(&self.stage);
+        let building: HashSet<&str> = self.plan.build.iter().map(|(path, _)| path.as_str()).collect();
+        let packages: Vec<String> = outermost(&self.plan.build)
+            .into_iter()
+            .filter(|path| !self.dropped.contains(path))
+            .map(str::to_owned)
+            .collect();
+        let bins: Vec<String> = self
+            .bins
+            .iter()
+            .filter(|(path, _)| !building.contains(path.as_str()))
+            .map(|(path, _)| bin_folder(path))
+            .collect();
+        let mut remove = self.plan.remove.clone();
+        // What a dropped package would have replaced goes, too.
+        remove.extend(self.dropped.iter().map(|path| (*path).to_owned()));
+        let work = tokio::task::spawn_blocking(move || {
+            let changes = Changes {
+                remove: &remove,
+                packages: packages.iter().map(String::as_str).collect(),
+                bins: &bins,
+                files: &changed,
+            };
+            stage.commit(journal, &changes)
+        });
+        match work.await {
+            Ok(result) => result.map(|_| ()).map_err(InstallError::from),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(LinkError::Cancelled.into()),
+            },
+        }
+    }
+
+    fn stage_error(&self, source: std::io::Error) -> InstallError {
+        InstallError::Io { action: "write to", path: self.stage.tree(), source }
+    }
+}
+
+impl Fetcher<'_> {
+    /// What to fetch for an entry of the lockfile.
+    fn wanted(&self, path: &InstallPath, entry: &LockEntry) -> Result<Wanted, InstallError> {
+        let package = label(path, entry);
+        let integrity = entry.integrity.as_deref().and_then(|text| Integrity::parse(text).ok());
+        let Some(integrity) = integrity else { return Err(InstallError::NoIntegrity { package }) };
+        let name = entry.package_name(path);
+        let version = entry.version.as_deref().unwrap_or_default();
+        let url = self.url_of(name, version, entry.resolved.as_deref());
+        Ok(Wanted { package, url, integrity })
+    }
+}
+
+impl Plan<'_> {
+    /// Reports direct dependencies that are new here and whose authors advise against them.
+    pub(super) fn warn_of_deprecated(&self, lock: &Lockfile, reporter: &dyn Reporter) {
+        let Some(root) = lock.packages.get(&InstallPath::ROOT) else { return };
+        let direct: HashSet<&str> = root.edge_names().collect();
+        for (path, entry) in self.build.iter().filter(|(path, _)| path.depth() == 1 && direct.contains(path.name())) {
+            if let Some(message) = &entry.deprecated {
+                reporter.warning(&Warning::Deprecated { package: label(path, entry), message: message.clone() });
+            }
+        }
+    }
+}
+
+/// Name and version.
+fn label(path: &InstallPath, entry: &LockEntry) -> String {
+    format!("{}@{}", entry.package_name(path), entry.version.as_deref().unwrap_or("?"))
+}
+
+/// Whether a path is one of these, or inside one.
+fn is_within(path: &InstallPath, roots: &HashSet<&str>) -> bool {
+    if roots.is_empty() {
+        return false;
+    }
+    let mut at = Some(path.clone());
+    while let Some(path) = at {
+        if roots.contains(path.as_str()) {
+            return true;
+        }
+        at = path.parent();
+    }
+    false
+}
+
+/// The store's entries for these, in their order, looked up by a few threads.
+async fn look_up(store: &Store, wanted: &[Wanted]) -> Vec<Option<Entry>> {
+    let (store, wanted) = (store.clone(), wanted.to_vec());
+    let work = move || {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(LOOKERS_MAX);
+        let share = wanted.len().div_ceil(threads).max(1);
+        let mut entries: Vec<Option<Entry>> = Vec::new();
+        entries.resize_with(wanted.len(), || None);
+        thread::scope(|scope| {
+            for (wanted, entries) in wanted.chunks(share).zip(entries.chunks_mut(share)) {
+                let store = &store;
+                scope.spawn(move || {
+                    for (wanted, entry) in wanted.iter().zip(entries) {
+                        *entry = store.get(&wanted.integrity);
+                    }
+                });
+            }
+        });
+        entries
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(entries) => entries,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down: nobody waits for this any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

@@ -1,0 +1,33 @@
+//! Installs npm packages.
+//!
+//! `package.json` and `package-lock.json` go in; a verified `node_modules` comes out. The stages are modules:
+//! [`manifest`] and [`npmrc`] read what the project says, [`resolve`] decides which version goes where without doing any
+//! I/O itself, [`lock`] is that decision as npm writes it down.
+
+pub mod fetch;
+pub mod integrity;
+pub mod lock;
+pub mod manifest;
+pub mod npmrc;
+pub mod packument;
+pub mod report;
+pub mod resolve;
+pub mod version;
+
+// The modules that touch the disk: the store, the cache, and the project's own folder, each named by the caller.
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+pub mod extract;
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+pub mod install;
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+pub mod link;
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+mod plan;
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+pub mod platform;
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+pub mod registry;
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+pub mod scripts;
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+pub mod store;

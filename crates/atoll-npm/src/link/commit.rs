@@ -1,0 +1,268 @@
+//! Puts a staged tree in place, all of it or nothing: a journal, then renames.
+//!
+//! Each step either moves something from the stage to its place (what was there goes to the stage's `trash/`) or only
+//! takes something away. The journal with all steps is written and synced before the first one. A process killed in
+//! between leaves stage and journal; the next installation does the steps again, which is harmless for those already
+//! done, and finishes. Should someone have changed `package.json` or the lockfile in the meantime, the journal is not
+//! followed: the tree is then planned anew, from nothing, since the first steps took away its description.
+
+use std::{
+    fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// File name of the journal, in the stage.
+const JOURNAL: &str = "commit.json";
+/// Folder in the stage for what was replaced or removed.
+const TRASH: &str = "trash";
+
+/// What is to be done, in order.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Journal {
+    /// Project files that the steps rely on.
+    guards: Vec<Guard>,
+    steps: Vec<Step>,
+}
+
+/// A file that must still be as it was, or already as the steps make it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Guard {
+    path: String,
+    /// BLAKE3 of acceptable contents; `None` stands for "absent".
+    accepted: Vec<Option<String>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Step {
+    /// Path in the stage; `None` to only take away.
+    from: Option<String>,
+    /// Path in the project.
+    to: String,
+}
+
+impl Journal {
+    /// Relies on `path` having the content `before`, or `after` once the steps are done.
+    pub(crate) fn guard(&mut self, path: &str, before: Option<&[u8]>, after: Option<&[u8]>) {
+        let digest = |content: Option<&[u8]>| content.map(|content| blake3::hash(content).to_hex().to_string());
+        self.guards.push(Guard { path: path.to_owned(), accepted: vec![digest(before), digest(after)] });
+    }
+
+    /// Moves `from` (in the stage) to `to` (in the project), replacing what is there.
+    pub(crate) fn place(&mut self, from: impl Into<String>, to: impl Into<String>) {
+        self.steps.push(Step { from: Some(from.into()), to: to.into() });
+    }
+
+    /// Takes `path` out of the project, if it is there.
+    pub(crate) fn remove(&mut self, path: impl Into<String>) {
+        self.steps.push(Step { from: None, to: path.into() });
+    }
+
+    /// Number of steps.
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Writes the journal, then does what it says.
+    pub(crate) fn commit(&self, project: &Path, stage: &Path) -> io::Result<()> {
+        let temporary = stage.join("commit.tmp");
+        fs::write(&temporary, serde_json::to_vec(self)?)?;
+        fs::File::open(&temporary)?.sync_all()?;
+        fs::rename(&temporary, stage.join(JOURNAL))?;
+        self.follow(project, stage)
+    }
+
+    /// Does the steps; those that are done already change nothing.
+    fn follow(&self, project: &Path, stage: &Path) -> io::Result<()> {
+        let trash = stage.join(TRASH);
+        fs::create_dir_all(&trash)?;
+        for (index, step) in self.steps.iter().enumerate() {
+            let to = inside(project, &step.to)?;
+            let discarded = trash.join(index.to_string());
+            match &step.from {
+                Some(from) => {
+                    let from = inside(stage, from)?;
+                    if !exists(&from)? {
+                        continue;
+                    }
+                    if exists(&to)? && !replaces_by_rename(&from, &to)? {
+                        fs::rename(&to, &discarded)?;
+                    }
+                    if let Some(parent) = to.parent() {
+                        fs::create_dir_all(parent)?;
+                    }
+                    fs::rename(&from, &to)?;
+                }
+                None if exists(&to)? && !exists(&discarded)? && !self.has_placed(&step.to, stage)? => {
+                    fs::rename(&to, &discarded)?;
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what is at `to` was put there by one of the steps already.
+    fn has_placed(&self, to: &str, stage: &Path) -> io::Result<bool> {
+        for step in self.steps.iter().filter(|step| step.to == to) {
+            if let Some(from) = &step.from
+                && !exists(&inside(stage, from)?)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn guards_hold(&self, project: &Path) -> io::Result<bool> {
+        for guard in &self.guards {
+            let content = match fs::read(inside(project, &guard.path)?) {
+                Ok(content) => Some(blake3::hash(&content).to_hex().to_string()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
+            if !guard.accepted.contains(&content) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Finishes or discards what a killed installation left in `stage`. `true` when there were steps to finish.
+pub(crate) fn recover(project: &Path, stage: &Path) -> io::Result<bool> {
+    if !exists(stage)? {
+        return Ok(false);
+    }
+    let journal = match fs::read(stage.join(JOURNAL)) {
+        Ok(bytes) => serde_json::from_slice::<Journal>(&bytes).ok(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let mut followed = false;
+    if let Some(journal) = journal
+        && journal.guards_hold(project)?
+    {
+        journal.follow(project, stage)?;
+        followed = true;
+    }
+    fs::remove_dir_all(stage)?;
+    Ok(followed)
+}
+
+/// A file takes the place of a file in one step, so that there is no moment without either.
+fn replaces_by_rename(from: &Path, to: &Path) -> io::Result<bool> {
+    Ok(fs::symlink_metadata(from)?.is_file() && fs::symlink_metadata(to)?.is_file())
+}
+
+fn exists(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A journal found on disk is foreign until proved otherwise: its paths must stay inside.
+fn inside(root: &Path, path: &str) -> io::Result<PathBuf> {
+    let is_plain = |component: Component<'_>| matches!(component, Component::Normal(_));
+    if path.is_empty() || !Path::new(path).components().all(is_plain) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("the journal names the path {path:?}")));
+    }
+    Ok(root.join(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A project with `a` (old) and `gone`, a stage with `a` (new) and `b`, and the journal for it.
+    fn scene(dir: &Path) -> (PathBuf, PathBuf, Journal) {
+        let (project, stage) = (dir.join("project"), dir.join("project/stage"));
+        for (path, content) in [
+            ("nm/a/x", "old"),
+            ("nm/gone/x", "gone"),
+            ("lock", "old lock"),
+            ("stage/t/a/x", "new"),
+            ("stage/t/s/b/x", "b"),
+            ("stage/t/lock", "new lock"),
+        ] {
+            let path = project.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        let mut journal = Journal::default();
+        journal.guard("lock", Some(b"old lock"), Some(b"new lock"));
+        journal.remove("nm/gone");
+        journal.remove("nm/s/b");
+        journal.place("t/a", "nm/a");
+        journal.place("t/s/b", "nm/s/b");
+        journal.place("t/lock", "lock");
+        (project, stage, journal)
+    }
+
+    fn assert_done(project: &Path) {
+        let read = |path: &str| fs::read_to_string(project.join(path)).unwrap();
+        assert_eq!((read("nm/a/x"), read("nm/s/b/x"), read("lock")), ("new".into(), "b".into(), "new lock".into()));
+        assert!(!project.join("nm/gone").exists());
+    }
+
+    #[test]
+    fn a_commit_interrupted_after_any_step_is_finished() {
+        for steps_done in 0..=5 {
+            let dir = tempfile::tempdir().unwrap();
+            let (project, stage, mut journal) = scene(dir.path());
+            let all = std::mem::take(&mut journal.steps);
+            let text =
+                serde_json::to_vec(&Journal { guards: std::mem::take(&mut journal.guards), steps: all }).unwrap();
+            fs::write(stage.join(JOURNAL), &text).unwrap();
+            let mut partial: Journal = serde_json::from_slice(&text).unwrap();
+            partial.steps.truncate(steps_done);
+            partial.follow(&project, &stage).unwrap();
+
+            assert!(recover(&project, &stage).unwrap());
+            assert_done(&project);
+            assert!(!stage.exists());
+            assert!(!recover(&project, &stage).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_step_interrupted_in_its_middle_is_finished() {
+        let dir = tempfile::tempdir().unwrap();
+        let (project, stage, journal) = scene(dir.path());
+        fs::write(stage.join(JOURNAL), serde_json::to_vec(&journal).unwrap()).unwrap();
+        fs::create_dir_all(stage.join(TRASH)).unwrap();
+        fs::rename(project.join("nm/a"), stage.join(TRASH).join("2")).unwrap();
+        assert!(recover(&project, &stage).unwrap());
+        assert_done(&project);
+    }
+
+    #[test]
+    fn without_a_journal_or_with_changed_files_nothing_moves() {
+        let dir = tempfile::tempdir().unwrap();
+        let (project, stage, journal) = scene(dir.path());
+        assert!(!recover(&project, &stage).unwrap());
+        assert_eq!(fs::read_to_string(project.join("nm/a/x")).unwrap(), "old");
+        assert!(!stage.exists());
+
+        fs::create_dir_all(stage.join("t/a")).unwrap();
+        fs::write(stage.join(JOURNAL), serde_json::to_vec(&journal).unwrap()).unwrap();
+        fs::write(project.join("lock"), "someone else's").unwrap();
+        assert!(!recover(&project, &stage).unwrap());
+        assert_eq!(fs::read_to_string(project.join("nm/a/x")).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_hostile_journal_moves_nothing_outside() {
+        for to in ["../outside", "/tmp/outside", "", "a/../../x"] {
+            let dir = tempfile::tempdir().unwrap();
+            let (project, stage, _) = scene(dir.path());
+            let mut journal = Journal::default();
+            journal.place("t/a", to);
+            assert!(journal.commit(&project, &stage).is_err(), "{to}");
+            assert!(stage.join("t/a").exists());
+        }
+    }
+}

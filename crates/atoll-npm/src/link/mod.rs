@@ -1,0 +1,369 @@
+//! Builds what the plan asks for beside the project, then puts it in place.
+//!
+//! # Contract
+//! A [`Stage`] is a folder on the same file system as `node_modules`. Packages are built in it under their install
+//! paths, their scripts run there, and nothing of the project changes until [`Stage::commit`]. Dropping a stage, which
+//! is what cancelling an installation does, removes it: the project is as before.
+//!
+//! # What is atomic, and what is repaired
+//! A first installation moves the whole `node_modules` in with one rename. A later one moves the packages that changed,
+//! one rename each. `package.json`, `package-lock.json` and the descriptions in `node_modules` follow in the same list.
+//! The list is journaled ([`commit`]): a process killed before the journal is written has changed nothing; one killed
+//! after it has done some of the renames, and the next installation in this project does the rest before anything else.
+//! Either way the leftover stage is removed then.
+//!
+//! # One at a time
+//! An installation holds an advisory lock on the project's folder from before it looks to after it is done, so that two
+//! never share a stage. The lock goes with its process, however that ends.
+//!
+//! # Threads
+//! Making links is bound by the kernel's locks, so a few plain threads take fixed shares of the packages, neighbours
+//! together; more threads, or finer shares, were measured by others to gain nothing.
+
+pub(crate) mod bins;
+pub(crate) mod commit;
+pub(crate) mod place;
+pub(crate) mod state;
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+pub use place::Method;
+use place::Placer;
+
+use crate::{
+    lock::{InstallPath, LockEntry},
+    store::Entry,
+};
+
+/// Name of the stage, in the project or in its `node_modules`.
+const STAGE_NAME: &str = ".atoll-stage";
+/// The tree in the making, in the stage.
+const TREE: &str = "tree";
+/// Bounds for the number of threads that make links; between them it is the number of processors.
+const LINKERS: std::ops::RangeInclusive<usize> = 1..=4;
+
+/// One package to build.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// Where it goes.
+    pub(crate) path: InstallPath,
+    /// What it is, for errors.
+    pub(crate) package: String,
+    /// Its files in the store.
+    pub(crate) entry: Entry,
+    /// Its files must not be shared with the store, because its scripts will write to them.
+    pub(crate) private: bool,
+    /// Files, relative to the package, that its commands run.
+    pub(crate) commands: Vec<String>,
+}
+
+/// Why a tree could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// A file in the store went away or changed while it was used; fetching the package again helps.
+    #[error("the stored copy of {package} changed while it was used")]
+    Damaged {
+        /// Name and version.
+        package: String,
+        /// Position among the jobs.
+        job: usize,
+    },
+    /// The project's file system does not do what it was asked.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The installation was cancelled.
+    #[error("the installation was cancelled")]
+    Cancelled,
+}
+
+/// A project, locked.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// Its folder.
+    pub(crate) dir: PathBuf,
+    /// Holds the advisory lock.
+    _lock: File,
+}
+
+/// Where a tree is being built. See the module's description.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    dir: PathBuf,
+    /// `node_modules` does not exist yet and will be moved in whole.
+    is_first: bool,
+    cancelled: AtomicBool,
+    /// Keeps the project locked as long as there is a stage, even when that outlives a cancelled installation.
+    project: Arc<Project>,
+}
+
+impl Project {
+    /// Locks a project, without waiting: `None` when another process has it.
+    pub(crate) fn try_lock(dir: &Path) -> io::Result<Option<Self>> {
+        let lock = File::open(dir)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Self { dir: dir.to_path_buf(), _lock: lock })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Locks a project, waiting for as long as another process has it.
+    pub(crate) fn lock(dir: &Path) -> io::Result<Self> {
+        let lock = File::open(dir)?;
+        lock.lock()?;
+        Ok(Self { dir: dir.to_path_buf(), _lock: lock })
+    }
+
+    /// Finishes or discards what killed installations left. `true` when something was finished.
+    pub(crate) fn recover(&self) -> io::Result<bool> {
+        let mut repaired = false;
+        for stage in [self.dir.join(STAGE_NAME), self.dir.join("node_modules").join(STAGE_NAME)] {
+            repaired |= commit::recover(&self.dir, &stage)?;
+        }
+        Ok(repaired)
+    }
+}
+
+impl Stage {
+    /// A new, empty stage. There is none left from before: [`Project::recover`] saw to that.
+    pub(crate) fn new(project: &Arc<Project>) -> io::Result<Arc<Self>> {
+        let modules = project.dir.join("node_modules");
+        let is_first = fs::symlink_metadata(&modules).is_err();
+        let dir = if is_first { project.dir.join(STAGE_NAME) } else { modules.join(STAGE_NAME) };
+        fs::create_dir(&dir)?;
+        let stage = Self { dir, is_first, cancelled: AtomicBool::new(false), project: Arc::clone(project) };
+        fs::create_dir_all(stage.tree().join("node_modules"))?;
+        Ok(Arc::new(stage))
+    }
+
+    /// The folder that stands for the project.
+    pub(crate) fn tree(&self) -> PathBuf {
+        self.dir.join(TREE)
+    }
+
+    /// Makes the threads that build in this stage stop soon.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Builds the packages; `progress` hears how many are done.
+    ///
+    /// # Errors
+    /// See [`LinkError`]. The stage is then good for nothing but being dropped, or [`Stage::clear`]ed.
+    pub(crate) fn build(&self, jobs: &[Job], progress: &(dyn Fn(usize) + Sync)) -> Result<Built, LinkError> {
+        let placer = Placer::new();
+        let done = AtomicUsize::new(0);
+        let threads = thread::available_parallelism().map_or(1, usize::from).clamp(*LINKERS.start(), *LINKERS.end());
+        let shares = shares(jobs, threads);
+        let tree = self.tree();
+        let work = |first: usize, share: &[Job]| {
+            for (offset, job) in share.iter().enumerate() {
+                if self.cancelled.load(Ordering::Relaxed) {
+                    return Err(LinkError::Cancelled);
+                }
+                build_package(&tree, first + offset, job, &placer)?;
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+            }
+            Ok(())
+        };
+        thread::scope(|scope| {
+            let mut first = 0;
+            let mut running = Vec::new();
+            for share in shares {
+                let work = &work;
+                running.push(scope.spawn(move || work(first, share)));
+                first += share.len();
+            }
+            let mut result = Ok(());
+            for thread in running {
+                match thread.join() {
+                    Ok(outcome) => result = result.and(outcome),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            result
+        })?;
+        Ok(Built { method: placer.method(), refusal: placer.refusal() })
+    }
+
+    /// Empties the tree, for another try.
+    pub(crate) fn clear(&self) -> io::Result<()> {
+        fs::remove_dir_all(self.tree())?;
+        fs::create_dir_all(self.tree().join("node_modules"))
+    }
+
+    /// Writes a file into the tree; a [`Stage::commit`] puts it in place.
+    pub(crate) fn write(&self, path: &str, content: &[u8]) -> io::Result<()> {
+        let path = self.tree().join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, content)
+    }
+
+    /// Puts the tree in place: takes `remove` away, moves in the `packages` (paths of which none is inside another),
+    /// `.bin` folders and `files`, in that order.
+    pub(crate) fn commit(&self, mut journal: commit::Journal, changes: &Changes<'_>) -> Result<usize, LinkError> {
+        let in_tree = |path: &str| format!("{TREE}/{path}");
+        if self.is_first {
+            journal.place(in_tree("node_modules"), "node_modules");
+        } else {
+            // While these two are missing, nobody believes anything about the folder.
+            journal.remove(state::MARKER);
+            journal.remove(state::HIDDEN_LOCK);
+            for path in changes.remove {
+                journal.remove(path);
+            }
+            for path in &changes.packages {
+                journal.place(in_tree(path), *path);
+            }
+            for path in changes.bins {
+                journal.place(in_tree(path), path);
+            }
+        }
+        for path in changes.files {
+            journal.place(in_tree(path), *path);
+        }
+        if !self.is_first {
+            journal.place(in_tree(state::HIDDEN_LOCK), state::HIDDEN_LOCK);
+            journal.place(in_tree(state::MARKER), state::MARKER);
+        }
+        let project = &self.project.dir;
+        let wrap = |source| LinkError::Write { path: project.join("node_modules"), source };
+        journal.commit(project, &self.dir).map_err(wrap)?;
+        for path in changes.remove {
+            remove_empty_parents(project, path);
+        }
+        state::touch(project).map_err(wrap)?;
+        Ok(journal.len())
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed by the next installation.
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// What a commit changes, as paths relative to the project.
+#[derive(Debug)]
+pub(crate) struct Changes<'a> {
+    /// Taken away.
+    pub(crate) remove: &'a [String],
+    /// Packages that were built, without those inside others.
+    pub(crate) packages: Vec<&'a str>,
+    /// `.bin` folders of packages that were not built.
+    pub(crate) bins: &'a [String],
+    /// Files.
+    pub(crate) files: &'a [&'a str],
+}
+
+/// How a tree was built.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// How files were brought in.
+    pub(crate) method: Method,
+    /// Why not by hard links, when not.
+    pub(crate) refusal: Option<String>,
+}
+
+/// The packages that are moved by themselves: those inside another one move with it.
+pub(crate) fn outermost<'a>(packages: &[(&'a InstallPath, &'a LockEntry)]) -> Vec<&'a str> {
+    let all: HashSet<&str> = packages.iter().map(|(path, _)| path.as_str()).collect();
+    let is_inner = |path: &InstallPath| {
+        let mut at = path.parent();
+        while let Some(parent) = at {
+            if all.contains(parent.as_str()) {
+                return true;
+            }
+            at = parent.parent();
+        }
+        false
+    };
+    packages.iter().filter(|(path, _)| !is_inner(path)).map(|(path, _)| path.as_str()).collect()
+}
+
+/// Cuts the jobs into consecutive shares of about as many files each.
+fn shares(jobs: &[Job], count: usize) -> Vec<&[Job]> {
+    let total: usize = jobs.iter().map(|job| job.entry.files.len() + 1).sum();
+    let (mut shares, mut rest) = (Vec::with_capacity(count), jobs);
+    for left in (1..=count).rev() {
+        let target = rest.iter().map(|job| job.entry.files.len() + 1).sum::<usize>().div_ceil(left);
+        let mut files = 0;
+        let end = rest.iter().position(|job| {
+            files += job.entry.files.len() + 1;
+            files >= target
+        });
+        let (share, remainder) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+        if !share.is_empty() {
+            shares.push(share);
+        }
+        rest = remainder;
+    }
+    debug_assert_eq!(
+        shares.iter().flat_map(|share| share.iter()).map(|job| job.entry.files.len() + 1).sum::<usize>(),
+        total,
+        "every job is in one share"
+    );
+    shares
+}
+
+fn build_package(tree: &Path, index: usize, job: &Job, placer: &Placer) -> Result<(), LinkError> {
+    let package = tree.join(job.path.as_str());
+    let write_error = |path: &Path, source| LinkError::Write { path: path.to_path_buf(), source };
+    fs::create_dir_all(&package).map_err(|source| write_error(&package, source))?;
+    let mut folders: HashSet<&str> = HashSet::new();
+    for file in &job.entry.files {
+        if let Some((folder, _)) = file.path.rsplit_once('/')
+            && folders.insert(folder)
+        {
+            let folder = package.join(folder);
+            fs::create_dir_all(&folder).map_err(|source| write_error(&folder, source))?;
+        }
+        let (from, to) = (job.entry.files_dir.join(&file.path), package.join(&file.path));
+        let placed =
+            if job.private { place::copy(&from, &to, file.executable) } else { placer.place(&from, &to, file) };
+        placed.map_err(|source| {
+            if source.kind() == io::ErrorKind::NotFound && !from.exists() {
+                return LinkError::Damaged { package: job.package.clone(), job: index };
+            }
+            write_error(&to, source)
+        })?;
+    }
+    for command in &job.commands {
+        let file = package.join(command);
+        bins::prepare(&file).map_err(|source| write_error(&file, source))?;
+    }
+    Ok(())
+}
+
+/// Removes folders that a removal left empty: a scope, a nested `node_modules` with its `.bin`. Stops at the first that is
+/// not empty.
+fn remove_empty_parents(project: &Path, path: &str) {
+    let modules = project.join("node_modules");
+    let mut at = project.join(path);
+    while at.pop() && at != modules && at.starts_with(&modules) {
+        // An empty `.bin` would keep its folder alive.
+        let _ = fs::remove_dir(at.join(".bin"));
+        if fs::remove_dir(&at).is_err() {
+            return;
+        }
+    }
+}

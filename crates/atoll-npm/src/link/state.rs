@@ -1,0 +1,178 @@
+//! What `node_modules` says about itself.
+//!
+//! Two files. `.package-lock.json` is npm's: the part of the lockfile that is installed, by which npm and we know what is
+//! there without looking at every package. `.atoll-state` is ours: a digest of everything that the last installation
+//! depended on, and what it installed; when the digest still fits and no package's folder changed, there is nothing to do.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io,
+    path::Path,
+    time::SystemTime,
+};
+
+use crate::lock::Lockfile;
+
+/// npm's description of what is installed.
+pub(crate) const HIDDEN_LOCK: &str = "node_modules/.package-lock.json";
+/// Our own.
+pub(crate) const MARKER: &str = "node_modules/.atoll-state";
+/// First line of our own; another version is as good as none.
+const MARKER_VERSION: &str = "atoll-state 1";
+/// Largest marker that is read: 64 MiB, far more than 100,000 packages need.
+const MARKER_BYTES_MAX: u64 = 64 << 20;
+
+/// The digest of all that decides what an installation would do.
+pub(crate) fn inputs_digest(parts: &[&[u8]]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// What an installation leaves for the next one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marker {
+    /// See [`inputs_digest`].
+    pub(crate) inputs: String,
+    /// Install paths.
+    pub(crate) packages: Vec<String>,
+    /// Install paths of packages whose lifecycle scripts ran.
+    pub(crate) scripts_ran: HashSet<String>,
+}
+
+impl Marker {
+    /// One line each: version, digest, then `p` or `s` and a path.
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = format!("{MARKER_VERSION}\n{}\n", self.inputs);
+        for path in &self.packages {
+            text.push_str(if self.scripts_ran.contains(path) { "s " } else { "p " });
+            text.push_str(path);
+            text.push('\n');
+        }
+        text
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        if lines.next()? != MARKER_VERSION {
+            return None;
+        }
+        let mut marker = Self { inputs: lines.next()?.to_owned(), ..Self::default() };
+        for line in lines {
+            let (kind, path) = line.split_once(' ')?;
+            if kind == "s" {
+                marker.scripts_ran.insert(path.to_owned());
+            }
+            marker.packages.push(path.to_owned());
+        }
+        Some(marker)
+    }
+}
+
+/// What a project's `node_modules` says about itself.
+#[derive(Debug, Default)]
+pub(crate) struct Installed {
+    /// What is installed, if npm's description is there and can be read.
+    pub(crate) lock: Option<Lockfile>,
+    /// When that was written.
+    pub(crate) written: Option<SystemTime>,
+    /// Our own description.
+    pub(crate) marker: Option<Marker>,
+}
+
+impl Installed {
+    /// Reads the marker only: enough to see whether there is anything to do.
+    pub(crate) fn read_marker(project: &Path) -> Self {
+        let path = project.join(MARKER);
+        let marker = fs::metadata(&path).ok().filter(|metadata| metadata.len() <= MARKER_BYTES_MAX).and_then(|_| {
+            let text = fs::read_to_string(&path).ok()?;
+            Marker::parse(&text)
+        });
+        Self { marker, ..Self::default() }
+    }
+
+    /// Reads npm's description too.
+    pub(crate) fn read_lock(&mut self, project: &Path) {
+        let path = project.join(HIDDEN_LOCK);
+        let Ok(text) = fs::read_to_string(&path) else { return };
+        self.written = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+        self.lock = Lockfile::parse(HIDDEN_LOCK, &text).ok();
+    }
+
+    /// Whether an installation with these inputs would change nothing: one `lstat` per package. A folder that is gone,
+    /// or in which something was added or removed since, makes the installation look closer.
+    pub(crate) fn is_current(&self, project: &Path, inputs: &str) -> bool {
+        let Some(marker) = &self.marker else { return false };
+        let written = fs::metadata(project.join(MARKER)).and_then(|metadata| metadata.modified());
+        let Ok(written) = written else { return false };
+        marker.inputs == inputs
+            && marker.packages.iter().all(|path| {
+                let metadata = fs::symlink_metadata(project.join(path));
+                metadata.is_ok_and(|metadata| {
+                    !metadata.is_file() && metadata.modified().is_ok_and(|modified| modified <= written)
+                })
+            })
+    }
+
+    /// Whether the scripts of the package at this path have run.
+    pub(crate) fn ran_scripts(&self, path: &str) -> bool {
+        self.marker.as_ref().is_some_and(|marker| marker.scripts_ran.contains(path))
+    }
+}
+
+/// Gives both files the current time, after everything else has been put in place: npm believes its description only
+/// when no package's folder is newer.
+pub(crate) fn touch(project: &Path) -> io::Result<()> {
+    for path in [HIDDEN_LOCK, MARKER] {
+        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
+        rustix::fs::futimens(File::options().append(true).open(project.join(path))?, &times)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marker() -> Marker {
+        Marker {
+            inputs: "abc".to_owned(),
+            packages: vec!["node_modules/a".to_owned(), "node_modules/@s/b".to_owned()],
+            scripts_ran: HashSet::from(["node_modules/a".to_owned()]),
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        assert_eq!(Marker::parse(&marker().to_text()), Some(marker()));
+        for text in ["", "atoll-state 0\nabc\n", "atoll-state 1", "atoll-state 1\nabc\nnonsense"] {
+            assert_eq!(Marker::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_change_in_a_folder_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        for path in &marker().packages {
+            fs::create_dir_all(dir.path().join(path)).unwrap();
+        }
+        fs::write(dir.path().join(HIDDEN_LOCK), "{}").unwrap();
+        fs::write(dir.path().join(MARKER), marker().to_text()).unwrap();
+        touch(dir.path()).unwrap();
+        let installed = Installed::read_marker(dir.path());
+        assert!(installed.is_current(dir.path(), "abc"));
+        assert!(!installed.is_current(dir.path(), "abd"));
+        assert!(installed.ran_scripts("node_modules/a") && !installed.ran_scripts("node_modules/@s/b"));
+
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(dir.path().join("node_modules/a/new"), "").unwrap();
+        assert!(!installed.is_current(dir.path(), "abc"));
+        fs::remove_dir_all(dir.path().join("node_modules/a")).unwrap();
+        assert!(!installed.is_current(dir.path(), "abc"));
+    }
+}

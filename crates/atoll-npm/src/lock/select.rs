@@ -1,0 +1,167 @@
+//! Which entries of a lockfile belong on this machine.
+
+use std::collections::HashSet;
+
+use super::{InstallPath, LockEntry, Lockfile};
+
+/// What a package can ask of a machine, in Node's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// `process.platform`: `linux`, `darwin`, `win32`.
+    pub os: String,
+    /// `process.arch`: `x64`, `arm64`.
+    pub cpu: String,
+    /// `glibc` or `musl` on Linux, `None` elsewhere.
+    pub libc: Option<String>,
+}
+
+/// Kinds of dependencies that are not wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Omit {
+    /// Leave out what only development needs.
+    pub dev: bool,
+    /// Leave out what only optional dependencies need.
+    pub optional: bool,
+    /// Leave out what only peer dependencies need.
+    pub peer: bool,
+}
+
+/// A package that is not optional does not run on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{package} does not support this machine: it wants {wanted}, this is {actual}")]
+pub struct BadPlatform {
+    /// Name and version.
+    pub package: String,
+    /// Its `os`, `cpu` and `libc`.
+    pub wanted: String,
+    /// The machine's.
+    pub actual: String,
+}
+
+impl Platform {
+    /// Whether a package with these lists runs here. A list names what fits, or with `!` what does not; `any` fits all.
+    pub fn fits(&self, entry: &LockEntry) -> bool {
+        list_admits(&entry.os, Some(&self.os))
+            && list_admits(&entry.cpu, Some(&self.cpu))
+            && list_admits(&entry.libc, self.libc.as_deref())
+    }
+}
+
+fn list_admits(list: &[String], value: Option<&str>) -> bool {
+    if list.is_empty() || matches!(list, [only] if only == "any") {
+        return true;
+    }
+    let Some(value) = value else { return false };
+    let mut has_negation = false;
+    let mut is_named = false;
+    for entry in list {
+        match entry.strip_prefix('!') {
+            Some(refused) if refused == value => return false,
+            Some(_) => has_negation = true,
+            None => is_named |= entry == value,
+        }
+    }
+    is_named || (has_negation && list.iter().all(|entry| entry.starts_with('!')))
+}
+
+impl Lockfile {
+    /// The entries to install, in the lockfile's order, without the root: what is not omitted and runs here. An optional
+    /// dependency that does not run here goes together with everything that only it needs.
+    ///
+    /// # Errors
+    /// When a package that is not optional does not run here.
+    pub fn wanted(&self, platform: &Platform, omit: Omit) -> Result<Vec<(&InstallPath, &LockEntry)>, BadPlatform> {
+        let unfit = self.unfit(platform);
+        let reached = self.reachable(&unfit);
+        let mut wanted = Vec::with_capacity(self.packages.len());
+        for (path, entry) in &self.packages {
+            if path.is_root() || omit.covers(entry) {
+                continue;
+            }
+            if unfit.contains(path.as_str()) {
+                if entry.optional || entry.dev_optional || !reached.contains(path.as_str()) {
+                    continue;
+                }
+                return Err(bad_platform(path, entry, platform));
+            }
+            if reached.contains(path.as_str()) || !(entry.optional || entry.dev_optional) {
+                wanted.push((path, entry));
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn unfit(&self, platform: &Platform) -> HashSet<&str> {
+        let misfits = self.packages.iter().filter(|(path, entry)| !path.is_root() && !platform.fits(entry));
+        misfits.map(|(path, _)| path.as_str()).collect()
+    }
+
+    /// Everything that Node's lookup reaches from the root without going through an `unfit` package.
+    fn reachable(&self, unfit: &HashSet<&str>) -> HashSet<&str> {
+        let mut reached = HashSet::new();
+        let root = InstallPath::ROOT;
+        let mut queue = vec![&root];
+        while let Some(path) = queue.pop() {
+            let Some(entry) = self.packages.get(path.as_str()) else { continue };
+            for name in entry.edge_names() {
+                if let Some((target, _)) = self.lookup(path, name)
+                    && reached.insert(target.as_str())
+                    && !unfit.contains(target.as_str())
+                {
+                    queue.push(target);
+                }
+            }
+        }
+        reached
+    }
+
+    /// What `require(name)` finds from the package at `from`: its own `node_modules` first, then each parent's.
+    pub fn lookup(&self, from: &InstallPath, name: &str) -> Option<(&InstallPath, &LockEntry)> {
+        let mut at = Some(from.clone());
+        while let Some(path) = at {
+            let candidate = path.child(name)?;
+            if let Some((found, entry)) = self.packages.get_key_value(&candidate) {
+                return Some((found, entry));
+            }
+            at = path.parent();
+        }
+        None
+    }
+}
+
+impl Omit {
+    fn covers(self, entry: &LockEntry) -> bool {
+        (self.dev && entry.dev)
+            || (self.optional && entry.optional)
+            || (self.dev && self.optional && entry.dev_optional)
+            || (self.peer && entry.peer)
+    }
+}
+
+impl LockEntry {
+    /// Names of all packages that this one refers to.
+    pub fn edge_names(&self) -> impl Iterator<Item = &str> {
+        self.dependencies
+            .keys()
+            .chain(self.dev_dependencies.keys())
+            .chain(self.optional_dependencies.keys())
+            .chain(self.peer_dependencies.keys())
+            .map(String::as_str)
+    }
+}
+
+fn bad_platform(path: &InstallPath, entry: &LockEntry, platform: &Platform) -> BadPlatform {
+    let lists = [("os", &entry.os), ("cpu", &entry.cpu), ("libc", &entry.libc)];
+    let wanted: Vec<String> = lists
+        .iter()
+        .filter(|(_, list)| !list.is_empty())
+        .map(|(field, list)| format!("{field} {}", list.join(" or ")))
+        .collect();
+    BadPlatform {
+        package: format!("{}@{}", entry.package_name(path), entry.version.as_deref().unwrap_or("?")),
+        wanted: wanted.join(", "),
+        actual: format!("{} {} {}", platform.os, platform.cpu, platform.libc.as_deref().unwrap_or_default())
+            .trim_end()
+            .to_owned(),
+    }
+}

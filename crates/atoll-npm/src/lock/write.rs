@@ -1,0 +1,130 @@
+//! From [`Lockfile`] to text, as npm formats it.
+//!
+//! npm writes plain values before objects, a few keys first and the others in the English locale's order, at every
+//! level of the file. A file that was read and did not change is written back byte for byte.
+
+use indexmap::IndexMap;
+use serde::Serialize as _;
+use serde_json::{Map, Value};
+
+use super::{LockEntry, Lockfile};
+use crate::{
+    manifest::{DependencyMap, PeerMeta},
+    resolve::collation,
+};
+
+/// The version that we write.
+const LOCKFILE_VERSION: u64 = 3;
+
+/// Keys that come before all others of their kind.
+const FIRST: [&str; 8] =
+    ["name", "version", "lockfileVersion", "resolved", "integrity", "requires", "packages", "dependencies"];
+
+impl Lockfile {
+    /// The file's text: indented by two spaces, with a final newline.
+    pub fn to_text(&self) -> String {
+        let mut object = self.extra.clone();
+        insert_text(&mut object, "name", self.name.as_deref());
+        insert_text(&mut object, "version", self.version.as_deref());
+        object.insert("lockfileVersion".to_owned(), LOCKFILE_VERSION.into());
+        insert_flag(&mut object, "requires", self.requires);
+        let packages = self.packages.iter().map(|(path, entry)| (path.as_str().to_owned(), entry.to_value()));
+        object.insert("packages".to_owned(), Value::Object(packages.collect()));
+        let mut bytes = Vec::new();
+        let mut serializer = serde_json::Serializer::pretty(&mut bytes);
+        // Writing to memory cannot fail, and a `Value` has no other way to.
+        let written = sorted(Value::Object(object)).serialize(&mut serializer);
+        debug_assert!(written.is_ok());
+        bytes.push(b'\n');
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl LockEntry {
+    fn to_value(&self) -> Value {
+        let mut object = self.extra.clone();
+        insert_text(&mut object, "name", self.name.as_deref());
+        insert_text(&mut object, "version", self.version.as_deref());
+        insert_text(&mut object, "resolved", self.resolved.as_deref());
+        insert_text(&mut object, "integrity", self.integrity.as_deref());
+        insert_text(&mut object, "license", self.license.as_deref());
+        insert_text(&mut object, "deprecated", self.deprecated.as_deref());
+        insert_flag(&mut object, "link", self.link);
+        insert_flag(&mut object, "dev", self.dev);
+        insert_flag(&mut object, "optional", self.optional);
+        insert_flag(&mut object, "devOptional", self.dev_optional);
+        insert_flag(&mut object, "peer", self.peer);
+        insert_flag(&mut object, "inBundle", self.in_bundle);
+        insert_flag(&mut object, "hasInstallScript", self.has_install_script);
+        insert_flag(&mut object, "hasShrinkwrap", self.has_shrinkwrap);
+        insert_map(&mut object, "dependencies", &self.dependencies);
+        insert_map(&mut object, "devDependencies", &self.dev_dependencies);
+        insert_map(&mut object, "optionalDependencies", &self.optional_dependencies);
+        insert_map(&mut object, "peerDependencies", &self.peer_dependencies);
+        insert_peer_meta(&mut object, &self.peer_dependencies_meta);
+        insert_map(&mut object, "bin", &self.bin);
+        insert_list(&mut object, "bundleDependencies", &self.bundle_dependencies);
+        insert_list(&mut object, "os", &self.os);
+        insert_list(&mut object, "cpu", &self.cpu);
+        insert_list(&mut object, "libc", &self.libc);
+        for (key, value) in [("engines", &self.engines), ("funding", &self.funding)] {
+            if let Some(value) = value {
+                object.insert(key.to_owned(), value.clone());
+            }
+        }
+        Value::Object(object)
+    }
+}
+
+fn insert_text(object: &mut Map<String, Value>, key: &str, text: Option<&str>) {
+    if let Some(text) = text {
+        object.insert(key.to_owned(), text.into());
+    }
+}
+
+fn insert_flag(object: &mut Map<String, Value>, key: &str, flag: bool) {
+    if flag {
+        object.insert(key.to_owned(), true.into());
+    }
+}
+
+fn insert_map(object: &mut Map<String, Value>, key: &str, map: &DependencyMap) {
+    if !map.is_empty() {
+        let map = map.iter().map(|(name, text)| (name.clone(), text.as_str().into()));
+        object.insert(key.to_owned(), Value::Object(map.collect()));
+    }
+}
+
+fn insert_list(object: &mut Map<String, Value>, key: &str, list: &[String]) {
+    if !list.is_empty() {
+        object.insert(key.to_owned(), list.iter().map(String::as_str).collect());
+    }
+}
+
+fn insert_peer_meta(object: &mut Map<String, Value>, meta: &IndexMap<String, PeerMeta>) {
+    if !meta.is_empty() {
+        let meta = meta.iter().map(|(name, meta)| {
+            let fields = meta.optional.then(|| ("optional".to_owned(), Value::Bool(true)));
+            (name.clone(), Value::Object(fields.into_iter().collect()))
+        });
+        object.insert("peerDependenciesMeta".to_owned(), Value::Object(meta.collect()));
+    }
+}
+
+/// The value with npm's order of keys at every level.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(list) => Value::Array(list.into_iter().map(sorted).collect()),
+        Value::Object(object) => {
+            let mut fields: Vec<(String, Value)> = object.into_iter().collect();
+            fields.sort_by(|(a, left), (b, right)| {
+                left.is_object().cmp(&right.is_object()).then_with(|| {
+                    let place = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
+                    place(a).cmp(&place(b)).then_with(|| collation::compare(a, b))
+                })
+            });
+            Value::Object(fields.into_iter().map(|(key, value)| (key, sorted(value))).collect())
+        }
+        plain => plain,
+    }
+}

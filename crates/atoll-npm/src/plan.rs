@@ -1,0 +1,244 @@
+//! What has to change in `node_modules`: the lockfile against what is there.
+//!
+//! What is there is known from npm's own description of it (`node_modules/.package-lock.json`), by whichever tool it was
+//! written last. A package stays when the description has the same version and digest and its folder was not touched
+//! since; a touched one is asked for its `package.json`. Without a description nothing stays: the folder came from a
+//! tool whose layout we do not know, or an installation was cut off.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs, io,
+    path::Path,
+    time::SystemTime,
+};
+
+use serde_json::Value;
+
+use crate::{
+    link::{
+        bins::{self, Commands},
+        state::Installed,
+    },
+    lock::{InstallPath, LockEntry, Lockfile},
+    manifest::Manifest,
+};
+
+/// What has to change.
+#[derive(Debug, Default)]
+pub(crate) struct Plan<'a> {
+    /// Packages to build, parents before what is nested in them.
+    pub(crate) build: Vec<(&'a InstallPath, &'a LockEntry)>,
+    /// Packages that stay as they are.
+    pub(crate) keep: usize,
+    /// Paths to take away, relative to the project.
+    pub(crate) remove: Vec<String>,
+    /// `.bin` folders to write, by the package whose `node_modules` they are in.
+    pub(crate) bins: Vec<(InstallPath, Commands)>,
+    /// Everything that will be installed, in the lockfile's order; for npm's description.
+    pub(crate) installed: Vec<(&'a InstallPath, &'a LockEntry)>,
+    /// Of the packages to build, how many take the place of another version.
+    pub(crate) replaced: usize,
+}
+
+impl<'a> Plan<'a> {
+    /// Compares. `wanted` are the lockfile's entries that belong on this machine.
+    ///
+    /// # Errors
+    /// When a folder of the project cannot be listed.
+    pub(crate) fn new(
+        project: &Path,
+        lock: &'a Lockfile,
+        wanted: Vec<(&'a InstallPath, &'a LockEntry)>,
+        installed: &Installed,
+        manifest: &Manifest,
+    ) -> io::Result<Self> {
+        let present = Present::new(project, installed);
+        let mut plan = Self::default();
+        let mut building: HashSet<&str> = HashSet::new();
+        let mut kept: Vec<(&InstallPath, &LockEntry)> = Vec::new();
+        let mut by_depth = wanted.clone();
+        by_depth.sort_by_key(|(path, _)| (path.depth(), path.as_str()));
+        for (path, entry) in by_depth {
+            let parent_is_new = path.parent().is_some_and(|parent| building.contains(parent.as_str()));
+            if entry.in_bundle {
+                // It comes with its dependent, and stays with it.
+                if parent_is_new {
+                    building.insert(path.as_str());
+                }
+                continue;
+            }
+            let needs_scripts = manifest.allows_scripts_of(entry.package_name(path))
+                && entry.has_install_script
+                && !installed.ran_scripts(path.as_str());
+            if !parent_is_new && !needs_scripts && present.has(path, entry) {
+                kept.push((path, entry));
+                continue;
+            }
+            plan.replaced += usize::from(present.names(path));
+            building.insert(path.as_str());
+            plan.build.push((path, entry));
+        }
+        plan.keep = kept.len();
+        plan.remove = extraneous(project, &wanted, &kept)?;
+        plan.bins = changed_bins(project, lock, &wanted, &building);
+        plan.installed = wanted;
+        Ok(plan)
+    }
+
+    /// Whether `node_modules` is as it should be.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.build.is_empty() && self.remove.is_empty() && self.bins.is_empty()
+    }
+}
+
+/// What is there.
+struct Present<'a> {
+    project: &'a Path,
+    written: Option<SystemTime>,
+    entries: HashMap<&'a str, &'a LockEntry>,
+}
+
+impl<'a> Present<'a> {
+    fn new(project: &'a Path, installed: &'a Installed) -> Self {
+        let packages = installed.lock.iter().flat_map(|lock| &lock.packages);
+        Self {
+            project,
+            written: installed.written,
+            entries: packages.map(|(path, entry)| (path.as_str(), entry)).collect(),
+        }
+    }
+
+    fn names(&self, path: &InstallPath) -> bool {
+        self.entries.contains_key(path.as_str())
+    }
+
+    fn has(&self, path: &InstallPath, entry: &LockEntry) -> bool {
+        let Some(described) = self.entries.get(path.as_str()) else { return false };
+        let is_same = described.version == entry.version
+            && described.integrity == entry.integrity
+            && described.package_name(path) == entry.package_name(path)
+            && described.link == entry.link
+            && (!entry.link || described.resolved == entry.resolved);
+        if !is_same {
+            return false;
+        }
+        let folder = self.project.join(path.as_str());
+        if entry.link {
+            return link_target(path, entry).is_some_and(|target| {
+                fs::read_link(&folder).is_ok_and(|present| present.as_os_str() == target.as_str())
+            });
+        }
+        let Ok(metadata) = fs::symlink_metadata(&folder) else { return false };
+        if !metadata.is_dir() {
+            return false;
+        }
+        let is_untouched = match (metadata.modified(), self.written) {
+            (Ok(modified), Some(written)) => modified <= written,
+            _ => false,
+        };
+        is_untouched || is_package(&folder, entry.package_name(path), entry.version.as_deref())
+    }
+}
+
+/// What the link at `path` says, for a lockfile's entry that is a link to another package of the tree (npm cuts endless
+/// nesting that way). `None` when it leads anywhere else.
+pub(crate) fn link_target(path: &InstallPath, entry: &LockEntry) -> Option<String> {
+    let target = InstallPath::parse(entry.resolved.as_deref()?).ok().filter(|target| !target.is_root())?;
+    // From the folder that the link is in: one level up for every part of the path but the last.
+    let up = path.as_str().matches('/').count();
+    Some(format!("{}{target}", "../".repeat(up)))
+}
+
+/// Whether the folder's own `package.json` says that it is this package.
+fn is_package(folder: &Path, name: &str, version: Option<&str>) -> bool {
+    let Ok(text) = fs::read(folder.join("package.json")) else { return false };
+    let Ok(Value::Object(manifest)) = serde_json::from_slice(&text) else { return false };
+    let field = |key: &str| manifest.get(key).and_then(Value::as_str);
+    field("name") == Some(name) && field("version") == version
+}
+
+/// Paths in `node_modules` that nobody wants, there and in the `node_modules` of packages that stay. Hidden files and
+/// folders are other tools' (`.cache`, `.vite`) and stay.
+fn extraneous(
+    project: &Path,
+    wanted: &[(&InstallPath, &LockEntry)],
+    kept: &[(&InstallPath, &LockEntry)],
+) -> io::Result<Vec<String>> {
+    let wanted: HashSet<&str> = wanted.iter().map(|(path, _)| path.as_str()).collect();
+    let mut found = Vec::new();
+    list_folder(project, "node_modules", &wanted, &mut found)?;
+    for (path, entry) in kept {
+        // What a package brought inside its tarball is its own affair.
+        if entry.bundle_dependencies.is_empty() {
+            list_folder(project, &format!("{path}/node_modules"), &wanted, &mut found)?;
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn list_folder(project: &Path, folder: &str, wanted: &HashSet<&str>, found: &mut Vec<String>) -> io::Result<()> {
+    for (name, is_folder) in entries(&project.join(folder))? {
+        let path = format!("{folder}/{name}");
+        if name.starts_with('.') || wanted.contains(path.as_str()) {
+            continue;
+        }
+        // A scope that is no real folder leads out of the project.
+        if !name.starts_with('@') || !is_folder {
+            found.push(path);
+            continue;
+        }
+        for (inner, _) in entries(&project.join(&path))? {
+            let inner = format!("{path}/{inner}");
+            if !wanted.contains(inner.as_str()) {
+                found.push(inner);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Names in a folder, and whether each is a real folder (not a link to one). Names that are no text cannot be packages.
+fn entries(folder: &Path) -> io::Result<Vec<(String, bool)>> {
+    let listing = match fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in listing {
+        let entry = entry?;
+        let is_folder = entry.file_type()?.is_dir();
+        if let Ok(name) = entry.file_name().into_string() {
+            names.push((name, is_folder));
+        }
+    }
+    Ok(names)
+}
+
+/// The `.bin` folders that have to be written: those in packages being built, and those that differ from what is there.
+fn changed_bins(
+    project: &Path,
+    lock: &Lockfile,
+    wanted: &[(&InstallPath, &LockEntry)],
+    building: &HashSet<&str>,
+) -> Vec<(InstallPath, Commands)> {
+    let mut expected = bins::commands(wanted.iter().copied(), lock.packages.get(&InstallPath::ROOT));
+    // A folder whose last command went away has to become empty.
+    for path in std::iter::once(&InstallPath::ROOT).chain(wanted.iter().map(|(path, _)| *path)) {
+        if !building.contains(path.as_str()) && project.join(bin_folder(path)).is_dir() {
+            expected.entry(path.clone()).or_default();
+        }
+    }
+    expected.retain(|path, commands| {
+        building.contains(path.as_str()) || !bins::is_current(&project.join(bin_folder(path)), commands)
+    });
+    expected.into_iter().collect()
+}
+
+/// Path of a package's `.bin` folder, relative to the project.
+pub(crate) fn bin_folder(path: &InstallPath) -> String {
+    if path.is_root() { "node_modules/.bin".to_owned() } else { format!("{path}/node_modules/.bin") }
+}

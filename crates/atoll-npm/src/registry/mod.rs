@@ -1,0 +1,447 @@
+//! Registries over HTTP: packuments and tarballs.
+//!
+//! HTTP/1.1 only, from a pool: installations send hundreds of small requests at once, which finish sooner over many
+//! connections than multiplexed over one. Every wait has a limit, and it is a limit on standing still: a large tarball
+//! on a slow line may take as long as it moves.
+//!
+//! Retry: everything is tried again, after a pause that doubles and is randomised, except what another attempt cannot
+//! change (401, 403, 404 and other statuses of the client's fault). A body that breaks off counts as a failed attempt.
+//!
+//! Credentials go to the host that `.npmrc` names them for and nowhere else; a redirect to another origin loses them.
+
+mod cache;
+mod dns;
+mod error;
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::{BuildHasher, Hasher},
+    io::Read,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use flate2::read::GzDecoder;
+use reqwest::{Client, Response, StatusCode, Url, header, redirect};
+use tokio::sync::Semaphore;
+
+use crate::{
+    npmrc::Npmrc,
+    packument::{self, Packument},
+    resolve::{PackumentSource, SourceError},
+    store::MachineKey,
+};
+use cache::{Cached, PackumentCache};
+pub(crate) use error::Attempt;
+pub use error::RegistryError;
+
+/// Largest packument, decompressed: 256 MiB. The largest that npm serves today has about 40 MiB.
+pub const PACKUMENT_BYTES_MAX: u64 = 256 << 20;
+/// Largest tarball as downloaded: 1 GiB.
+pub const TARBALL_BYTES_MAX: u64 = 1 << 30;
+/// Requests under way at once.
+pub const REQUESTS_MAX: usize = 48;
+/// Redirects followed for one request.
+const REDIRECTS_MAX: usize = 5;
+/// Longest pause between two attempts that a server may ask for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(20);
+
+/// How patient to be with the network.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// Attempts for one request, the first included.
+    pub attempts: u32,
+    /// Pause before the second attempt; it doubles with each further one.
+    pub first_pause: Duration,
+    /// Longest time to connect.
+    pub connect: Duration,
+    /// Longest time without a single byte.
+    pub stall: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            first_pause: Duration::from_millis(300),
+            connect: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Asks registries, as `.npmrc` says.
+#[derive(Debug)]
+pub struct RegistryClient {
+    http: Client,
+    npmrc: Npmrc,
+    cache: PackumentCache,
+    patience: Patience,
+    offline: bool,
+    permits: Semaphore,
+    counters: Counters,
+}
+
+/// What was exchanged so far.
+#[derive(Debug, Default)]
+struct Counters {
+    packuments: AtomicUsize,
+    revalidated: AtomicUsize,
+    bytes: AtomicU64,
+}
+
+/// A tarball's answer whose body has not been read.
+#[derive(Debug)]
+pub(crate) struct Download {
+    response: Response,
+    url: String,
+    received: u64,
+}
+
+impl RegistryClient {
+    /// A client. `cache_dir` keeps packuments between installations; with `offline` only what is kept is used.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up, for instance because the system has no root certificates.
+    pub fn new(
+        npmrc: Npmrc,
+        cache_dir: &Path,
+        key: MachineKey,
+        patience: Patience,
+        offline: bool,
+    ) -> Result<Self, RegistryError> {
+        let http = Client::builder()
+            .tls_backend_preconfigured(tls()?)
+            .http1_only()
+            .user_agent(concat!("atoll/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(patience.connect)
+            .read_timeout(patience.stall)
+            .dns_resolver(Arc::new(dns::Lookup::default()))
+            .pool_max_idle_per_host(REQUESTS_MAX)
+            .redirect(redirect::Policy::custom(follow))
+            .build()
+            .map_err(|error| RegistryError::Tls(error.to_string()))?;
+        Ok(Self {
+            http,
+            npmrc,
+            cache: PackumentCache::new(cache_dir, key),
+            patience,
+            offline,
+            permits: Semaphore::new(REQUESTS_MAX),
+            counters: Counters::default(),
+        })
+    }
+
+    /// Bytes of bodies received so far.
+    pub fn bytes_received(&self) -> u64 {
+        self.counters.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Packuments answered so far, and how many of them by "not modified".
+    pub fn packuments_received(&self) -> (usize, usize) {
+        (self.counters.packuments.load(Ordering::Relaxed), self.counters.revalidated.load(Ordering::Relaxed))
+    }
+
+    /// All versions of a package, from its registry; revalidated where an earlier answer is kept.
+    ///
+    /// # Errors
+    /// See [`RegistryError`].
+    pub async fn fetch_packument(&self, name: &str) -> Result<Arc<Packument>, RegistryError> {
+        let url = packument_url(self.npmrc.registry_for(name), name);
+        let cached = self.read_cached(url.clone()).await;
+        if self.offline {
+            let cached = cached.ok_or_else(|| RegistryError::Offline { what: format!("\"{name}\"") })?;
+            return parse(name, &url, cached.body).await;
+        }
+        let permit = self.permits.acquire().await;
+        let answer = self.with_retries(|| self.packument_once(&url, cached.as_ref())).await;
+        let answer = answer.map_err(|(error, attempts)| error.after(attempts))?;
+        drop(permit);
+        self.counters.packuments.fetch_add(1, Ordering::Relaxed);
+        let Some((etag, body)) = answer else {
+            self.counters.revalidated.fetch_add(1, Ordering::Relaxed);
+            let body = cached.map(|cached| cached.body).unwrap_or_default();
+            return parse(name, &url, body).await;
+        };
+        let (cache, name, key) = (self.cache.clone(), name.to_owned(), url.clone());
+        blocking(move || {
+            let parsed = Packument::parse(&name, &body)
+                .map_err(|error| RegistryError::Malformed { url: http_text(&key), problem: error.to_string() })?;
+            if let Some(etag) = etag {
+                // What cannot be kept is downloaded again next time.
+                let _ = cache.write(&key, &etag, &body);
+            }
+            Ok(Arc::new(parsed))
+        })
+        .await
+    }
+
+    async fn read_cached(&self, url: String) -> Option<Cached> {
+        let cache = self.cache.clone();
+        blocking(move || Ok(cache.read(&url))).await.ok().flatten()
+    }
+
+    /// `None` when the cached document is still right; else `ETag` and document.
+    async fn packument_once(
+        &self,
+        url: &str,
+        cached: Option<&Cached>,
+    ) -> Result<Option<(Option<String>, Vec<u8>)>, Attempt> {
+        let mut request =
+            self.request(url)?.header(header::ACCEPT, packument::ACCEPT).header(header::ACCEPT_ENCODING, "gzip");
+        if let Some(cached) = cached {
+            request = request.header(header::IF_NONE_MATCH, &cached.etag);
+        }
+        let response = self.answered(url, request.send().await)?;
+        if response.status() == StatusCode::NOT_MODIFIED && cached.is_some() {
+            return Ok(None);
+        }
+        let text = |name: header::HeaderName| {
+            response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let (etag, encoding) = (text(header::ETAG), text(header::CONTENT_ENCODING));
+        let mut download = Download { response, url: url.to_owned(), received: 0 };
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk(&mut download, PACKUMENT_BYTES_MAX).await? {
+            body.extend_from_slice(&chunk);
+        }
+        match encoding.as_deref() {
+            None | Some("identity") => {}
+            Some("gzip" | "x-gzip") => body = gunzip(url, body).await?,
+            Some(other) => {
+                let problem = format!("its encoding {other} was not asked for");
+                return Err(Attempt::Final(RegistryError::Malformed { url: http_text(url), problem }));
+            }
+        }
+        Ok(Some((etag, body)))
+    }
+
+    /// Starts one download; the caller retries.
+    pub(crate) async fn tarball_once(&self, url: &str) -> Result<Download, Attempt> {
+        if self.offline {
+            return Err(Attempt::Final(RegistryError::Offline { what: http_text(url) }));
+        }
+        let response = self.answered(url, self.request(url)?.send().await)?;
+        Ok(Download { response, url: url.to_owned(), received: 0 })
+    }
+
+    /// The body's next bytes; `None` at its end.
+    pub(crate) async fn chunk(&self, download: &mut Download, limit_bytes: u64) -> Result<Option<Bytes>, Attempt> {
+        let chunk = download
+            .response
+            .chunk()
+            .await
+            .map_err(|error| Attempt::Again(RegistryError::transport(&download.url, &error.without_url()), None))?;
+        let Some(chunk) = chunk else { return Ok(None) };
+        download.received += chunk.len() as u64;
+        self.counters.bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        if download.received > limit_bytes {
+            return Err(Attempt::Final(RegistryError::TooLarge { url: http_text(&download.url), limit_bytes }));
+        }
+        Ok(Some(chunk))
+    }
+
+    /// Runs `once` until it succeeds, fails for good, or has been tried often enough. With the error comes how often it
+    /// was tried.
+    pub(crate) async fn with_retries<T, E, F: Future<Output = Result<T, Attempt<E>>>>(
+        &self,
+        mut once: impl FnMut() -> F,
+    ) -> Result<T, (E, u32)> {
+        let mut attempt = 1;
+        loop {
+            let asked = match once().await {
+                Ok(value) => return Ok(value),
+                Err(Attempt::Final(error)) => return Err((error, attempt)),
+                Err(Attempt::Again(error, _)) if attempt >= self.patience.attempts => return Err((error, attempt)),
+                Err(Attempt::Again(_, asked)) => asked,
+            };
+            let doubled = self.patience.first_pause * 2_u32.saturating_pow(attempt - 1);
+            tokio::time::sleep(asked.map_or_else(|| jitter(doubled), |asked| asked.min(RETRY_AFTER_MAX))).await;
+            attempt += 1;
+        }
+    }
+
+    /// The tarball's URL for a lockfile entry. Lockfiles name npm's own registry even when another one is configured in
+    /// its place, and may leave the address out altogether.
+    pub(crate) fn tarball_url(&self, name: &str, version: &str, resolved: Option<&str>) -> String {
+        let registry = self.npmrc.registry_for(name).trim_end_matches('/');
+        let Some(resolved) = resolved else {
+            let file = name.rsplit('/').next().unwrap_or(name);
+            return format!("{registry}/{name}/-/{file}-{version}.tgz");
+        };
+        match resolved.strip_prefix(PUBLIC_REGISTRY) {
+            Some(path) => format!("{registry}/{path}"),
+            None => resolved.to_owned(),
+        }
+    }
+
+    fn request(&self, url: &str) -> Result<reqwest::RequestBuilder, Attempt> {
+        let bad = || Attempt::Final(RegistryError::BadUrl { url: url.to_owned() });
+        let parsed = Url::parse(url).map_err(|_| bad())?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(bad());
+        }
+        let mut request = self.http.get(parsed);
+        if let Some(authorization) = self.npmrc.authorization_for(url) {
+            let mut value = header::HeaderValue::from_str(&authorization).map_err(|_| bad())?;
+            value.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        Ok(request)
+    }
+
+    fn answered(&self, url: &str, answer: reqwest::Result<Response>) -> Result<Response, Attempt> {
+        let response =
+            answer.map_err(|error| Attempt::Again(RegistryError::transport(url, &error.without_url()), None))?;
+        let status = response.status();
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            return Ok(response);
+        }
+        let number = status.as_u16();
+        let shown = http_text(url);
+        Err(match number {
+            404 => Attempt::Final(RegistryError::NotFound { url: shown }),
+            401 | 403 => Attempt::Final(RegistryError::Refused {
+                url: shown,
+                status: number,
+                authenticated: self.npmrc.authorization_for(url).is_some(),
+            }),
+            408 | 429 | 500.. => {
+                let error = RegistryError::Status { url: shown, status: number, attempts: 1 };
+                Attempt::Again(error, retry_after(&response))
+            }
+            _ => Attempt::Final(RegistryError::Status { url: shown, status: number, attempts: 1 }),
+        })
+    }
+}
+
+impl PackumentSource for RegistryClient {
+    async fn packument(&self, name: &str) -> Result<Arc<Packument>, SourceError> {
+        self.fetch_packument(name).await.map_err(|error| match error {
+            RegistryError::NotFound { .. } => SourceError::NotFound { name: name.to_owned() },
+            other => SourceError::Failed(Arc::new(other)),
+        })
+    }
+}
+
+/// What lockfiles stand for "the registry" with, whichever it is.
+const PUBLIC_REGISTRY: &str = "https://registry.npmjs.org/";
+
+/// The address of a package's document: the scope's slash is escaped.
+fn packument_url(registry: &str, name: &str) -> String {
+    format!("{}/{}", registry.trim_end_matches('/'), name.replace('/', "%2f"))
+}
+
+/// A URL as errors show it: without user, password and query, which can carry secrets.
+fn http_text(url: &str) -> String {
+    let Ok(mut parsed) = Url::parse(url) else { return url.to_owned() };
+    // Both fail only for URLs without a host, which have neither.
+    let _ = parsed.set_username("");
+    let _ = parsed.set_password(None);
+    parsed.set_query(None);
+    parsed.to_string()
+}
+
+/// Root certificates of the system, verified by rustls with ring.
+fn tls() -> Result<rustls::ClientConfig, RegistryError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let fail = |error: rustls::Error| RegistryError::Tls(error.to_string());
+    let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(&provider)).map_err(fail)?;
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(fail)?
+        .dangerous() // "Dangerous" is any verifier of one's own; this one is the platform's.
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth())
+}
+
+/// Follows a redirect unless it would go on for ever or drop encryption. Credentials are dropped by the client when the
+/// origin changes.
+fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    if attempt.previous().len() > REDIRECTS_MAX {
+        return attempt.error("too many redirects");
+    }
+    let was_encrypted = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
+    if was_encrypted && attempt.url().scheme() != "https" {
+        return attempt.error("a redirect from https to http");
+    }
+    attempt.follow()
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Somewhere between half of `pause` and all of it, so that clients that failed together do not come back together.
+fn jitter(pause: Duration) -> Duration {
+    // A fresh `RandomState` is randomly seeded: enough randomness for a pause.
+    let random = RandomState::new().build_hasher().finish();
+    pause.mul_f64(0.5 + (random % 1000) as f64 / 2000.0)
+}
+
+async fn gunzip(url: &str, compressed: Vec<u8>) -> Result<Vec<u8>, Attempt> {
+    let shown = http_text(url);
+    blocking(move || {
+        let mut body = Vec::new();
+        let mut reader = GzDecoder::new(compressed.as_slice()).take(PACKUMENT_BYTES_MAX + 1);
+        reader.read_to_end(&mut body).map_err(|error| RegistryError::transport(&shown, &error))?;
+        if body.len() as u64 > PACKUMENT_BYTES_MAX {
+            return Err(RegistryError::TooLarge { url: shown, limit_bytes: PACKUMENT_BYTES_MAX });
+        }
+        Ok(body)
+    })
+    .await
+    .map_err(|error| match error {
+        RegistryError::Transport { .. } => Attempt::Again(error, None),
+        other => Attempt::Final(other),
+    })
+}
+
+async fn parse(name: &str, url: &str, body: Vec<u8>) -> Result<Arc<Packument>, RegistryError> {
+    let (name, url) = (name.to_owned(), http_text(url));
+    blocking(move || {
+        Packument::parse(&name, &body)
+            .map(Arc::new)
+            .map_err(|error| RegistryError::Malformed { url, problem: error.to_string() })
+    })
+    .await
+}
+
+/// Runs `work` where it may take its time.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
+) -> Result<T, RegistryError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down: nobody waits for this any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        assert_eq!(packument_url("https://r/npm/", "@a/b"), "https://r/npm/@a%2fb");
+        assert_eq!(http_text("https://user:secret@r/x?token=1"), "https://r/x");
+        assert_eq!(http_text("no url"), "no url");
+    }
+
+    #[test]
+    fn pauses_spread() {
+        let pauses: Vec<Duration> = (0..32).map(|_| jitter(Duration::from_millis(100))).collect();
+        assert!(pauses.iter().all(|pause| (50..=100).contains(&pause.as_millis())));
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+    }
+}

@@ -1,0 +1,333 @@
+//! The loop that grows the tree: take the shallowest package with something missing, gather what it asks for, place it.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use indexmap::IndexSet;
+
+use super::{
+    can_place::Verdict,
+    collation::{self, CollationKey},
+    error::{PeerConflict, ResolveError, TooComplex},
+    graph::{EdgeId, EdgeKind, Graph, NodeId, Package},
+    pick::pick,
+    place::Placement,
+    spec::Spec,
+};
+use crate::{
+    lock::LockEntry,
+    packument::{Packument, VersionDocument},
+    version::Version,
+};
+
+/// How many times a package may be looked at, over all packages. The largest real trees take some ten thousand.
+const STEPS_MAX: usize = 400_000;
+
+/// How many nodes may be made, scratch ones included.
+const NODES_MAX: usize = 8_000_000;
+
+/// What is known of a package: its packument, or that there is none.
+pub(super) type Known = HashMap<String, Option<Arc<Packument>>>;
+
+/// Why the builder stopped.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// It needs packuments that are not there yet: names and what is asked of them.
+    Missing(Vec<(String, Arc<Spec>)>),
+    /// There is no tree.
+    Failed(Box<ResolveError>),
+}
+
+impl Halt {
+    pub(super) fn too_complex(what: &'static str) -> Self {
+        Self::Failed(Box::new(ResolveError::TooComplex(TooComplex { what })))
+    }
+
+    pub(super) fn conflict(conflict: PeerConflict) -> Self {
+        Self::Failed(Box::new(ResolveError::PeerConflict(Box::new(conflict))))
+    }
+}
+
+/// Grows a tree from what is known.
+pub(super) struct Builder<'a> {
+    pub(super) graph: Graph,
+    known: &'a Known,
+    node_version: Option<&'a Version>,
+    queue: BTreeSet<(usize, CollationKey, NodeId)>,
+    queued: HashSet<NodeId>,
+    seen: HashSet<NodeId>,
+    pub(super) stand_ins: HashMap<NodeId, NodeId>,
+    /// For a gathered node: the package on whose behalf its group was gathered.
+    pub(super) group_sources: HashMap<NodeId, NodeId>,
+    placed_by_name: HashMap<Arc<str>, Vec<NodeId>>,
+    packages: HashMap<(Arc<str>, String), Arc<Package>>,
+    pub(super) failures: Vec<ResolveError>,
+    empty: Arc<Package>,
+    /// Optional edges that an existing lockfile left open: the package could not be had then, and is not asked for again.
+    pub(super) left_open: HashSet<EdgeId>,
+    /// Something was placed.
+    pub(super) has_changed: bool,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(known: &'a Known, node_version: Option<&'a Version>) -> Self {
+        Self {
+            graph: Graph::default(),
+            known,
+            node_version,
+            queue: BTreeSet::new(),
+            queued: HashSet::new(),
+            seen: HashSet::new(),
+            stand_ins: HashMap::new(),
+            group_sources: HashMap::new(),
+            placed_by_name: HashMap::new(),
+            packages: HashMap::new(),
+            failures: Vec::new(),
+            empty: Arc::new(Package { name: Arc::from(""), version: None, entry: LockEntry::default() }),
+            left_open: HashSet::new(),
+            has_changed: false,
+        }
+    }
+
+    /// Lists a node of the project's tree, so that later namesakes find it.
+    pub(super) fn register(&mut self, node: NodeId) {
+        let name = Arc::clone(&self.graph[node].name);
+        self.placed_by_name.entry(name).or_default().push(node);
+    }
+
+    /// All nodes of the project's tree with the same folder name, in the order they came.
+    pub(super) fn namesakes(&self, node: NodeId) -> Vec<NodeId> {
+        let all = self.placed_by_name.get(&self.graph[node].name);
+        all.into_iter().flatten().copied().filter(|&other| self.graph.is_placed(other)).collect()
+    }
+
+    /// Every node of the project's tree, shallow ones first.
+    pub(super) fn placed(&self) -> Vec<NodeId> {
+        self.graph.project.map(|project| self.graph.subtree(project)).unwrap_or_default()
+    }
+
+    pub(super) fn enqueue(&mut self, node: NodeId) {
+        if self.queued.insert(node) {
+            self.queue.insert((self.graph.depth(node), self.graph.sort_key(node), node));
+        }
+    }
+
+    fn enqueue_again(&mut self, node: NodeId) {
+        self.seen.remove(&node);
+        self.enqueue(node);
+    }
+
+    /// Runs until nothing is missing.
+    pub(super) fn run(&mut self) -> Result<(), Halt> {
+        let mut steps = 0;
+        while let Some((_, _, node)) = self.queue.pop_first() {
+            self.queued.remove(&node);
+            if self.seen.contains(&node) || !self.graph.is_placed(node) {
+                continue;
+            }
+            steps += 1;
+            if steps > STEPS_MAX || self.graph.len() > NODES_MAX {
+                return Err(Halt::too_complex("the dependency tree does not come to an end"));
+            }
+            self.seen.insert(node);
+            self.step(node)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, node: NodeId) -> Result<(), Halt> {
+        let problems = self.problem_edges(node);
+        let mut gathered = Vec::with_capacity(problems.len());
+        for edge in problems {
+            if self.graph[edge].is_conceded {
+                continue;
+            }
+            let dep = match self.gather_for(node, edge) {
+                Err(Halt::Missing(mut wanted)) => {
+                    wanted.extend(self.wanted_soon(node));
+                    return Err(Halt::Missing(wanted));
+                }
+                other => other?,
+            };
+            gathered.push((edge, dep));
+        }
+        gathered.sort_by(|(a, _), (b, _)| collation::compare(&self.graph[*a].name, &self.graph[*b].name));
+        for (edge, dep) in gathered {
+            let mut done = Vec::new();
+            self.place(edge, dep, None, &mut done)?;
+            self.follow_up(done);
+        }
+        Ok(())
+    }
+
+    fn gather_for(&mut self, node: NodeId, edge: EdgeId) -> Result<NodeId, Halt> {
+        let kind = self.graph[edge].kind;
+        let source = if kind.is_peer() { self.group_sources.get(&node).copied().unwrap_or(node) } else { node };
+        let stand_in = self.stand_in(source, true);
+        let ready = self.graph.same_edge_of(stand_in, edge).and_then(|own| {
+            let dep = self.graph[own].to.filter(|_| self.graph.is_valid(own))?;
+            self.graph.satisfies(dep, edge).then_some(dep)
+        });
+        if let Some(dep) = ready {
+            return Ok(dep);
+        }
+        if kind == EdgeKind::PeerOptional
+            && let Some(dep) = self.find_below(self.graph[node].parent.unwrap_or(node), edge)
+        {
+            return Ok(dep);
+        }
+        let mut required = HashSet::from([node]);
+        self.gather(edge, kind.is_peer().then_some(stand_in), None, &mut required, 0)
+    }
+
+    /// The shallowest package below `top` that would satisfy an optional peer.
+    fn find_below(&self, top: NodeId, edge: EdgeId) -> Option<NodeId> {
+        self.graph.subtree(top).into_iter().skip(1).find(|&node| {
+            let is_bundled = || self.graph.bundler(node).is_some_and(|bundler| !self.graph.is_project(bundler));
+            self.graph[node].name == self.graph[edge].name && self.graph.satisfies(node, edge) && !is_bundled()
+        })
+    }
+
+    /// Edges of a node that need something done.
+    pub(super) fn problem_edges(&self, node: NodeId) -> Vec<EdgeId> {
+        let graph = &self.graph;
+        let bundled: &[String] =
+            if graph.is_project(node) { &[] } else { &graph[node].package.entry.bundle_dependencies };
+        let is_problem = |&edge: &EdgeId| {
+            let it = &graph[edge];
+            if bundled.iter().any(|name| **name == *it.name) {
+                return false;
+            }
+            match it.to {
+                None => it.kind != EdgeKind::PeerOptional && !self.left_open.contains(&edge),
+                Some(to) if graph[to].failure.is_some() || graph.is_in_shrinkwrap(to) => false,
+                Some(_) => !graph.is_valid(edge),
+            }
+        };
+        graph[node].edges_out.values().copied().filter(is_problem).collect()
+    }
+
+    /// What the node in work and those in the queue will ask for.
+    fn wanted_soon(&mut self, node: NodeId) -> Vec<(String, Arc<Spec>)> {
+        let nodes: Vec<NodeId> = std::iter::once(node).chain(self.queue.iter().map(|&(_, _, node)| node)).collect();
+        let mut wanted = Vec::new();
+        for node in nodes.into_iter().filter(|&node| self.graph.is_placed(node)) {
+            for edge in self.problem_edges(node) {
+                let it = &self.graph[edge];
+                wanted.push((it.name.as_ref().to_owned(), Arc::clone(&it.parsed)));
+            }
+        }
+        wanted
+    }
+
+    /// Queues whatever a placement has disturbed.
+    fn follow_up(&mut self, done: Vec<Placement>) {
+        for placement in done {
+            let (Some(placed), Some(check)) = (placement.placed, &placement.check) else { continue };
+            self.has_changed = true;
+            let incoming: Vec<EdgeId> = self.graph[placed].edges_in.iter().copied().collect();
+            for edge in incoming {
+                let is_disappointed =
+                    edge != placement.edge && !self.graph[edge].is_conceded && !self.graph.is_valid(edge);
+                if is_disappointed && matches!(check.own_verdict, Verdict::Free | Verdict::Replace) {
+                    self.enqueue_again(self.graph[edge].from);
+                }
+            }
+            self.enqueue(placed);
+            for node in placement.disturbed {
+                self.enqueue_again(node);
+            }
+        }
+    }
+
+    /// A node for what the edge asks for, below `parent`.
+    pub(super) fn load(&mut self, edge: EdgeId, parent: NodeId) -> Result<NodeId, Halt> {
+        let name = Arc::clone(&self.graph[edge].name);
+        let spec = Arc::clone(&self.graph[edge].parsed);
+        let (wanted, asked) = spec.target(&name);
+        let known = self.known;
+        let node = if let Spec::Unsupported(kind) = asked {
+            self.load_failure(edge, |asker| ResolveError::Unsupported { asker, kind: *kind })
+        } else {
+            match known.get(wanted) {
+                None => return Err(Halt::Missing(vec![(name.as_ref().to_owned(), spec)])),
+                Some(None) => self.load_failure(edge, |asker| ResolveError::NotFound { asker }),
+                Some(Some(packument)) => self.load_version(edge, packument, asked),
+            }
+        };
+        self.graph.attach(node, parent);
+        Ok(node)
+    }
+
+    fn load_version(&mut self, edge: EdgeId, packument: &Packument, asked: &Spec) -> NodeId {
+        if let Some(document) = pick(packument, asked, self.node_version) {
+            let package = self.package(document);
+            let name = Arc::clone(&self.graph[edge].name);
+            return self.graph.create(&name, &package, None, None);
+        }
+        let latest = packument.dist_tags.get("latest").cloned();
+        self.load_failure(edge, |asker| ResolveError::NoVersion { asker, latest })
+    }
+
+    fn load_failure(&mut self, edge: EdgeId, error: impl FnOnce(super::error::Asker) -> ResolveError) -> NodeId {
+        let asker = super::error::Asker::of(&self.graph, edge);
+        let name = Arc::clone(&self.graph[edge].name);
+        let empty = Arc::clone(&self.empty);
+        let node = self.graph.create_bare(&name, &empty, None);
+        self.graph[node].failure = Some(self.failures.len());
+        self.failures.push(error(asker));
+        node
+    }
+
+    fn package(&mut self, document: &Arc<VersionDocument>) -> Arc<Package> {
+        let name = self.graph.intern(&document.name);
+        let key = (Arc::clone(&name), document.version.clone());
+        if let Some(package) = self.packages.get(&key) {
+            return Arc::clone(package);
+        }
+        let package = Arc::new(Package { name, version: Version::parse(&document.version), entry: entry_of(document) });
+        self.packages.insert(key, Arc::clone(&package));
+        package
+    }
+}
+
+/// A published version as the lockfile describes it, without flags and without a name.
+fn entry_of(document: &VersionDocument) -> LockEntry {
+    LockEntry {
+        version: Some(document.version.clone()),
+        resolved: Some(document.dist.tarball.clone()),
+        integrity: document.dist.integrity(),
+        has_install_script: document.has_install_script,
+        license: document.license.clone(),
+        deprecated: document.deprecated.clone(),
+        dependencies: document.dependencies.clone(),
+        optional_dependencies: document.optional_dependencies.clone(),
+        peer_dependencies: document.peer_dependencies.clone(),
+        peer_dependencies_meta: document.peer_dependencies_meta.clone(),
+        bundle_dependencies: document.bundle_dependencies.clone(),
+        bin: document.bin.clone(),
+        engines: document.engines.clone(),
+        os: document.os.clone(),
+        cpu: document.cpu.clone(),
+        libc: document.libc.clone(),
+        funding: document.funding.clone(),
+        // `has_shrinkwrap` is left out: what the package locked for itself is not looked at, its dependencies are
+        // resolved like any other's.
+        ..LockEntry::default()
+    }
+}
+
+/// Nodes that an optional dependency's failure takes with it.
+pub(super) fn optional_set(graph: &Graph, node: NodeId) -> IndexSet<NodeId> {
+    let mut set = IndexSet::from([node]);
+    let mut next = 0;
+    while let Some(&at) = set.get_index(next) {
+        next += 1;
+        let demanding = graph[at].edges_in.iter().filter(|&&edge| !graph[edge].kind.is_optional());
+        set.extend(demanding.map(|&edge| graph[edge].from));
+    }
+    let start = set.clone();
+    graph.exclusive_set(start, |graph, edge| !graph[edge].to.is_some_and(|to| set.contains(&to)))
+}

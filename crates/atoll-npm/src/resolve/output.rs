@@ -1,0 +1,108 @@
+//! From the finished tree to a lockfile.
+
+use std::{collections::HashMap, sync::Arc};
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::{
+    build::{Builder, optional_set},
+    collation,
+    error::ResolveError,
+    flags::{self, Flags},
+    graph::{Graph, NodeId},
+};
+use crate::lock::{InstallPath, LockEntry, Lockfile};
+
+impl Builder<'_> {
+    /// Takes out what could not be had and what nobody asks for, and writes the rest down. `previous` lends the fields
+    /// of the file that are not about packages.
+    pub(super) fn finish(
+        mut self,
+        project: NodeId,
+        previous: Option<&Lockfile>,
+    ) -> Result<Lockfile, Box<ResolveError>> {
+        self.drop_failed(project)?;
+        let flags = self.drop_extraneous(project);
+        let graph = &self.graph;
+        let mut packages: Vec<(InstallPath, LockEntry)> = Vec::with_capacity(flags.len());
+        for node in graph.subtree(project) {
+            let Some(path) = path_of(graph, project, node) else { continue };
+            packages.push((path, entry(graph, project, node, flags[&node])));
+        }
+        packages.sort_by(|(a, _), (b, _)| collation::compare(a.as_str(), b.as_str()));
+        let root = &graph[project].package.entry;
+        Ok(Lockfile {
+            name: root.name.clone().or_else(|| previous.and_then(|lockfile| lockfile.name.clone())),
+            version: root.version.clone(),
+            requires: true,
+            packages: packages.into_iter().collect::<IndexMap<_, _>>(),
+            extra: previous.map(|lockfile| lockfile.extra.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// An optional dependency that could not be had goes, with everything that cannot work without it; any other is an
+    /// error.
+    fn drop_failed(&mut self, project: NodeId) -> Result<(), Box<ResolveError>> {
+        let flags = flags::compute(&self.graph, project);
+        let failed: Vec<NodeId> =
+            self.graph.subtree(project).into_iter().filter(|&node| self.graph[node].failure.is_some()).collect();
+        let mut dropped: IndexSet<NodeId> = IndexSet::new();
+        for node in failed {
+            if !flags[&node].optional {
+                let index = self.graph[node].failure.unwrap_or_default();
+                return Err(Box::new(self.failures.swap_remove(index)));
+            }
+            dropped.extend(optional_set(&self.graph, node));
+        }
+        for node in dropped {
+            if node != project {
+                self.graph.detach(node);
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_extraneous(&mut self, project: NodeId) -> HashMap<NodeId, Flags> {
+        let flags = flags::compute(&self.graph, project);
+        let orphans: Vec<NodeId> = flags.iter().filter(|(_, flags)| flags.extraneous).map(|(&node, _)| node).collect();
+        if orphans.is_empty() {
+            return flags;
+        }
+        for node in orphans {
+            self.graph.detach(node);
+        }
+        flags::compute(&self.graph, project)
+    }
+}
+
+fn path_of(graph: &Graph, project: NodeId, node: NodeId) -> Option<InstallPath> {
+    let mut names: Vec<_> =
+        graph.ancestry(node).take_while(|&at| at != project).map(|at| Arc::clone(&graph[at].name)).collect();
+    names.reverse();
+    names.iter().try_fold(InstallPath::ROOT, |path, name| path.child(name))
+}
+
+fn entry(graph: &Graph, project: NodeId, node: NodeId, flags: Flags) -> LockEntry {
+    if node == project {
+        return graph[project].package.entry.clone();
+    }
+    let mut entry = match graph[node].link {
+        Some(target) => LockEntry {
+            link: true,
+            resolved: path_of(graph, project, target).map(|path| path.to_string()),
+            ..LockEntry::default()
+        },
+        None => graph[node].package.entry.clone(),
+    };
+    if !entry.link {
+        if graph[node].package.name != graph[node].name {
+            entry.name = Some(graph[node].package.name.as_ref().to_owned());
+        }
+        entry.in_bundle = graph.bundler(node).is_some();
+    }
+    entry.dev = flags.dev;
+    entry.optional = flags.optional;
+    entry.dev_optional = flags.dev_optional;
+    entry.peer = flags.peer;
+    entry
+}

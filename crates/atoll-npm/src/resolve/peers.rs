@@ -1,0 +1,132 @@
+//! Gathering a package together with its peers before it is placed.
+//!
+//! A package and the peers that it wants to share with its dependent have to fit together before any of them gets a
+//! place. They are gathered as siblings below a *stand-in*: a node with the dependencies of the package that asks, but
+//! without its place in the tree. Within that scratch tree, edges between peers resolve as they will in the real one.
+
+use std::collections::HashSet;
+
+use super::{
+    build::{Builder, Halt},
+    collation,
+    error::PeerConflict,
+    graph::{EdgeId, EdgeKind, NodeId},
+};
+
+/// Longest chain of peers of peers that is followed. Real packages stay below 20.
+const PEER_CHAIN_MAX: usize = 128;
+
+/// The nodes of a peer group that something insists on; a conflict among the others can be lived with.
+pub(super) type Required = HashSet<NodeId>;
+
+impl Builder<'_> {
+    /// The stand-in for a node: made anew, or the one made last.
+    pub(super) fn stand_in(&mut self, node: NodeId, reuses: bool) -> NodeId {
+        if reuses && let Some(&existing) = self.stand_ins.get(&node) {
+            return existing;
+        }
+        let package = std::sync::Arc::clone(&self.graph[node].package);
+        let name = std::sync::Arc::clone(&self.graph[node].name);
+        let rules = self.graph[node].rules.clone();
+        let stand_in = self.graph.create(&name, &package, Some(node), rules);
+        self.stand_ins.insert(node, stand_in);
+        stand_in
+    }
+
+    /// The package that `edge` asks for, below `stand_in` or below a new stand-in for the edge's source, with its peers
+    /// beside it. `second` is an edge of a peer to the same name, to be heeded if possible.
+    pub(super) fn gather(
+        &mut self,
+        edge: EdgeId,
+        stand_in: Option<NodeId>,
+        second: Option<EdgeId>,
+        required: &mut Required,
+        chain: usize,
+    ) -> Result<NodeId, Halt> {
+        if chain > PEER_CHAIN_MAX {
+            return Err(Halt::too_complex("the chain of peer dependencies is too long"));
+        }
+        let from = self.graph[edge].from;
+        let parent = match stand_in {
+            Some(parent) => parent,
+            None => self.stand_in(from, false),
+        };
+        let first = self.load(edge, parent)?;
+        let mut node = first;
+        if let Some(second) = second
+            && !self.graph.is_valid(second)
+        {
+            let other = self.load(second, parent)?;
+            if self.graph.is_valid(edge) {
+                node = other;
+            }
+        }
+        self.graph.attach(node, parent);
+        let insists = |builder: &Self, edge: EdgeId, required: &Required| {
+            required.contains(&builder.graph[edge].from) && builder.graph[edge].kind != EdgeKind::PeerOptional
+        };
+        if insists(self, edge, required) || second.is_some_and(|second| insists(self, second, required)) {
+            required.insert(node);
+        }
+        if let Some(source) = self.graph[parent].source {
+            self.group_sources.insert(node, source);
+        }
+        self.gather_peers(node, required, chain)?;
+        Ok(node)
+    }
+
+    /// Puts the peers of a gathered node, and theirs, beside it.
+    fn gather_peers(&mut self, node: NodeId, required: &mut Required, chain: usize) -> Result<(), Halt> {
+        let is_settled =
+            |builder: &Self, edge: EdgeId| builder.graph[edge].to.is_some() && builder.graph.is_valid(edge);
+        let mut peers: Vec<EdgeId> = self.graph[node]
+            .edges_out
+            .values()
+            .copied()
+            .filter(|&edge| self.graph[edge].kind.is_peer() && !is_settled(self, edge))
+            .collect();
+        peers.sort_by(|&a, &b| collation::compare(&self.graph[a].name, &self.graph[b].name));
+        for edge in peers {
+            // A better fit may have taken the node's place while its peers were gathered.
+            let Some(parent) = self.graph[node].parent else { break };
+            if is_settled(self, edge) {
+                continue;
+            }
+            let own = self.graph.same_edge_of(parent, edge);
+            let is_mine = self.graph[parent].source.is_some_and(|source| self.graph.root(source) == source);
+            let Some(current) = self.graph[edge].to else {
+                let Some(own) = own else {
+                    self.gather(edge, Some(parent), None, required, chain + 1)?;
+                    continue;
+                };
+                let dep = self.gather(own, Some(parent), Some(edge), required, chain + 1)?;
+                if self.graph.is_valid(edge) {
+                    continue;
+                }
+                if !is_mine || !required.contains(&dep) {
+                    self.graph[edge].is_conceded = true;
+                    continue;
+                }
+                if self.graph[node].parent.is_none() {
+                    break;
+                }
+                return Err(self.peer_conflict(edge, Some(own)));
+            };
+            let dep = self.gather(edge, None, None, required, chain + 1)?;
+            if self.graph.can_replace(dep, current, &HashSet::new()) {
+                self.gather(edge, Some(parent), None, required, chain + 1)?;
+                continue;
+            }
+            if !is_mine || !required.contains(&self.graph[edge].from) {
+                continue;
+            }
+            return Err(self.peer_conflict(edge, own));
+        }
+        Ok(())
+    }
+
+    fn peer_conflict(&self, edge: EdgeId, own: Option<EdgeId>) -> Halt {
+        let found = self.graph[edge].to;
+        Halt::conflict(PeerConflict::describe(&self.graph, edge, found, own))
+    }
+}

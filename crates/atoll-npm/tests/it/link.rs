@@ -1,0 +1,147 @@
+//! How a tree is laid out: links, copies, commands, nesting.
+
+use std::{fs, os::unix::fs::MetadataExt};
+
+use atoll_npm::{install::install, link::Method, report::Warning};
+use atoll_test::npm_registry::Package;
+
+use crate::support::{Scene, Warnings, noise};
+
+#[tokio::test]
+async fn files_are_shared_with_the_store_where_the_file_system_can() {
+    let scene = Scene::new(r#"{"dependencies":{"a":"*"}}"#);
+    scene.registry.publish(&Package::new("a", "1.0.0").file("x/y/z.js", "z").executable("run", "#!/bin/sh\n"));
+    let summary = scene.install().await.unwrap();
+    assert_eq!(summary.method, Some(Method::Hardlink));
+    assert_eq!(fs::metadata(scene.path("node_modules/a/x/y/z.js")).unwrap().nlink(), 2);
+    assert_eq!(fs::metadata(scene.path("node_modules/a/run")).unwrap().mode() & 0o777, 0o755);
+}
+
+#[tokio::test]
+async fn a_store_on_another_file_system_is_copied_from() {
+    let scene = Scene::new(r#"{"dependencies":{"a":"*"}}"#);
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
+    if fs::metadata(elsewhere.path()).unwrap().dev() == fs::metadata(scene.home()).unwrap().dev() {
+        return;
+    }
+    scene.registry.publish(&Package::new("a", "1.0.0").file("a.js", "a").executable("run", "#!/bin/sh\n"));
+    let warnings = Warnings::default();
+    let mut options = scene.options();
+    options.store_dir = elsewhere.path().join("store");
+    let summary = install(options, &warnings).await.unwrap();
+    assert_eq!(summary.method, Some(Method::Copy));
+    assert!(matches!(&warnings.all()[..], [Warning::Copying { .. }]));
+    assert_eq!(scene.read("node_modules/a/a.js"), "a");
+    assert_eq!(fs::metadata(scene.path("node_modules/a/run")).unwrap().mode() & 0o777, 0o755);
+}
+
+#[tokio::test]
+async fn node_modules_may_be_a_link_to_a_folder_elsewhere() {
+    let scene = Scene::new(r#"{"dependencies":{"a":"*"}}"#);
+    scene.registry.publish(&Package::new("a", "1.0.0").file("a.js", "a"));
+    fs::create_dir(scene.home().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", scene.path("node_modules")).unwrap();
+    scene.install().await.unwrap();
+    assert!(fs::symlink_metadata(scene.path("node_modules")).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(scene.home().join("elsewhere/a/a.js")).unwrap(), "a");
+    assert!(scene.install().await.unwrap().up_to_date);
+}
+
+#[tokio::test]
+async fn nested_packages_follow_their_parents() {
+    let scene = Scene::new(r#"{"dependencies":{"a":"1","c":"1"}}"#);
+    for version in ["1.0.0", "2.0.0"] {
+        scene.registry.publish(&Package::new("c", version).file("c.js", version).bin("c-run", "c.js"));
+        scene.registry.publish(&Package::new("a", version).dependency("c", "2").file("a.js", version));
+    }
+    scene.install().await.unwrap();
+    assert_eq!(scene.read("node_modules/a/node_modules/c/c.js"), "2.0.0");
+    assert_eq!(scene.read("node_modules/c/c.js"), "1.0.0");
+    assert_eq!(scene.read("node_modules/a/node_modules/.bin/c-run"), "2.0.0");
+
+    scene.write("package.json", r#"{"dependencies":{"a":"2","c":"1"}}"#);
+    scene.install().await.unwrap();
+    assert_eq!(scene.read("node_modules/a/a.js"), "2.0.0");
+    assert_eq!(scene.read("node_modules/a/node_modules/c/c.js"), "2.0.0");
+
+    scene.write("package.json", r#"{"dependencies":{"a":"2","c":"2"}}"#);
+    scene.install().await.unwrap();
+    assert_eq!(scene.read("node_modules/.bin/c-run"), "2.0.0");
+    assert!(!scene.exists("node_modules/a/node_modules"), "an emptied nested folder goes, with its commands");
+    assert!(scene.install().await.unwrap().up_to_date);
+}
+
+#[tokio::test]
+async fn bundled_packages_stay_with_their_parent() {
+    let scene = Scene::new(r#"{"dependencies":{"a":"*"}}"#);
+    scene.registry.publish(
+        &Package::new("a", "1.0.0")
+            .dependency("inner", "*")
+            .field("bundleDependencies", ["inner"].into())
+            .file("node_modules/inner/package.json", r#"{"name":"inner","version":"9.9.9"}"#)
+            .file("node_modules/inner/index.js", "bundled"),
+    );
+    scene.install().await.unwrap();
+    assert_eq!(scene.read("node_modules/a/node_modules/inner/index.js"), "bundled");
+    assert_eq!(scene.registry.count("inner"), 0);
+    scene.registry.publish(&Package::new("b", "1.0.0"));
+    scene.add(&["b"]).await.unwrap();
+    assert_eq!(scene.read("node_modules/a/node_modules/inner/index.js"), "bundled");
+}
+
+#[tokio::test]
+async fn commands_run_whatever_their_line_endings() {
+    let scene = Scene::new(r#"{"dependencies":{"a":"*","b":"*"}}"#);
+    scene.registry.publish(&Package::new("a", "1.0.0").bin("run", "run.sh").file("run.sh", "#!/bin/sh\r\necho a\n"));
+    scene.registry.publish(&Package::new("b", "1.0.0").bin("run", "run.sh").file("run.sh", "#!/bin/sh\necho b\n"));
+    scene.install().await.unwrap();
+    let output = std::process::Command::new(scene.path("node_modules/.bin/run")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "a\n", "of two direct dependencies the first by name wins");
+}
+
+#[tokio::test]
+async fn aliases_keep_their_own_folder() {
+    let scene = Scene::new(r#"{"dependencies":{"one":"npm:real@1","two":"npm:real@2"}}"#);
+    scene.registry.publish(&Package::new("real", "1.0.0").file("x.js", "1"));
+    scene.registry.publish(&Package::new("real", "2.0.0").file("x.js", "2"));
+    scene.install().await.unwrap();
+    assert_eq!((scene.read("node_modules/one/x.js"), scene.read("node_modules/two/x.js")), ("1".into(), "2".into()));
+    assert!(scene.install().await.unwrap().up_to_date);
+}
+
+#[tokio::test]
+async fn endless_nesting_ends_in_a_link() {
+    let scene = Scene::new(r#"{"dependencies":{"a":"3","b":"3","start":"1"}}"#);
+    for (name, version, dependency) in [
+        ("a", "1.0.0", ("b", "1")),
+        ("a", "2.0.0", ("b", "2")),
+        ("b", "1.0.0", ("a", "2")),
+        ("b", "2.0.0", ("a", "1")),
+        ("start", "1.0.0", ("a", "1")),
+    ] {
+        scene
+            .registry
+            .publish(&Package::new(name, version).dependency(dependency.0, dependency.1).file("x.js", version));
+    }
+    scene.registry.publish(&Package::new("a", "3.0.0"));
+    scene.registry.publish(&Package::new("b", "3.0.0"));
+    scene.install().await.unwrap();
+    let links: Vec<_> = scene.snapshot().into_iter().filter(|(_, content)| content.starts_with(b"-> ")).collect();
+    let [(link, _)] = &links[..] else { panic!("one link: {links:?}") };
+    assert!(fs::metadata(scene.path(link)).unwrap().is_dir(), "it leads to a package");
+    assert!(scene.install().await.unwrap().up_to_date);
+    let before = scene.snapshot();
+    fs::remove_file(scene.path(link)).unwrap();
+    scene.install().await.unwrap();
+    assert_eq!(scene.snapshot(), before);
+}
+
+#[tokio::test]
+async fn a_large_package_arrives_whole() {
+    let scene = Scene::new(r#"{"dependencies":{"large":"*"}}"#);
+    let content = noise(9 << 20);
+    scene.registry.publish(&Package::new("large", "1.0.0").file("a/blob", &content).file("z.js", "z"));
+    scene.install().await.unwrap();
+    assert_eq!(fs::read(scene.path("node_modules/large/a/blob")).unwrap(), content);
+    assert_eq!(scene.read("node_modules/large/z.js"), "z");
+}

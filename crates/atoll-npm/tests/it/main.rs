@@ -1,0 +1,14 @@
+//! Tests of the crate from the outside, in one binary.
+
+#![expect(clippy::disallowed_methods, reason = "tests work on the host's files")]
+
+mod crash;
+mod hostile;
+mod install;
+mod link;
+mod resolve;
+mod scripts;
+mod store;
+mod support;
+mod table;
+mod version;
