@@ -1,0 +1,56 @@
+//! What can go wrong while measuring.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A measurement that did not happen, or a set-up that makes all of them impossible.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BenchError {
+    /// A program that has to be there is not.
+    #[error("`{program}` is missing: {hint}")]
+    Missing { program: String, hint: String },
+    /// A program could not be started.
+    #[error("can't start `{command}`")]
+    Start { command: String, source: io::Error },
+    /// A program that has to succeed failed.
+    #[error("`{command}` failed with {status}:\n{output}")]
+    Command { command: String, status: String, output: String },
+    /// A server ended before it answered.
+    #[error("the server ended with {status} before it answered; its output:\n{output}")]
+    Ended { status: String, output: String },
+    /// A server gave no answer in time.
+    #[error("the server did not answer within {seconds} s; its output:\n{output}")]
+    Silent { seconds: u64, output: String },
+    /// A server answered something else.
+    #[error("wrong answer: expected status 200 and {expected:?}, found status {status} and {found:?}")]
+    WrongAnswer { expected: String, status: u16, found: String },
+    /// An answer that is not HTTP/1.1 as this tool reads it.
+    #[error("the answer can't be read: {0}")]
+    BadAnswer(String),
+    /// The load generator's output is not as expected.
+    #[error("wrk's output has no {0}")]
+    WrkOutput(&'static str),
+    /// Not every request was answered well: such a run says nothing about speed.
+    #[error("under load: {0}")]
+    Load(String),
+    /// A file of the system could not be read, or the report not be written.
+    #[error("{path}")]
+    File { path: PathBuf, source: io::Error },
+    /// An I/O error of the probe's connection.
+    #[error("connection")]
+    Connection(#[from] io::Error),
+}
+
+impl BenchError {
+    /// The error with its causes, on one line each.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,111 @@
+//! atoll-bench: measures Atoll beside its peers, in the same run, on the same machine.
+//!
+//! A suite ([`suites`]) starts each system ([`systems`]) as a process of its own ([`process`]), puts load on it ([`wrk`]),
+//! and gives its figures to [`report`], which has one JSON shape and one table for all suites. Systems take turns within
+//! a round, and every other round runs in the reverse order, so that a machine that warms up or is disturbed for a while
+//! favours nobody.
+#![expect(clippy::disallowed_methods, reason = "a tool: it starts the programs that it measures and writes its report")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool: the table goes to stdout, progress to stderr")]
+
+mod error;
+mod http;
+mod machine;
+mod process;
+mod report;
+mod stats;
+mod suites;
+mod systems;
+mod wrk;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use crate::error::BenchError;
+use crate::report::Report;
+use crate::suites::Plan;
+use crate::systems::{Peer, Repository, System};
+
+/// Measures Atoll beside its peers and prints a table.
+#[derive(Debug, Parser)]
+#[command(name = "atoll-bench", bin_name = "cargo xtask bench")]
+struct Arguments {
+    /// What to measure.
+    #[arg(value_enum)]
+    suite: Suite,
+    /// Counted rounds [default: 5, with --quick 1]; one more runs before them and is not counted.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: Option<u32>,
+    /// The peers to measure, separated by commas; all of them by default, `none` for Atoll alone.
+    #[arg(long, value_name = "PEERS", default_value = "all", value_parser = systems::parse_peers)]
+    peers: systems::PeerList,
+    /// The executable of Atoll [default: target/release/atoll]
+    #[arg(long, value_name = "FILE")]
+    atoll: Option<PathBuf>,
+    /// Short measurements: to see whether everything works, not to compare.
+    #[arg(long)]
+    quick: bool,
+    /// Also writes the result as JSON to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Suite {
+    /// A hello-world server: requests per second, latency, CPU per request, start-up time, memory.
+    Runtime,
+}
+
+impl Suite {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Runtime => "runtime",
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(report) => {
+            println!("{}", report.table());
+            if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("atoll-bench: {}", error.chain());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Report, BenchError> {
+    let repository = Repository::find()?;
+    let peers: &[Peer] = &arguments.peers.0;
+    systems::install_peers(&repository, peers)?;
+
+    let mut report = Report::new(arguments.suite.name(), std::env::args().skip(1).collect(), machine::describe()?);
+    let mut present = Vec::new();
+    for system in System::all(&repository, arguments.atoll.as_deref(), peers) {
+        match system.version() {
+            Ok(version) => {
+                report.versions.insert(system.name.to_owned(), version);
+                present.push(system);
+            }
+            Err(error) => {
+                eprintln!("{}: skipped: {}", system.name, error.chain());
+                report.skipped.insert(system.name.to_owned(), error.chain());
+            }
+        }
+    }
+
+    let mut plan = if arguments.quick { Plan::QUICK } else { Plan::FULL };
+    plan.rounds = arguments.rounds.unwrap_or(plan.rounds);
+    match arguments.suite {
+        Suite::Runtime => suites::runtime::measure(&present, &plan, &mut report)?,
+    }
+    if let Some(path) = &arguments.json {
+        report.write(path)?;
+    }
+    Ok(report)
+}

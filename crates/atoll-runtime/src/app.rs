@@ -1,0 +1,55 @@
+//! What a worker is made of: an app's code, its mounts, environment, rules and limits. Immutable and shared.
+
+use crate::limits::Limits;
+use crate::report::Reporter;
+use atoll_engine::CodeCache;
+use atoll_node::loader::Loader;
+use atoll_node::{OutputSink, ProcessOptions};
+use atoll_vfs::{GuestPath, MountTable};
+use std::sync::Arc;
+
+/// An app, ready to be instantiated as workers.
+pub struct App {
+    /// Shown in logs: the deployment's name or the program's file.
+    pub name: String,
+    /// The module to evaluate, an absolute guest path.
+    pub entry: GuestPath,
+    /// What the guest sees as files.
+    pub mounts: Arc<MountTable>,
+    /// Where modules come from, over the same mounts.
+    pub loader: Arc<Loader>,
+    /// Environment variables: `process.env`, and `env` of the fetch handler.
+    pub env: Vec<(String, String)>,
+    /// `process.argv` from its third element on.
+    pub arguments: Vec<String>,
+    /// Working directory, an absolute guest path.
+    pub working_directory: GuestPath,
+    /// What a worker may use.
+    pub limits: Limits,
+    /// Compiled code across processes.
+    pub code_cache: Option<Arc<dyn CodeCache>>,
+    /// Who hears what guests print and what goes wrong in them.
+    pub reporter: Arc<dyn Reporter>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("App").field("name", &self.name).field("entry", &self.entry).finish_non_exhaustive()
+    }
+}
+
+/// `process.execPath` and `process.argv[0]`: guests can't start processes, so it is a name only.
+const EXEC_PATH: &str = "/usr/bin/atoll";
+
+impl App {
+    pub(crate) fn process(&self, output: Arc<dyn OutputSink>) -> ProcessOptions {
+        let argv = [EXEC_PATH.to_owned(), self.entry.to_string()].into_iter().chain(self.arguments.iter().cloned());
+        ProcessOptions {
+            argv: argv.collect(),
+            exec_path: EXEC_PATH.to_owned(),
+            env: self.env.clone(),
+            cwd: self.working_directory.to_string(),
+            output: Some(output),
+        }
+    }
+}

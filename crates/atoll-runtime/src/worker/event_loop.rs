@@ -1,0 +1,65 @@
+//! What a worker waits for between turns: operations and timers, each by its waker.
+
+use super::Worker;
+use atoll_engine::Settled;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::time::Sleep;
+
+/// What has happened.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Operations have finished.
+    Settled(Settled),
+    /// A timer is due.
+    TimerDue,
+}
+
+/// The timer that a loop sleeps on.
+#[derive(Default)]
+pub(super) struct Alarm(Option<(Instant, Pin<Box<Sleep>>)>);
+
+impl Alarm {
+    /// Ready when `deadline` has passed; pending without a deadline.
+    fn poll(&mut self, context: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
+        let Some(deadline) = deadline else {
+            self.0 = None;
+            return Poll::Pending;
+        };
+        let (set, sleep) =
+            self.0.get_or_insert_with(|| (deadline, Box::pin(tokio::time::sleep_until(deadline.into()))));
+        if *set != deadline {
+            *set = deadline;
+            sleep.as_mut().reset(deadline.into());
+        }
+        sleep.as_mut().poll(context)
+    }
+}
+
+impl Worker {
+    /// Looks for an event without waiting for one.
+    pub(super) fn poll_event(&mut self, alarm: &mut Alarm, context: &mut Context<'_>) -> Poll<Event> {
+        if let Poll::Ready(settled) = self.realm.poll_operations(context) {
+            return Poll::Ready(Event::Settled(settled));
+        }
+        alarm.poll(context, self.next_timer()).map(|()| Event::TimerDue)
+    }
+
+    /// Waits for an event.
+    pub(super) async fn next_event(&mut self, alarm: &mut Alarm) -> Event {
+        poll_fn(|context| self.poll_event(alarm, context)).await
+    }
+
+    /// Gives an event its turn.
+    pub(super) fn handle(&mut self, event: Event) -> Result<(), atoll_engine::Termination> {
+        match event {
+            Event::Settled(settled) => {
+                let budget = self.app.limits.turn();
+                self.turn(budget, |turn, _| turn.settle(settled))
+            }
+            Event::TimerDue => self.fire_timers(),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Running a program to its end.
+
+use super::Worker;
+use super::event_loop::Alarm;
+use super::start::StartError;
+use crate::app::App;
+use atoll_engine::{Termination, Value};
+use atoll_node::ProcessState;
+use std::sync::Arc;
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By force.
+    Terminated(Termination),
+}
+
+/// The code of a program that ended by an exception nobody caught.
+const UNCAUGHT: i32 = 1;
+
+impl Worker {
+    /// Runs `app` as a program: until nothing is left that keeps it alive, it exits, or it throws what nobody catches.
+    pub async fn run(app: Arc<App>) -> Result<Exit, StartError> {
+        let (mut worker, loader) = Self::create(app);
+        let ended = match worker.evaluate(&loader).await {
+            Ok(_) => worker.run_to_end().await,
+            Err(StartError::Terminated(reason)) => Err(reason),
+            Err(error) => return Err(error),
+        };
+        Ok(match ended {
+            Ok(code) => Exit::Code(code),
+            Err(Termination::Exit) => Exit::Code(worker.exit_code()),
+            Err(reason) => Exit::Terminated(reason),
+        })
+    }
+
+    async fn run_to_end(&mut self) -> Result<i32, Termination> {
+        let mut alarm = Alarm::default();
+        loop {
+            while self.is_alive()? && !self.failed {
+                let event = self.next_event(&mut alarm).await;
+                self.handle(event)?;
+            }
+            if !self.failed {
+                self.emit("beforeExit")?;
+            }
+            if self.failed || !self.is_alive()? {
+                self.emit("exit")?;
+                return Ok(if self.failed { UNCAUGHT } else { self.exit_code() });
+            }
+        }
+    }
+
+    /// Whether an operation or a timer keeps the program alive.
+    fn is_alive(&mut self) -> Result<bool, Termination> {
+        if self.realm.has_operations() {
+            return Ok(true);
+        }
+        let answer =
+            self.turn(self.app.limits.turn(), |turn, functions| turn.call(&functions.has_refed_timers, &[]))?;
+        Ok(matches!(answer, Ok(Value::Bool(true))))
+    }
+
+    /// Lets listeners of `process` know; without any, `node:process` was perhaps never evaluated.
+    fn emit(&mut self, event: &'static str) -> Result<(), Termination> {
+        let emitted = self.turn(self.app.limits.turn(), |turn, _| {
+            turn.call_builtin("node:process", "emitLifecycle", &[event.into()])
+        })?;
+        if let Err(exception) = emitted {
+            self.report([crate::report::Problem::Uncaught(exception)]);
+        }
+        Ok(())
+    }
+
+    /// What `process.exit` or `process.exitCode` asked for, else 0.
+    fn exit_code(&mut self) -> i32 {
+        self.realm.state().get::<ProcessState>().and_then(|process| process.exit_code).unwrap_or(0)
+    }
+}

@@ -1,0 +1,142 @@
+//! From an app to a worker that has evaluated it.
+
+use super::event_loop::Alarm;
+use super::{Functions, Worker};
+use crate::app::App;
+use crate::console::OutputRelay;
+use crate::loader::EngineLoader;
+use atoll_engine::{
+    Argument, Evaluation, EvaluationState, Exception, Realm, RealmOptions, Resolved, State, Termination, Value,
+};
+use atoll_node::ProcessState;
+use atoll_node::loader::LoadError;
+use atoll_web::{ClockState, ConsoleSink, ConsoleState, EncodingState, ServeState, TimerState};
+use std::sync::Arc;
+
+/// Why an app could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file of it could not be found, read or compiled.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It threw while it was evaluated.
+    #[error("{0}")]
+    Threw(Exception),
+    /// It hit a limit.
+    #[error("it was ended by its {} limit while it started", .0.name())]
+    Terminated(Termination),
+    /// It waits at a top-level `await` for something that can't come.
+    #[error("a top-level await never settles: nothing is left that could")]
+    Stalled,
+    /// The process is ending.
+    #[error("the process is ending")]
+    Stopping,
+    /// It took too long by the clock.
+    #[error("it did not start within {limit_ms} ms")]
+    TooSlow {
+        /// The limit.
+        limit_ms: u128,
+    },
+    /// It can't serve.
+    #[error("{entry} can't serve: {complaint}")]
+    NotAServer {
+        /// The entry's guest path.
+        entry: String,
+        /// What it lacks.
+        complaint: String,
+    },
+}
+
+impl From<Termination> for StartError {
+    fn from(reason: Termination) -> Self {
+        Self::Terminated(reason)
+    }
+}
+
+impl Worker {
+    /// Makes a realm for `app` and begins nothing in it.
+    pub(super) fn create(app: Arc<App>) -> (Self, Arc<EngineLoader>) {
+        let clock = ClockState::start();
+        let loader = Arc::new(EngineLoader::new(Arc::clone(&app.loader)));
+        let mut state = State::default();
+        state.insert(clock);
+        state.insert(TimerState::default());
+        let output = Arc::new(OutputRelay::new(&app));
+        state.insert(EncodingState::default());
+        state.insert(ConsoleState { sink: Arc::clone(&output) as Arc<dyn ConsoleSink> });
+        state.insert(ServeState::default());
+        state.insert(ProcessState::new(app.process(output)));
+        let mut realm = Realm::new(RealmOptions {
+            snapshot: atoll_snapshot::startup(),
+            memory: app.limits.memory(),
+            loader: Arc::clone(&loader) as Arc<dyn atoll_engine::ModuleLoader>,
+            code_cache: app.code_cache.clone(),
+            state,
+        });
+        let functions = realm.turn(app.limits.startup(), Functions::of);
+        let functions = functions.expect("a realm without guest code hits no limit").value;
+        (Self { app, realm, functions, clock, failed: false }, loader)
+    }
+
+    /// Makes a worker that serves: its graph loaded and evaluated, its handler found.
+    pub async fn start(app: Arc<App>) -> Result<Self, StartError> {
+        let wall = app.limits.wall;
+        let starting = Self::start_serving(app);
+        match tokio::time::timeout(wall, starting).await {
+            Ok(started) => started,
+            Err(_) => Err(StartError::TooSlow { limit_ms: wall.as_millis() }),
+        }
+    }
+
+    async fn start_serving(app: Arc<App>) -> Result<Self, StartError> {
+        let (mut worker, loader) = Self::create(app);
+        let evaluation = worker.evaluate(&loader).await?;
+        let env = worker.app.env.iter().flat_map(|(name, value)| [name.as_str().into(), value.as_str().into()]);
+        let env = Value::List(env.collect());
+        let complaint = worker.turn(worker.app.limits.startup(), |turn, functions| {
+            let arguments = [Argument::Handle(&evaluation.namespace), Argument::Value(env)];
+            turn.call(&functions.configure, &arguments)
+        })?;
+        match complaint.map_err(StartError::Threw)? {
+            Value::String(complaint) if !complaint.is_empty() => {
+                return Err(StartError::NotAServer { entry: worker.app.entry.to_string(), complaint });
+            }
+            _ => {}
+        }
+        worker.turn(worker.app.limits.startup(), |turn, _| turn.store_code())?;
+        Ok(worker)
+    }
+
+    /// Evaluates the entry to its end, top-level awaits included.
+    pub(super) async fn evaluate(&mut self, loader: &EngineLoader) -> Result<Evaluation, StartError> {
+        let entry = Resolved::File(self.app.entry.to_string());
+        let begun = self.turn(self.app.limits.startup(), |turn, _| turn.import(entry))?;
+        let evaluation = begun.map_err(|exception| failed(loader, exception))?;
+        let mut alarm = Alarm::default();
+        loop {
+            let state = self.turn(self.app.limits.startup(), |turn, _| turn.evaluation_state(&evaluation))?;
+            match state {
+                EvaluationState::Done => return Ok(evaluation),
+                EvaluationState::Failed(exception) => return Err(failed(loader, exception)),
+                EvaluationState::Pending if self.is_idle() => return Err(StartError::Stalled),
+                EvaluationState::Pending => {
+                    let event = self.next_event(&mut alarm).await;
+                    self.handle(event)?;
+                }
+            }
+        }
+    }
+
+    /// Whether nothing is left that could make JavaScript run.
+    pub(super) fn is_idle(&mut self) -> bool {
+        !self.realm.has_operations() && self.next_timer().is_none()
+    }
+}
+
+/// The loader's own error where it is the reason: it knows file, line and hint.
+fn failed(loader: &EngineLoader, exception: Exception) -> StartError {
+    match loader.take_error(&exception) {
+        Some(error) => StartError::Load(error),
+        None => StartError::Threw(exception),
+    }
+}

@@ -1,0 +1,7 @@
+//! Workers through their public interface.
+#![expect(clippy::disallowed_methods, reason = "tests read their fixtures")]
+
+mod guest_tests;
+mod harness;
+mod programs;
+mod serving;

@@ -1,0 +1,30 @@
+//! The access log.
+
+use http::{Method, StatusCode};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// One request and what became of it.
+#[derive(Debug)]
+pub struct AccessRecord<'a> {
+    /// Who asked.
+    pub remote: SocketAddr,
+    /// Method.
+    pub method: &'a Method,
+    /// Host that was asked for, with its port if it was named.
+    pub host: &'a str,
+    /// Path and query.
+    pub target: &'a str,
+    /// The response's status.
+    pub status: StatusCode,
+    /// From the request's head to the response's head.
+    pub elapsed: Duration,
+    /// Why the worker was ended by force, if it was: `cpu`, `memory`, `wall`.
+    pub termination: Option<&'static str>,
+}
+
+/// Hears of every answered request, on the thread that answered it; it should not wait for anything.
+pub trait AccessLog: Send + Sync {
+    /// One more.
+    fn record(&self, record: &AccessRecord<'_>);
+}

@@ -1,0 +1,65 @@
+//! What the client gets when the guest gave no response. It never contains what the guest threw.
+
+use atoll_engine::Termination;
+use atoll_runtime::{PoolError, RequestError, StartError};
+use atoll_web::ResponseBody;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+
+/// Says which limit ended the worker: `cpu`, `memory`, `wall`.
+const TERMINATION: HeaderName = HeaderName::from_static("atoll-termination");
+
+/// When a client should try again after a refusal, seconds.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// The response, and which limit ended the worker, if one did.
+pub(crate) fn from_outcome(
+    outcome: Result<Response<ResponseBody>, PoolError>,
+) -> (Response<ResponseBody>, Option<&'static str>) {
+    let error = match outcome {
+        Ok(response) => return (response, None),
+        Err(error) => error,
+    };
+    let terminated = match &error {
+        PoolError::Request(RequestError::Terminated(reason)) => Some(*reason),
+        PoolError::Start(error) => match &**error {
+            StartError::Terminated(reason) => Some(*reason),
+            StartError::TooSlow { .. } => Some(Termination::Wall),
+            _ => None,
+        },
+        PoolError::Request(_) | PoolError::Busy => None,
+    };
+    if let Some(reason) = terminated {
+        let status = match reason {
+            Termination::Wall => StatusCode::GATEWAY_TIMEOUT,
+            Termination::Cpu | Termination::Memory => StatusCode::SERVICE_UNAVAILABLE,
+            Termination::Exit => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let mut response = text(status, "The worker was ended by a limit.");
+        response.headers_mut().insert(TERMINATION, HeaderValue::from_static(reason.name()));
+        return (response, Some(reason.name()));
+    }
+    if matches!(error, PoolError::Busy) {
+        let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.");
+        response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        return (response, None);
+    }
+    (text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"), None)
+}
+
+/// No route leads from this host.
+pub(crate) fn not_found(host: &str) -> Response<ResponseBody> {
+    text(StatusCode::NOT_FOUND, &format!("Nothing is deployed at {host}."))
+}
+
+/// The request is not one that can be routed.
+pub(crate) fn bad_request(why: &str) -> Response<ResponseBody> {
+    text(StatusCode::BAD_REQUEST, why)
+}
+
+fn text(status: StatusCode, text: &str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(format!("{text}\n")));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

@@ -1,0 +1,65 @@
+//! One executor thread: its runtime, its listener, its pool.
+
+use crate::connection;
+use crate::server::Shared;
+use atoll_runtime::{ColdStarter, DeploymentId, Pool, Worker};
+use hyper_util::server::graceful::GracefulShutdown;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::LocalSet;
+
+/// How long accepting pauses when the process has no descriptor left; the connections wait in the kernel meanwhile.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+pub(crate) struct Executor {
+    pub(crate) listener: TcpListener,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) starter: Arc<ColdStarter>,
+    pub(crate) warm: Vec<(DeploymentId, Worker)>,
+}
+
+impl Executor {
+    /// Serves until the server stops and all is drained.
+    pub(crate) fn run(self, runtime: &tokio::runtime::Runtime) {
+        LocalSet::new().block_on(runtime, self.serve());
+    }
+
+    async fn serve(self) {
+        let pool = Pool::new(self.starter);
+        for (id, worker) in self.warm {
+            pool.adopt(id, worker);
+        }
+        let Ok(listener) = tokio::net::TcpListener::from_std(self.listener) else { return };
+        let connections = GracefulShutdown::new();
+        let mut stopping = self.shared.stopping.clone();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stopping.wait_for(|stopping| *stopping) => break,
+            };
+            match accepted {
+                Ok((stream, remote)) => {
+                    connection::spawn(stream, remote, Rc::clone(&pool), Arc::clone(&self.shared), &connections);
+                }
+                // A connection that died before it was accepted is nobody's loss.
+                Err(error) if is_of_the_connection(&error) => {}
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+        drop(listener);
+        // What does not end in time is cut off.
+        let drained = async {
+            connections.shutdown().await;
+            pool.drain().await;
+        };
+        let _ = tokio::time::timeout(self.shared.drain, drained).await;
+    }
+}
+
+/// accept(2): errors of the new connection, not of the listener.
+fn is_of_the_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

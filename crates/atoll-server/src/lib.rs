@@ -1,0 +1,16 @@
+//! Serving deployments over HTTP: accept, route, answer from the thread's pool, drain.
+//!
+//! Each executor thread has a listener of its own on the same port (`SO_REUSEPORT`), a tokio runtime, and a pool: a
+//! warm request crosses no thread.
+
+mod access;
+mod answer;
+mod connection;
+mod executor;
+mod listen;
+mod route;
+mod server;
+
+pub use access::{AccessLog, AccessRecord};
+pub use route::{Route, Routes};
+pub use server::{ServeError, Server, ServerOptions};

@@ -1,0 +1,136 @@
+//! The server: its threads, and how it ends.
+
+use crate::access::AccessLog;
+use crate::executor::Executor;
+use crate::listen;
+use crate::route::Routes;
+use atoll_runtime::{ColdStarter, DeploymentId, Worker};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How to serve.
+pub struct ServerOptions {
+    /// Where to listen; port 0 for any free one.
+    pub address: SocketAddr,
+    /// Executor threads.
+    pub threads: usize,
+    /// Who hears of every request.
+    pub access_log: Option<Arc<dyn AccessLog>>,
+    /// How long requests under way may go on after [`Server::stop`].
+    pub drain: Duration,
+    /// The longest request body, bytes.
+    pub max_request_body_bytes: u64,
+}
+
+impl std::fmt::Debug for ServerOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ServerOptions").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Someone listens there already.
+    #[error("port {} on {} is in use", .0.port(), .0.ip())]
+    AddressInUse(SocketAddr),
+    /// It can't listen there.
+    #[error("can't listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The system gave no thread.
+    #[error("can't start a thread: {0}")]
+    Thread(io::Error),
+}
+
+/// What the threads share.
+pub(crate) struct Shared {
+    pub(crate) routes: watch::Receiver<Arc<Routes>>,
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) access_log: Option<Arc<dyn AccessLog>>,
+    pub(crate) drain: Duration,
+    pub(crate) max_request_body_bytes: u64,
+}
+
+/// A server that runs. Dropping it without [`Server::stop`] leaves its threads running.
+pub struct Server {
+    address: SocketAddr,
+    routes: watch::Sender<Arc<Routes>>,
+    stopping: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Listens, then starts the threads. `warm` are workers that were started already; the first thread takes them.
+    pub fn start(
+        options: ServerOptions,
+        routes: Routes,
+        warm: Vec<(DeploymentId, Worker)>,
+    ) -> Result<Self, ServeError> {
+        let count = options.threads.max(1);
+        let listeners = listen::listeners(options.address, count).map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => ServeError::AddressInUse(options.address),
+            _ => ServeError::Listen { address: options.address, error },
+        })?;
+        let address = listeners.first().and_then(|listener| listener.local_addr().ok()).unwrap_or(options.address);
+        let starter = ColdStarter::new(count).map_err(ServeError::Thread)?;
+        let (routes, current_routes) = watch::channel(Arc::new(routes));
+        let (stopping, is_stopping) = watch::channel(false);
+        let shared = Arc::new(Shared {
+            routes: current_routes,
+            stopping: is_stopping,
+            access_log: options.access_log,
+            drain: options.drain,
+            max_request_body_bytes: options.max_request_body_bytes,
+        });
+        let mut warm = Some(warm);
+        let mut threads = Vec::with_capacity(count);
+        for (number, listener) in listeners.into_iter().enumerate() {
+            let executor = Executor {
+                listener,
+                shared: Arc::clone(&shared),
+                starter: Arc::clone(&starter),
+                warm: warm.take().unwrap_or_default(),
+            };
+            let thread = std::thread::Builder::new().name(format!("atoll-exec-{number}"));
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
+            threads.push(thread.spawn(move || executor.run(&runtime)).map_err(ServeError::Thread)?);
+        }
+        Ok(Self { address, routes, stopping, threads })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Replaces the routes. Workers of a release that none of them names any more end when their requests are over.
+    pub fn set_routes(&self, routes: Routes) {
+        self.routes.send_replace(Arc::new(routes));
+    }
+
+    /// Stops accepting, lets requests under way go on for as long as the options say, and returns when all is over.
+    /// Blocks the calling thread.
+    pub fn stop(self) {
+        self.stopping.send_replace(true);
+        for thread in self.threads {
+            // A thread that panicked has been reported by the panic itself.
+            let _ = thread.join();
+        }
+    }
+}

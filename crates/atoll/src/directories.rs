@@ -1,0 +1,33 @@
+//! Where Atoll keeps its files: the XDG base directories, or what the environment says.
+
+use crate::terminal::Failure;
+use etcetera::{BaseStrategy, choose_base_strategy};
+use std::path::PathBuf;
+
+/// The user's directories.
+#[derive(Debug, Clone)]
+pub(crate) struct Directories {
+    /// What may be deleted at any time: `ATOLL_CACHE_DIR`, else `$XDG_CACHE_HOME/atoll`.
+    pub(crate) cache: PathBuf,
+    /// Packages: `ATOLL_STORE_DIR`, else `$XDG_DATA_HOME/atoll/store`.
+    pub(crate) store: PathBuf,
+    /// Secrets by which this machine knows its own work: `ATOLL_STATE_DIR`, else `$XDG_STATE_HOME/atoll`.
+    pub(crate) state: PathBuf,
+    /// The user's home.
+    pub(crate) home: PathBuf,
+}
+
+impl Directories {
+    pub(crate) fn find() -> Result<Self, Failure> {
+        let base = choose_base_strategy()
+            .map_err(|error| Failure::new(format!("no home directory: {error}")).hint("set HOME"))?;
+        let chosen = |variable: &str, default: PathBuf| std::env::var_os(variable).map_or(default, PathBuf::from);
+        let state = base.state_dir().unwrap_or_else(|| base.data_dir());
+        Ok(Self {
+            cache: chosen("ATOLL_CACHE_DIR", base.cache_dir().join("atoll")),
+            store: chosen("ATOLL_STORE_DIR", base.data_dir().join("atoll/store")),
+            state: chosen("ATOLL_STATE_DIR", state.join("atoll")),
+            home: base.home_dir().to_owned(),
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! Why a command failed, and how that is shown.
+
+use super::{DIM, ERROR, HINT};
+use anstream::eprintln;
+
+/// The exit code of a command that failed for a reason other than the guest's.
+const FAILED: u8 = 1;
+
+/// Why a command failed: what, where, what to do.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) message: String,
+    /// Lines below the message: a code frame, a list of differences.
+    pub(crate) details: Vec<String>,
+    pub(crate) hint: Option<String>,
+    pub(crate) exit_code: u8,
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), details: Vec::new(), hint: None, exit_code: FAILED }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+}
+
+/// Shows a failure on standard error.
+pub(crate) fn print_failure(failure: &Failure) {
+    eprintln!("{ERROR}error{ERROR:#}: {}", failure.message);
+    for line in &failure.details {
+        eprintln!("{DIM}{line}{DIM:#}");
+    }
+    if let Some(hint) = &failure.hint {
+        eprintln!("{HINT}hint{HINT:#}: {hint}");
+    }
+}
