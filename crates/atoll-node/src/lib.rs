@@ -39,6 +39,7 @@ pub const BUILTINS: &[Builtin] = &[
     util::BUILTIN,
     util::TYPES,
     util::INSPECT,
+    util::OPTIONS,
     util::KINDS,
     util::ERROR_TEXT,
     util::TEXT,

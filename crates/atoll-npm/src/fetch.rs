@@ -12,7 +12,7 @@ use std::{
     fmt,
     io::{self, Read},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread::available_parallelism,
@@ -26,6 +26,7 @@ use crate::{
     extract::{ExtractError, extract},
     integrity::{Hasher, Integrity},
     lock::{LockEntry, Platform},
+    manifest::Manifest,
     packument::{Packument, VersionDocument},
     registry::{Attempt, RegistryClient, RegistryError, TARBALL_BYTES_MAX},
     report::{Progress, Reporter, Stage},
@@ -312,6 +313,9 @@ pub struct Eager<'a> {
     reporter: &'a dyn Reporter,
     asked: AtomicUsize,
     answered: AtomicUsize,
+    /// Names that something wanted needs. The resolver also looks at what would be installed beside optional peers if
+    /// they were there; that is not worth a download.
+    needed: Mutex<HashSet<String>>,
 }
 
 /// The resolver's guesses, to be downloaded by [`Fetcher::follow`].
@@ -319,11 +323,18 @@ pub struct Eager<'a> {
 pub struct Guesses(mpsc::Receiver<Arc<VersionDocument>>);
 
 impl<'a> Eager<'a> {
-    /// A source, and the guesses that it passes on.
-    pub fn new(client: &'a RegistryClient, reporter: &'a dyn Reporter) -> (Self, Guesses) {
+    /// A source for this project, and the guesses that it passes on.
+    pub fn new(client: &'a RegistryClient, manifest: &Manifest, reporter: &'a dyn Reporter) -> (Self, Guesses) {
         let (sender, receiver) = mpsc::channel(GUESSES_MAX);
         let (asked, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        (Self { client, guesses: sender, reporter, asked, answered }, Guesses(receiver))
+        let sections = [
+            &manifest.dependencies,
+            &manifest.dev_dependencies,
+            &manifest.optional_dependencies,
+            &manifest.peer_dependencies,
+        ];
+        let needed = Mutex::new(sections.into_iter().flatten().map(real_name).collect());
+        (Self { client, guesses: sender, reporter, asked, answered, needed }, Guesses(receiver))
     }
 }
 
@@ -347,9 +358,23 @@ impl PackumentSource for Eager<'_> {
     }
 
     fn likely(&self, document: &Arc<VersionDocument>) {
+        let mut needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !needed.contains(&document.name) {
+            return;
+        }
+        let is_mandatory = |name: &String| !document.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional);
+        let peers = document.peer_dependencies.iter().filter(|(name, _)| is_mandatory(name));
+        needed.extend(document.dependencies.iter().chain(&document.optional_dependencies).chain(peers).map(real_name));
         // A full queue only means that this one is fetched later.
         let _ = self.guesses.try_send(Arc::clone(document));
     }
+}
+
+/// The name that a dependency is published under: an alias names it in its specification.
+fn real_name((name, wanted): (&String, &String)) -> String {
+    let Some(target) = wanted.strip_prefix("npm:") else { return name.clone() };
+    let version_at = target.char_indices().skip(1).find(|(_, character)| *character == '@');
+    target[..version_at.map_or(target.len(), |(at, _)| at)].to_owned()
 }
 
 impl Fetcher<'_> {

@@ -6,6 +6,7 @@ use atoll_engine::CodeCache;
 use atoll_node::loader::Loader;
 use atoll_node::{OutputSink, ProcessOptions};
 use atoll_vfs::{GuestPath, MountTable};
+use atoll_web::FetchClient;
 use std::sync::Arc;
 
 /// An app, ready to be instantiated as workers.
@@ -24,6 +25,8 @@ pub struct App {
     pub arguments: Vec<String>,
     /// Working directory, an absolute guest path.
     pub working_directory: GuestPath,
+    /// What sends the guest's `fetch` requests, by its rules for addresses.
+    pub fetch: FetchClient,
     /// What a worker may use.
     pub limits: Limits,
     /// Compiled code across processes.

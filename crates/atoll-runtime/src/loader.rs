@@ -26,6 +26,11 @@ impl EngineLoader {
         exception.message.ends_with(error.message()).then_some(error)
     }
 
+    /// Whether the file at a path is a CommonJS program.
+    pub(crate) fn is_commonjs(&self, path: &str) -> Result<bool, LoadError> {
+        Ok(matches!(self.source(path)?.kind, SourceKind::CommonJs { .. }))
+    }
+
     fn exception(&self, error: LoadError) -> JsError {
         let message = match error.location() {
             Some(place) => format!("{} ({}:{}:{})", error.message(), place.file, place.line, place.column),

@@ -1,5 +1,6 @@
 //! The access log.
 
+use atoll_runtime::PoolError;
 use http::{Method, StatusCode};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,6 +16,8 @@ pub struct AccessRecord<'a> {
     pub host: &'a str,
     /// Path and query.
     pub target: &'a str,
+    /// The app that the request was routed to, if it was to any.
+    pub app: Option<&'a str>,
     /// The response's status.
     pub status: StatusCode,
     /// From the request's head to the response's head.
@@ -27,4 +30,7 @@ pub struct AccessRecord<'a> {
 pub trait AccessLog: Send + Sync {
     /// One more.
     fn record(&self, record: &AccessRecord<'_>);
+
+    /// An app gave no response, for this reason. What its handler threw was told to the app's own reporter already.
+    fn unanswered(&self, app: &str, error: &PoolError);
 }

@@ -13,14 +13,8 @@ const TERMINATION: HeaderName = HeaderName::from_static("atoll-termination");
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// The response, and which limit ended the worker, if one did.
-pub(crate) fn from_outcome(
-    outcome: Result<Response<ResponseBody>, PoolError>,
-) -> (Response<ResponseBody>, Option<&'static str>) {
-    let error = match outcome {
-        Ok(response) => return (response, None),
-        Err(error) => error,
-    };
-    let terminated = match &error {
+pub(crate) fn from_error(error: &PoolError) -> (Response<ResponseBody>, Option<&'static str>) {
+    let terminated = match error {
         PoolError::Request(RequestError::Terminated(reason)) => Some(*reason),
         PoolError::Start(error) => match &**error {
             StartError::Terminated(reason) => Some(*reason),
@@ -50,6 +44,11 @@ pub(crate) fn from_outcome(
 /// No route leads from this host.
 pub(crate) fn not_found(host: &str) -> Response<ResponseBody> {
     text(StatusCode::NOT_FOUND, &format!("Nothing is deployed at {host}."))
+}
+
+/// A method that handlers can't be asked with: it concerns the connection (Fetch Standard, "forbidden method").
+pub(crate) fn method_not_supported() -> Response<ResponseBody> {
+    text(StatusCode::NOT_IMPLEMENTED, "This method is not supported.")
 }
 
 /// The request is not one that can be routed.

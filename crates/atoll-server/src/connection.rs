@@ -6,7 +6,8 @@ use crate::server::Shared;
 use atoll_runtime::Pool;
 use atoll_web::{BodyError, IncomingRequest, RequestBody, ResponseBody};
 use futures_util::{StreamExt, TryStreamExt};
-use http::{Request, Response};
+use http::uri::Authority;
+use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
@@ -67,39 +68,53 @@ async fn answer_request(
 ) -> Response<ResponseBody> {
     let started = Instant::now();
     let (head, body) = request.into_parts();
-    let host = head.uri.authority().map(|authority| authority.as_str().to_owned()).or_else(|| {
-        let host = head.headers.get(http::header::HOST)?;
-        Some(host.to_str().ok()?.to_owned())
-    });
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-    let (response, termination) = match &host {
-        None => (answer::bad_request("the request names no host"), None),
-        Some(host) => {
-            let deployment = shared.routes.borrow().find(host).cloned();
-            match deployment {
-                None => (answer::not_found(host), None),
-                Some(deployment) => {
-                    let url = format!("http://{host}{target}");
-                    let body = request_body(body, shared.max_request_body_bytes);
-                    let request = IncomingRequest { headers: head.headers, body };
-                    let outcome = pool.fetch(&deployment, &head.method, &url, request).await;
-                    answer::from_outcome(outcome)
+    let host = requested_host(&head);
+    // `OPTIONS *` concerns the server as a whole, which is to say every path of it.
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = if target.starts_with('/') { target.to_owned() } else { "/".to_owned() };
+    let deployment = host.as_deref().and_then(|host| shared.routes.borrow().find(host).cloned());
+    let (response, termination) = match (&host, &deployment) {
+        _ if is_forbidden(&head.method) => (answer::method_not_supported(), None),
+        (None, _) => (answer::bad_request("The request names no host."), None),
+        (Some(host), None) => (answer::not_found(host), None),
+        (Some(host), Some(deployment)) => {
+            let url = format!("http://{host}{target}");
+            let body = request_body(body, shared.max_request_body_bytes);
+            let request = IncomingRequest { headers: head.headers, body };
+            match pool.fetch(deployment, &head.method, &url, request).await {
+                Ok(response) => (response, None),
+                Err(error) => {
+                    shared.access_log.unanswered(&deployment.app.name, &error);
+                    answer::from_error(&error)
                 }
             }
         }
     };
-    if let Some(log) = &shared.access_log {
-        log.record(&AccessRecord {
-            remote,
-            method: &head.method,
-            host: host.as_deref().unwrap_or(""),
-            target: &target,
-            status: response.status(),
-            elapsed: started.elapsed(),
-            termination,
-        });
-    }
+    shared.access_log.record(&AccessRecord {
+        remote,
+        method: &head.method,
+        host: host.as_deref().unwrap_or(""),
+        target: &target,
+        app: deployment.as_ref().map(|deployment| deployment.app.name.as_str()),
+        status: response.status(),
+        elapsed: started.elapsed(),
+        termination,
+    });
     response
+}
+
+/// Host and port as the request names them, if they can be part of a URL.
+fn requested_host(head: &http::request::Parts) -> Option<String> {
+    let named = head.uri.authority().map(Authority::as_str);
+    let named = named.or_else(|| head.headers.get(http::header::HOST)?.to_str().ok())?;
+    // A host that is no host would put its text elsewhere in the URL that the guest sees.
+    let authority = named.parse::<Authority>().ok()?;
+    (!named.contains('@') && !authority.host().is_empty()).then(|| named.to_owned())
+}
+
+/// Methods that no `Request` can have.
+fn is_forbidden(method: &Method) -> bool {
+    *method == Method::CONNECT || *method == Method::TRACE || method.as_str().eq_ignore_ascii_case("track")
 }
 
 /// The body as the guest reads it: chunk by chunk when it asks, at most `limit_bytes` in all.

@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 /// How long accepting pauses when the process has no descriptor left; the connections wait in the kernel meanwhile.
@@ -18,6 +19,8 @@ pub(crate) struct Executor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) starter: Arc<ColdStarter>,
     pub(crate) warm: Vec<(DeploymentId, Worker)>,
+    /// More of them while it serves; only one thread has this.
+    pub(crate) incoming: Option<mpsc::Receiver<(DeploymentId, Worker)>>,
 }
 
 impl Executor {
@@ -26,7 +29,7 @@ impl Executor {
         LocalSet::new().block_on(runtime, self.serve());
     }
 
-    async fn serve(self) {
+    async fn serve(mut self) {
         let pool = Pool::new(self.starter);
         for (id, worker) in self.warm {
             pool.adopt(id, worker);
@@ -37,6 +40,10 @@ impl Executor {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
+                (id, worker) = next(&mut self.incoming) => {
+                    pool.adopt(id, worker);
+                    continue;
+                }
                 _ = stopping.wait_for(|stopping| *stopping) => break,
             };
             match accepted {
@@ -55,6 +62,18 @@ impl Executor {
             pool.drain().await;
         };
         let _ = tokio::time::timeout(self.shared.drain, drained).await;
+    }
+}
+
+/// The next worker that was started elsewhere; pending when there will be none.
+async fn next(incoming: &mut Option<mpsc::Receiver<(DeploymentId, Worker)>>) -> (DeploymentId, Worker) {
+    let received = match incoming {
+        Some(receiver) => receiver.recv().await,
+        None => None,
+    };
+    match received {
+        Some(worker) => worker,
+        None => std::future::pending().await,
     }
 }
 

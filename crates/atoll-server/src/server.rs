@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// How to serve.
 pub struct ServerOptions {
@@ -19,7 +19,7 @@ pub struct ServerOptions {
     /// Executor threads.
     pub threads: usize,
     /// Who hears of every request.
-    pub access_log: Option<Arc<dyn AccessLog>>,
+    pub access_log: Arc<dyn AccessLog>,
     /// How long requests under way may go on after [`Server::stop`].
     pub drain: Duration,
     /// The longest request body, bytes.
@@ -55,7 +55,7 @@ pub enum ServeError {
 pub(crate) struct Shared {
     pub(crate) routes: watch::Receiver<Arc<Routes>>,
     pub(crate) stopping: watch::Receiver<bool>,
-    pub(crate) access_log: Option<Arc<dyn AccessLog>>,
+    pub(crate) access_log: Arc<dyn AccessLog>,
     pub(crate) drain: Duration,
     pub(crate) max_request_body_bytes: u64,
 }
@@ -65,8 +65,14 @@ pub struct Server {
     address: SocketAddr,
     routes: watch::Sender<Arc<Routes>>,
     stopping: watch::Sender<bool>,
+    /// To the first thread: workers that were started elsewhere.
+    warm: mpsc::Sender<(DeploymentId, Worker)>,
     threads: Vec<JoinHandle<()>>,
 }
+
+/// Workers on their way to the first thread. It takes each as soon as it waits for anything; more than there are
+/// apps in a reload are never sent at once.
+const MAX_WARM_QUEUED: usize = 64;
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -97,21 +103,24 @@ impl Server {
             drain: options.drain,
             max_request_body_bytes: options.max_request_body_bytes,
         });
-        let mut warm = Some(warm);
+        let (handover, incoming) = mpsc::channel(MAX_WARM_QUEUED);
+        let mut first = Some((warm, incoming));
         let mut threads = Vec::with_capacity(count);
         for (number, listener) in listeners.into_iter().enumerate() {
+            let (warm, incoming) = first.take().unzip();
             let executor = Executor {
                 listener,
                 shared: Arc::clone(&shared),
                 starter: Arc::clone(&starter),
-                warm: warm.take().unwrap_or_default(),
+                warm: warm.unwrap_or_default(),
+                incoming,
             };
             let thread = std::thread::Builder::new().name(format!("atoll-exec-{number}"));
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
             threads.push(thread.spawn(move || executor.run(&runtime)).map_err(ServeError::Thread)?);
         }
-        Ok(Self { address, routes, stopping, threads })
+        Ok(Self { address, routes, stopping, warm: handover, threads })
     }
 
     /// Where it listens.
@@ -119,9 +128,15 @@ impl Server {
         self.address
     }
 
-    /// Replaces the routes. Workers of a release that none of them names any more end when their requests are over.
-    pub fn set_routes(&self, routes: Routes) {
+    /// Replaces the routes, and hands workers of the new releases, if some were started already, to the first thread. A
+    /// thread retires the worker of an old release when the first request for the new one arrives there: what is
+    /// under way is answered by the old one.
+    pub async fn deploy(&self, routes: Routes, warm: Vec<(DeploymentId, Worker)>) {
         self.routes.send_replace(Arc::new(routes));
+        for worker in warm {
+            // Only a thread that panicked takes none; its connections are gone, too.
+            let _ = self.warm.send(worker).await;
+        }
     }
 
     /// Stops accepting, lets requests under way go on for as long as the options say, and returns when all is over.

@@ -40,7 +40,8 @@ use atoll_engine::Builtin;
 
 /// The builtins by API, each after those that it uses while it is evaluated.
 const GROUPS: &[&[Builtin]] = &[
-    &[webidl::BUILTIN, dom_exception::BUILTIN, events::BUILTIN, abort::BUILTIN, timers::BUILTIN, report::BUILTIN],
+    &[webidl::BUILTIN, dom_exception::BUILTIN, events::BUILTIN, events::CLASSES],
+    &[abort::BUILTIN, timers::BUILTIN, report::BUILTIN],
     &[url::SEARCH_PARAMS, url::BUILTIN, encoding::BUILTIN, base64::BUILTIN, console::BUILTIN],
     &[structured_clone::BUILTIN, performance::BUILTIN, navigator::BUILTIN, crypto::BUILTIN, crypto::SUBTLE],
     streams::BUILTINS,

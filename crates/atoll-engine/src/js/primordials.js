@@ -38,6 +38,7 @@ function addOwner(name) {
 const special = {
   __proto__: null,
   uncurryThis,
+  ArrayPrototypePushApply: bind.call(Function.prototype.apply, Array.prototype.push),
   globalThis,
   SafeMap: safe(Map, 'SafeMap'),
   SafeSet: safe(Set, 'SafeSet'),

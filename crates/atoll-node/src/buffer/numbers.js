@@ -1,7 +1,7 @@
 // The read and write methods of Buffer for integers and floats of both byte orders.
 const {
-  BigInt, Float32Array, Float64Array, MathFloor, Number, ObjectDefineProperty, TypedArrayPrototypeGetBuffer,
-  TypedArrayPrototypeGetLength, Uint8Array,
+  BigInt, Float32Array, Float64Array, MathFloor, Number, ObjectDefineProperty, ObjectKeys, StringPrototypeIncludes,
+  StringPrototypeReplace, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetLength, Uint8Array,
 } = primordials;
 const { ERR_BUFFER_OUT_OF_BOUNDS, ERR_OUT_OF_RANGE } = use('node/internal/errors');
 const { validateNumber } = use('node/internal/validators');
@@ -44,8 +44,6 @@ function position(index, count, little) {
 
 /** Reads `count` bytes as an unsigned number. */
 function readUnsigned(bytes, offset, count, little) {
-  if (count === 1) return bytes[offset];
-  if (count === 2) return little ? bytes[offset] | (bytes[offset + 1] << 8) : (bytes[offset] << 8) | bytes[offset + 1];
   let value = 0;
   let scale = 1;
   for (let index = 0; index < count; index++) {
@@ -75,14 +73,61 @@ function writeBytes(bytes, value, offset, count, little) {
   return offset + count;
 }
 
-function read(count, little, signed) {
-  const decode = signed ? readSigned : readUnsigned;
-  return function (offset = 0) {
+// The reads that parsers make all day have a function each, so that the engine can compile them for their one shape.
+const FIXED_READS = {
+  __proto__: null,
+  readUInt8(offset = 0) {
     validateNumber(offset, 'offset');
-    if (this[offset] === undefined || this[offset + count - 1] === undefined) boundsError(offset, this.length - count);
-    return decode(this, offset, count, little);
-  };
-}
+    if (this[offset] === undefined) boundsError(offset, this.length - 1);
+    return this[offset];
+  },
+  readInt8(offset = 0) {
+    validateNumber(offset, 'offset');
+    if (this[offset] === undefined) boundsError(offset, this.length - 1);
+    return (this[offset] << 24) >> 24;
+  },
+  readUInt16LE(offset = 0) {
+    validateNumber(offset, 'offset');
+    if (this[offset] === undefined || this[offset + 1] === undefined) boundsError(offset, this.length - 2);
+    return this[offset] | (this[offset + 1] << 8);
+  },
+  readInt16LE(offset = 0) {
+    validateNumber(offset, 'offset');
+    if (this[offset] === undefined || this[offset + 1] === undefined) boundsError(offset, this.length - 2);
+    return ((this[offset] | (this[offset + 1] << 8)) << 16) >> 16;
+  },
+  readUInt32LE(offset = 0) {
+    validateNumber(offset, 'offset');
+    if (this[offset] === undefined || this[offset + 3] === undefined) boundsError(offset, this.length - 4);
+    return (this[offset] | (this[offset + 1] << 8) | (this[offset + 2] << 16) | (this[offset + 3] << 24)) >>> 0;
+  },
+  readInt32LE(offset = 0) {
+    validateNumber(offset, 'offset');
+    if (this[offset] === undefined || this[offset + 3] === undefined) boundsError(offset, this.length - 4);
+    return this[offset] | (this[offset + 1] << 8) | (this[offset + 2] << 16) | (this[offset + 3] << 24);
+  },
+  readUInt16BE(offset = 0) {
+    validateNumber(offset, 'offset');
+    if (this[offset] === undefined || this[offset + 1] === undefined) boundsError(offset, this.length - 2);
+    return this[offset + 1] | (this[offset] << 8);
+  },
+  readInt16BE(offset = 0) {
+    validateNumber(offset, 'offset');
+    if (this[offset] === undefined || this[offset + 1] === undefined) boundsError(offset, this.length - 2);
+    return ((this[offset + 1] | (this[offset] << 8)) << 16) >> 16;
+  },
+  readUInt32BE(offset = 0) {
+    validateNumber(offset, 'offset');
+    if (this[offset] === undefined || this[offset + 3] === undefined) boundsError(offset, this.length - 4);
+    return (this[offset + 3] | (this[offset + 2] << 8) | (this[offset + 1] << 16) | (this[offset] << 24)) >>> 0;
+  },
+  readInt32BE(offset = 0) {
+    validateNumber(offset, 'offset');
+    if (this[offset] === undefined || this[offset + 3] === undefined) boundsError(offset, this.length - 4);
+    return this[offset + 3] | (this[offset + 2] << 8) | (this[offset + 1] << 16) | (this[offset] << 24);
+  },
+};
+
 function write(count, little, signed) {
   const max = signed ? 2 ** (count * 8 - 1) - 1 : 2 ** (count * 8) - 1;
   const min = signed ? -(2 ** (count * 8 - 1)) : 0;
@@ -166,8 +211,11 @@ exports.addNumberMethods = (prototype) => {
     prototype[name] = method;
     if (alias !== undefined) prototype[alias] = method;
   };
-  add('readUInt8', read(1, true, false), 'readUint8');
-  add('readInt8', read(1, true, true));
+  const fixed = ObjectKeys(FIXED_READS);
+  for (let index = 0; index < fixed.length; index++) {
+    const name = fixed[index];
+    add(name, FIXED_READS[name], StringPrototypeIncludes(name, 'UInt') ? StringPrototypeReplace(name, 'UInt', 'Uint') : undefined);
+  }
   add('writeUInt8', write(1, true, false), 'writeUint8');
   add('writeInt8', write(1, true, true));
   const orders = ['LE', 'BE'];
@@ -176,8 +224,6 @@ exports.addNumberMethods = (prototype) => {
     const little = order === 'LE';
     for (let count = 2; count <= 4; count += 2) {
       const bits = count * 8;
-      add(`readUInt${bits}${order}`, read(count, little, false), `readUint${bits}${order}`);
-      add(`readInt${bits}${order}`, read(count, little, true));
       add(`writeUInt${bits}${order}`, write(count, little, false), `writeUint${bits}${order}`);
       add(`writeInt${bits}${order}`, write(count, little, true));
     }

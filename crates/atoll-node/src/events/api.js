@@ -43,12 +43,11 @@ EventEmitter.init = function init(options) {
   this._maxListeners = this._maxListeners || undefined;
   if (options?.captureRejections) {
     validateBoolean(options.captureRejections, 'options.captureRejections');
-    setHidden(this, kCapture, Boolean(options.captureRejections));
+    this[kCapture] = Boolean(options.captureRejections);
   } else {
-    setHidden(this, kCapture, captureByDefault);
+    this[kCapture] = captureByDefault;
   }
 };
-// Kept out of inspect's sight and of Object.assign's way.
 function setHidden(object, key, value) {
   ObjectDefineProperty(object, key, { __proto__: null, value, writable: true, configurable: true, enumerable: false });
 }
@@ -108,6 +107,13 @@ function emitUnhandled(values) {
   throw wrapped;
 }
 
+/** A copy of a few elements; faster than slice for so few. */
+function copyOf(list) {
+  const copy = [];
+  for (let index = 0; index < list.length; index++) copy[index] = list[index];
+  return copy;
+}
+
 prototype.emit = function emit(type, ...values) {
   const events = this._events;
   if (type === 'error') {
@@ -123,7 +129,7 @@ prototype.emit = function emit(type, ...values) {
     if (result !== undefined && result !== null) watchRejection(this, result, type, values);
     return true;
   }
-  const listeners = ArrayPrototypeSlice(handler);
+  const listeners = copyOf(handler);
   for (let index = 0; index < listeners.length; index++) {
     const result = ReflectApply(listeners[index], this, values);
     if (result !== undefined && result !== null) watchRejection(this, result, type, values);

@@ -468,8 +468,9 @@ exports.rmdir = (value, options) => {
   validateBoolean(recursive, 'options.recursive');
   return () => {
     if (!recursive) return native.removeDir(path);
-    native.readDir(path, false, false);
-    return native.removeTree(path);
+    const fields = fieldsFor(false);
+    native.stat(path, fields, KEEP_LINK);
+    return (fields[1] & S_IFMT) === S_IFDIR ? native.removeTree(path) : native.removeDir(path);
   };
 };
 

@@ -28,9 +28,7 @@ pub(super) fn of_path(call: &mut Call<'_, '_, '_>) -> NativeResult {
             put(call, 1, &metadata, flags)?;
             Ok(Value::Bool(true))
         }
-        Err(error) if flags & MAY_MISS != 0 && matches!(error.errno, Errno::ENOENT | Errno::ENOTDIR) => {
-            Ok(Value::Bool(false))
-        }
+        Err(error) if flags & MAY_MISS != 0 && error.errno == Errno::ENOENT => Ok(Value::Bool(false)),
         Err(error) => Err(named.error(error, syscall)),
     }
 }

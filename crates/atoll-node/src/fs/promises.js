@@ -128,7 +128,7 @@ class FileHandle extends EventEmitter {
   }
 
   close() {
-    if (this.#fd === -1) return PromiseResolve(Promise, undefined);
+    if (this.#fd === -1) return PromiseResolve(undefined);
     this.#closing ??= PromisePrototypeThen(
       this.#on('close', (fd) => {
         const work = core.close(fd);

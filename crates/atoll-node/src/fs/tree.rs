@@ -1,6 +1,6 @@
 //! Calls that are made of several: `mkdir -p`, `rm -r`, copying a file.
 
-use super::UMASK;
+use super::{FsState, UMASK};
 use super::errors::{mounts, path};
 use atoll_engine::{Call, NativeResult, Value};
 use atoll_vfs::{Errno, FinalLink, FsError, GuestPath, MountTable, NewFile, OpenOptions};
@@ -13,12 +13,18 @@ const EXCLUSIVE: u32 = 1;
 /// `COPYFILE_FICLONE_FORCE`: sharing blocks or nothing.
 const CLONE_FORCE: u32 = 4;
 
-/// `(path, mode)` → the first directory that was made, if any.
+/// `(path, mode)` → the first directory that was made, if any; relative where the path is.
 pub(super) fn make_dirs(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let named = path(call, 0, "mkdir")?;
     let mode = call.u32(1)? & !UMASK;
     let made = make_all(&mounts(call), &named.path, mode).map_err(|error| named.error(error, "mkdir"))?;
-    Ok(made.map_or(Value::Undefined, |path| Value::String(path.to_string())))
+    let Some(made) = made else { return Ok(Value::Undefined) };
+    if named.given.starts_with('/') {
+        return Ok(Value::String(made.to_string()));
+    }
+    let working_directory = &call.state::<FsState>().working_directory;
+    let relative = made.strip_prefix(working_directory).map(|below| String::from_utf8_lossy(below.as_bytes()));
+    Ok(Value::String(relative.map_or_else(|| made.to_string(), std::borrow::Cow::into_owned)))
 }
 
 fn make_all(mounts: &MountTable, path: &GuestPath, mode: u32) -> Result<Option<GuestPath>, FsError> {

@@ -194,7 +194,7 @@ fn compile_here(input: &Input<'_>) -> Result<Compiled, LoadError> {
     }
     transform(&allocator, &mut program, input)?;
     let exports = if form == Form::CommonJs { analyze(&program) } else { CommonJsExports::default() };
-    let (code, map) = print(&program, input);
+    let (code, map) = print(&program, input)?;
     Ok(Compiled { form, code: Some(code), map: Some(map), exports })
 }
 
@@ -273,11 +273,14 @@ fn transform<'a>(
     Ok(())
 }
 
-fn print(program: &Program<'_>, input: &Input<'_>) -> (String, SourceMap) {
+fn print(program: &Program<'_>, input: &Input<'_>) -> Result<(String, SourceMap), LoadError> {
     let options =
         CodegenOptions { source_map_path: Some(Path::new(input.path).to_path_buf()), ..CodegenOptions::default() };
     let printed = Codegen::new().with_options(options).build(program);
-    let (code, added_lines) = helpers::add(printed.code);
+    let (code, added_lines) = helpers::add(printed.code).map_err(|name| {
+        let message = format!("{}: uses syntax whose helper '{name}' is not supported", input.path);
+        LoadError::new(LoadErrorKind::Internal, message)
+    })?;
     let mappings = printed.map.iter().flat_map(|map| map.get_tokens()).filter(|token| token.get_source_id().is_some());
     let mappings = mappings.map(|token| Mapping {
         line: token.get_dst_line() + added_lines,
@@ -285,7 +288,7 @@ fn print(program: &Program<'_>, input: &Input<'_>) -> (String, SourceMap) {
         source_line: token.get_src_line(),
         source_column: token.get_src_col(),
     });
-    (code, SourceMap::new(input.path, mappings.collect()))
+    Ok((code, SourceMap::new(input.path, mappings.collect())))
 }
 
 fn syntax_error(input: &Input<'_>, diagnostics: Diagnostics) -> LoadError {

@@ -5,10 +5,11 @@
 //! property's value ends. Found, at any depth and whatever `exports` is bound to there, as bundlers wrap modules:
 //!
 //! * `exports.a =`, `exports['a'] =`, `module.exports.a =`
-//! * `Object.defineProperty(exports, 'a', { value })`, or `{ enumerable: true, get }` with a getter that only returns a
-//!   name or a property
+//! * `Object.defineProperty(exports, 'a', { value })`, or `{ get }` with a getter that only returns a name or a property,
+//!   unless it says `enumerable: false`
 //! * `module.exports = { a, b: 1, 'c': 2, d() {}, ...require('e') }`, also after `0 &&` as compilers hint
-//! * `module.exports = require('a')`; the last such assignment counts, as in Node
+//! * `module.exports = require('a')`; the last such assignment counts, as in Node. After `require('a').b` the names of `a`
+//!   are a guess, which Node makes, too: those that are not there are `undefined`
 //! * `__exportStar(require('a'), exports)` of TypeScript, tslib and SWC, `__export(require('a'))` of older ones
 //! * `Object.keys(a).forEach(key => { exports[key] = a[key] })` of Babel, with `a = require('a')` or a call of it
 //! * `__export(names, { a: () => a })` with `module.exports = __toCommonJS(names)` of esbuild, `_export(exports, {…})` of SWC
@@ -120,18 +121,18 @@ impl<'a> Analysis<'a> {
         }
         match value {
             Expression::ObjectExpression(object) => self.literal(object),
-            Expression::CallExpression(call) => {
-                if let Some(specifier) = require_call(call) {
-                    self.reexport(specifier);
-                } else if is_callee(call, &["__toCommonJS"])
-                    && let Some(Argument::Identifier(object)) = call.arguments.first()
-                {
+            Expression::CallExpression(call) if is_callee(call, &["__toCommonJS"]) => {
+                if let Some(Argument::Identifier(object)) = call.arguments.first() {
                     for name in self.defined.get(object.name.as_str()).cloned().unwrap_or_default() {
                         self.add(&name);
                     }
                 }
             }
-            _ => {}
+            _ => {
+                if let Some(specifier) = leading_require(value) {
+                    self.reexport(specifier);
+                }
+            }
         }
     }
 
@@ -302,6 +303,21 @@ fn require_call<'a>(call: &CallExpression<'a>) -> Option<&'a str> {
     }
 }
 
+/// The specifier of `require('specifier')`, also where the expression goes on: `require('specifier').a.b()`.
+fn leading_require<'a>(mut expression: &Expression<'a>) -> Option<&'a str> {
+    loop {
+        expression = match expression {
+            Expression::CallExpression(call) => match require_call(call) {
+                Some(specifier) => return Some(specifier),
+                None => &call.callee,
+            },
+            Expression::StaticMemberExpression(member) => &member.object,
+            Expression::ComputedMemberExpression(member) => &member.object,
+            _ => return None,
+        }
+    }
+}
+
 /// The specifier of `require('specifier')` or `helper(require('specifier'), …)`.
 fn wrapped_require<'a>(expression: &Expression<'a>) -> Option<&'a str> {
     let Expression::CallExpression(call) = expression else { return None };
@@ -319,9 +335,9 @@ fn key_name<'b>(key: &'b PropertyKey<'_>, computed: bool) -> Option<&'b str> {
     }
 }
 
-/// Whether a property with this descriptor shows: it has a value, or is enumerable with a getter without effects.
+/// Whether a property with this descriptor is exported: it has a value, or a getter without effects and is not hidden.
 fn is_exported(descriptor: &ObjectExpression<'_>) -> bool {
-    let mut enumerable = false;
+    let mut enumerable = true;
     let mut safe_getter = false;
     for property in &descriptor.properties {
         let ObjectPropertyKind::ObjectProperty(property) = property else { return false };

@@ -1,7 +1,7 @@
 // The url.parse of old: what it makes of a URL is neither RFC 3986 nor the WHATWG standard, but programs depend on it.
 const {
   ArrayPrototypeJoin, ArrayPrototypePop, ArrayPrototypePush, ArrayPrototypeShift, ArrayPrototypeSplice,
-  ArrayPrototypeUnshift, NumberPrototypeToString, ObjectKeys, RegExpPrototypeExec, SafeSet, StringPrototypeCharCodeAt,
+  ArrayPrototypeUnshift, NumberPrototypeToString, ObjectKeys, RegExpPrototypeExec, StringPrototypeCharCodeAt,
   StringPrototypeEndsWith, StringPrototypeIncludes, StringPrototypeIndexOf, StringPrototypeLastIndexOf,
   StringPrototypePadStart, StringPrototypeReplaceAll, StringPrototypeSlice, StringPrototypeSplit,
   StringPrototypeStartsWith, StringPrototypeToLowerCase, StringPrototypeToUpperCase, decodeURIComponent,
@@ -9,7 +9,7 @@ const {
 const { ERR_INVALID_URL } = use('node/internal/errors');
 const { validateString } = use('node/internal/validators');
 
-const SLASHED = new SafeSet(['http:', 'https:', 'ftp:', 'gopher:', 'file:', 'ws:', 'wss:']);
+const SLASHED = { __proto__: null, 'http:': true, 'https:': true, 'ftp:': true, 'gopher:': true, 'file:': true, 'ws:': true, 'wss:': true };
 const HOSTLESS = 'javascript:'; // the protocol that has no host and is not escaped
 
 const PROTOCOL = /^[a-z0-9.+-]+:/i;
@@ -185,7 +185,7 @@ Url.prototype.parse = function parse(source, parseQuery, slashesDenoteHost) {
       this.slashes = true;
     }
   }
-  if (lowered !== HOSTLESS && (slashes || (protocol !== undefined && !SLASHED.has(lowered)))) rest = parseHost(this, rest, source);
+  if (lowered !== HOSTLESS && (slashes || (protocol !== undefined && !SLASHED[lowered]))) rest = parseHost(this, rest, source);
   if (lowered !== HOSTLESS) rest = escapeUnwise(rest);
 
   const hash = StringPrototypeIndexOf(rest, '#');
@@ -196,7 +196,7 @@ Url.prototype.parse = function parse(source, parseQuery, slashesDenoteHost) {
   else if (parseQuery) this.query = { __proto__: null };
   const pathname = question === -1 ? beforeHash : StringPrototypeSlice(beforeHash, 0, question);
   if (pathname.length > 0) this.pathname = pathname;
-  if (SLASHED.has(lowered) && this.hostname && !this.pathname) this.pathname = '/';
+  if (SLASHED[lowered] && this.hostname && !this.pathname) this.pathname = '/';
   setPath(this);
   this.href = this.format();
   return this;
@@ -239,7 +239,7 @@ Url.prototype.format = function format() {
   let search = this.search || (query && `?${query}`) || '';
   if (protocol && !StringPrototypeEndsWith(protocol, ':')) protocol += ':';
   pathname = StringPrototypeReplaceAll(StringPrototypeReplaceAll(pathname, '#', '%23'), '?', '%3F');
-  if (this.slashes || SLASHED.has(protocol)) {
+  if (this.slashes || SLASHED[protocol]) {
     if (this.slashes || host) {
       if (pathname && !StringPrototypeStartsWith(pathname, '/')) pathname = `/${pathname}`;
       host = `//${host}`;
@@ -278,7 +278,7 @@ function splitAuth(url) {
 
 /** Another protocol: little of the base is left. */
 function resolveForeign(result, relative) {
-  if (!SLASHED.has(relative.protocol)) {
+  if (!SLASHED[relative.protocol]) {
     copyInto(result, relative, true);
     return finish(result);
   }
@@ -330,7 +330,7 @@ Url.prototype.resolveObject = function resolveObject(given) {
   if (relative.href === '') return finish(result);
   if (relative.slashes && !relative.protocol) {
     copyInto(result, relative, false);
-    if (SLASHED.has(result.protocol) && result.hostname && !result.pathname) result.path = result.pathname = '/';
+    if (SLASHED[result.protocol] && result.hostname && !result.pathname) result.path = result.pathname = '/';
     return finish(result);
   }
   if (relative.protocol && relative.protocol !== result.protocol) return resolveForeign(result, relative);
@@ -341,7 +341,7 @@ Url.prototype.resolveObject = function resolveObject(given) {
   const dropAllDots = mustBeRooted;
   let segments = splitPath(result.pathname);
   const others = splitPath(relative.pathname);
-  const unslashed = result.protocol && !SLASHED.has(result.protocol);
+  const unslashed = result.protocol && !SLASHED[result.protocol];
   if (unslashed) {
     // The host counts as the first segment: `mailto:a@b`.
     result.hostname = '';

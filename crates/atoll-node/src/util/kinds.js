@@ -12,7 +12,8 @@ const {
 } = primordials;
 const { ARRAY, ELEMENT, OBJECT, layOut, remainingText } = use('node/internal/util/text');
 const { previewEntries, promiseDetails, tagOf } = use('node/internal/util/types');
-const { formatPrimitive, formatProperty, formatValue, keysOf, nonIndexKeysOf, plain, prefixOf } = use('node/internal/util/inspect');
+const { formatPrimitive, formatProperty, formatValue, keysOf, nonIndexKeysOf, prefixOf } = use('node/internal/util/inspect');
+const { plain } = use('node/internal/util/options');
 const { describeError } = use('node/internal/util/error_text');
 
 const PROMISE_PENDING = 0;

@@ -89,3 +89,7 @@ pub(crate) const PLATFORM: Builtin = Builtin {
     natives: natives! {},
     globals: &[],
 };
+
+/// The options of `util.inspect`.
+pub(crate) const OPTIONS: Builtin =
+    Builtin { name: "node/internal/util/options", source: include_str!("options.js"), natives: natives! {}, globals: &[] };

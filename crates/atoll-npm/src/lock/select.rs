@@ -75,7 +75,9 @@ impl Lockfile {
         let reached = self.reachable(&unfit);
         let mut wanted = Vec::with_capacity(self.packages.len());
         for (path, entry) in &self.packages {
-            if path.is_root() || omit.covers(entry) {
+            // A link has no flags of its own.
+            let target = entry.resolved.as_deref().filter(|_| entry.link).and_then(|at| self.packages.get(at));
+            if path.is_root() || omit.covers(target.unwrap_or(entry)) {
                 continue;
             }
             if unfit.contains(path.as_str()) {

@@ -86,23 +86,18 @@ fn entry(graph: &Graph, project: NodeId, node: NodeId, flags: Flags) -> LockEntr
     if node == project {
         return graph[project].package.entry.clone();
     }
-    let mut entry = match graph[node].link {
-        Some(target) => LockEntry {
-            link: true,
-            resolved: path_of(graph, project, target).map(|path| path.to_string()),
-            ..LockEntry::default()
-        },
-        None => graph[node].package.entry.clone(),
-    };
-    if !entry.link {
-        if graph[node].package.name != graph[node].name {
-            entry.name = Some(graph[node].package.name.as_ref().to_owned());
-        }
-        entry.in_bundle = graph.bundler(node).is_some();
+    if let Some(target) = graph[node].link {
+        let resolved = path_of(graph, project, target).map(|path| path.to_string());
+        return LockEntry { link: true, resolved, ..LockEntry::default() };
     }
-    entry.dev = flags.dev;
-    entry.optional = flags.optional;
-    entry.dev_optional = flags.dev_optional;
-    entry.peer = flags.peer;
-    entry
+    let package = &graph[node].package;
+    LockEntry {
+        name: (package.name != graph[node].name).then(|| package.name.as_ref().to_owned()),
+        dev: flags.dev,
+        optional: flags.optional,
+        dev_optional: flags.dev_optional,
+        peer: flags.peer,
+        in_bundle: graph.bundler(node).is_some(),
+        ..package.entry.clone()
+    }
 }

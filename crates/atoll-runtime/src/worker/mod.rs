@@ -110,24 +110,34 @@ impl Worker {
     }
 }
 
-/// Runs what the turn's JavaScript left to be done at once.
+/// Runs what the turn's JavaScript left to be done at once: ticks before microtasks, as Node.js does.
 fn drain(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<Problem>) {
     loop {
-        turn.checkpoint();
-        let ticks =
-            turn.state().get_mut::<ProcessState>().is_some_and(|process| std::mem::take(&mut process.ticks_wanted));
-        if ticks && !turn.is_terminating() {
-            if let Some(run_ticks) = turn.function("node:process", "runTicks")
-                && let Err(exception) = turn.run_callbacks(&run_ticks, &[], functions.uncaught.as_ref())
-            {
-                problems.push(Problem::Uncaught(exception));
-            }
+        if !run_ticks(turn, functions, problems) {
+            turn.checkpoint();
+        }
+        if turn.is_terminating() {
+            return;
+        }
+        if turn.state().get::<ProcessState>().is_some_and(|process| process.ticks_wanted) {
             continue;
         }
         let unhandled = turn.report_rejections(functions.unhandled_rejection.as_ref());
         if unhandled.is_empty() {
-            break;
+            return;
         }
         problems.extend(unhandled.into_iter().map(Problem::Uncaught));
     }
+}
+
+/// Runs `process.nextTick` callbacks, each followed by microtasks, if there are any.
+fn run_ticks(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<Problem>) -> bool {
+    let wanted = turn.state().get_mut::<ProcessState>().is_some_and(|process| std::mem::take(&mut process.ticks_wanted));
+    if wanted
+        && let Some(run) = turn.function("node:process", "runTicks")
+        && let Err(exception) = turn.run_callbacks(&run, &[], functions.uncaught.as_ref())
+    {
+        problems.push(Problem::Uncaught(exception));
+    }
+    wanted
 }

@@ -2,8 +2,9 @@
 
 use super::Worker;
 use super::event_loop::Alarm;
-use super::start::StartError;
+use super::start::{StartError, failed};
 use crate::app::App;
+use crate::loader::EngineLoader;
 use atoll_engine::{Termination, Value};
 use atoll_node::ProcessState;
 use std::sync::Arc;
@@ -24,8 +25,8 @@ impl Worker {
     /// Runs `app` as a program: until nothing is left that keeps it alive, it exits, or it throws what nobody catches.
     pub async fn run(app: Arc<App>) -> Result<Exit, StartError> {
         let (mut worker, loader) = Self::create(app);
-        let ended = match worker.evaluate(&loader).await {
-            Ok(_) => worker.run_to_end().await,
+        let ended = match worker.begin(&loader).await {
+            Ok(()) => worker.run_to_end().await,
             Err(StartError::Terminated(reason)) => Err(reason),
             Err(error) => return Err(error),
         };
@@ -34,6 +35,19 @@ impl Worker {
             Err(Termination::Exit) => Exit::Code(worker.exit_code()),
             Err(reason) => Exit::Terminated(reason),
         })
+    }
+
+    /// Runs the main file: CommonJS as `require.main`, anything else as a module.
+    async fn begin(&mut self, loader: &EngineLoader) -> Result<(), StartError> {
+        let entry = self.app.entry.to_string();
+        if !loader.is_commonjs(&entry)? {
+            return self.evaluate(loader).await.map(drop);
+        }
+        let main = Value::String(entry);
+        let ran = self.turn(self.app.limits.startup(), |turn, _| {
+            turn.call_builtin("node/internal/cjs", "loadMain", &[main])
+        })?;
+        ran.map(drop).map_err(|exception| failed(loader, exception))
     }
 
     async fn run_to_end(&mut self) -> Result<i32, Termination> {

@@ -8,9 +8,11 @@ use crate::loader::EngineLoader;
 use atoll_engine::{
     Argument, Evaluation, EvaluationState, Exception, Realm, RealmOptions, Resolved, State, Termination, Value,
 };
-use atoll_node::ProcessState;
 use atoll_node::loader::LoadError;
-use atoll_web::{ClockState, ConsoleSink, ConsoleState, EncodingState, ServeState, TimerState};
+use atoll_node::{FsState, OsState, ProcessState};
+use atoll_web::{
+    ClockState, ConsoleSink, ConsoleState, EncodingState, FetchLimits, FetchState, ServeState, TimerState,
+};
 use std::sync::Arc;
 
 /// Why an app could not be started.
@@ -64,7 +66,10 @@ impl Worker {
         let output = Arc::new(OutputRelay::new(&app));
         state.insert(EncodingState::default());
         state.insert(ConsoleState { sink: Arc::clone(&output) as Arc<dyn ConsoleSink> });
+        state.insert(FetchState::new(app.fetch.clone(), FetchLimits::default()));
         state.insert(ServeState::default());
+        state.insert(FsState::new(Arc::clone(&app.mounts), app.working_directory.clone()));
+        state.insert(OsState::default());
         state.insert(ProcessState::new(app.process(output)));
         let mut realm = Realm::new(RealmOptions {
             snapshot: atoll_snapshot::startup(),
@@ -110,7 +115,12 @@ impl Worker {
     /// Evaluates the entry to its end, top-level awaits included.
     pub(super) async fn evaluate(&mut self, loader: &EngineLoader) -> Result<Evaluation, StartError> {
         let entry = Resolved::File(self.app.entry.to_string());
-        let begun = self.turn(self.app.limits.startup(), |turn, _| turn.import(entry))?;
+        let begun = self.turn(self.app.limits.startup(), |turn, _| {
+            let begun = turn.import(entry);
+            // Modules are evaluated in a microtask, so those that they start come before ticks.
+            turn.checkpoint();
+            begun
+        })?;
         let evaluation = begun.map_err(|exception| failed(loader, exception))?;
         let mut alarm = Alarm::default();
         loop {
@@ -134,7 +144,7 @@ impl Worker {
 }
 
 /// The loader's own error where it is the reason: it knows file, line and hint.
-fn failed(loader: &EngineLoader, exception: Exception) -> StartError {
+pub(super) fn failed(loader: &EngineLoader, exception: Exception) -> StartError {
     match loader.take_error(&exception) {
         Some(error) => StartError::Load(error),
         None => StartError::Threw(exception),

@@ -4,7 +4,7 @@ use atoll_node::OutputStream;
 use atoll_node::loader::{Loader, LoaderOptions};
 use atoll_runtime::{App, Exit, Limits, Problem, Reporter, StartError, Worker};
 use atoll_vfs::{Access, GuestPath, HostDir, Memory, MountTable, Quota};
-use atoll_web::ConsoleLevel;
+use atoll_web::{ConsoleLevel, FetchClient, NetRules};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,8 +51,7 @@ fn quota() -> Quota {
 /// The mounts of a guest: `/app` from a directory, `/tmp` in memory.
 pub(crate) fn mounts(app: &Path) -> Arc<MountTable> {
     let app = HostDir::read_only(app).expect("the directory is there");
-    let builder = MountTable::builder().mount("/", Memory::new(quota()), Access::ReadOnly);
-    let builder = builder.and_then(|builder| builder.mount("/app", app, Access::ReadOnly));
+    let builder = MountTable::builder().mount("/app", app, Access::ReadOnly);
     let builder = builder.and_then(|builder| builder.mount("/tmp", Memory::new(quota()), Access::ReadWrite));
     Arc::new(builder.and_then(atoll_vfs::MountTableBuilder::build).expect("the mounts fit"))
 }
@@ -71,6 +70,7 @@ pub(crate) fn app(directory: &Path, entry: &str, limits: Limits) -> (Arc<App>, A
         env: vec![("GREETING".to_owned(), "hello".to_owned())],
         arguments: vec!["one".to_owned()],
         working_directory: GuestPath::new("/app").expect("a path"),
+        fetch: FetchClient::new(NetRules::default()).expect("a client"),
         limits,
         code_cache: None,
         reporter: Arc::clone(&recorder) as Arc<dyn Reporter>,

@@ -10,19 +10,15 @@ fn a_program_prints_and_ends() {
 
 #[test]
 fn order_is_nodes() {
-    check(
-        &[(
-            "main.mjs",
-            "setTimeout(() => console.log('timeout'), 0);
+    let code = "setTimeout(() => console.log('timeout'), 500);
              setImmediate(() => console.log('immediate'));
              Promise.resolve().then(() => console.log('microtask'));
              process.nextTick(() => console.log('tick'));
              queueMicrotask(() => console.log('microtask 2'));
-             console.log('sync');",
-        )],
-        0,
-        &["sync", "tick", "microtask", "microtask 2", "timeout", "immediate"],
-    );
+             console.log('sync');";
+    check(&[("main.cjs", code)], 0, &["sync", "tick", "microtask", "microtask 2", "immediate", "timeout"]);
+    // A module is evaluated in a microtask, so those come first.
+    check(&[("main.mjs", code)], 0, &["sync", "microtask", "microtask 2", "tick", "immediate", "timeout"]);
 }
 
 #[test]

@@ -23,6 +23,17 @@ fn request() -> IncomingRequest {
     IncomingRequest { headers: HeaderMap::new(), body: None }
 }
 
+/// Shows what the worker reported when the test fails.
+struct ShowProblems(Arc<crate::harness::Recorder>);
+
+impl Drop for ShowProblems {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the worker reported: {:#?} {:?}", self.0.problems(), self.0.lines());
+        }
+    }
+}
+
 fn deploy(id: u64, code: &str, limits: Limits) -> (Deployment, Arc<crate::harness::Recorder>, tempfile::TempDir) {
     let directory = files(&[("main.mjs", code)]);
     let (app, recorder) = app(directory.path(), "main.mjs", limits);
@@ -46,6 +57,7 @@ fn answers_and_keeps_its_state_warm() {
     block_on(async {
         let code = "let count = 0; export default { fetch(request, env) { return new Response(`${++count} ${request.method} ${new URL(request.url).pathname} ${env.GREETING}`); } };";
         let (deployment, recorder, _directory) = deploy(1, code, LIMITS);
+        let _show = ShowProblems(Arc::clone(&recorder));
         let pool = pool();
         assert_eq!(text(&pool, &deployment, "/a").await.expect("a response"), "200 1 GET /a hello");
         assert_eq!(text(&pool, &deployment, "/b").await.expect("a response"), "200 2 GET /b hello");
@@ -62,6 +74,7 @@ fn bodies_stream_both_ways() {
             return new Response(request.body.pipeThrough(upper), { status: 201, headers: { 'x-a': 'b' } });
         } };";
         let (deployment, recorder, _directory) = deploy(1, code, LIMITS);
+        let _show = ShowProblems(Arc::clone(&recorder));
         let pool = pool();
         let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, atoll_web::BodyError>>(1);
         let body = futures_util::stream::unfold(receiver, |mut receiver| async {
@@ -95,6 +108,7 @@ fn a_failing_handler_tells_the_log_and_not_the_client() {
             return new Promise(() => {});
         } };";
         let (deployment, recorder, _directory) = deploy(1, code, Limits { wall: Duration::from_millis(300), ..LIMITS });
+        let _show = ShowProblems(Arc::clone(&recorder));
         let pool = pool();
         for path in ["/throw", "/nothing"] {
             assert!(matches!(text(&pool, &deployment, path).await, Err(PoolError::Request(RequestError::Failed))));
@@ -120,6 +134,7 @@ fn work_goes_on_behind_the_response() {
             return new Response('early');
         } };";
         let (deployment, recorder, _directory) = deploy(1, code, LIMITS);
+        let _show = ShowProblems(Arc::clone(&recorder));
         let pool = pool();
         assert_eq!(text(&pool, &deployment, "/").await.expect("a response"), "200 early");
         assert!(recorder.lines().is_empty());
@@ -141,6 +156,7 @@ fn the_guest_learns_that_the_client_left() {
             return new Promise(() => {});
         } };";
         let (deployment, recorder, _directory) = deploy(1, code, LIMITS);
+        let _show = ShowProblems(Arc::clone(&recorder));
         let pool = pool();
         let waiting = pool.fetch(&deployment, &Method::GET, "http://test.localhost/", request());
         assert!(tokio::time::timeout(Duration::from_secs(2), waiting).await.is_err());
@@ -206,6 +222,7 @@ fn concurrent_requests_share_one_cold_start() {
     block_on(async {
         let code = "console.log('started'); await new Promise((r) => setTimeout(r, 20)); export default { fetch: () => new Response('x') };";
         let (deployment, recorder, _directory) = deploy(1, code, LIMITS);
+        let _show = ShowProblems(Arc::clone(&recorder));
         let pool = pool();
         let requests = (0..20).map(|_| text(&pool, &deployment, "/"));
         for response in futures_util::future::join_all(requests).await {

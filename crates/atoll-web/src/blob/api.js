@@ -2,7 +2,7 @@
 const {
   ArrayBufferIsView, ArrayPrototypePush, DateNow, MathMax, MathMin, PromiseReject, PromiseResolve,
   RegExpPrototypeExec, StringPrototypeCharCodeAt, StringPrototypeSlice, StringPrototypeToLowerCase,
-  StringPrototypeToWellFormed, TypeError, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength,
+  StringPrototypeToWellFormed, SymbolFor, TypeError, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength,
   TypedArrayPrototypeSet, TypedArrayPrototypeSlice, TypedArrayPrototypeSubarray, Uint8Array,
 } = primordials;
 const { createByteStream, readableObject } = use('web/streams');
@@ -201,6 +201,14 @@ class Blob {
     if (!(#state in this)) return rejectedInvocation();
     const { parts } = this.#state;
     return attempt(() => decodeUtf8(parts.length === 1 ? parts[0] : blobBytes(this.#state)));
+  }
+
+  [SymbolFor('nodejs.util.inspect.custom')](depth, options, inspect) {
+    const state = getBlobState(this);
+    if (state === undefined) return 'Blob';
+    const { size, type } = state;
+    if (!isFile(this)) return `Blob ${inspect({ size, type }, options)}`;
+    return `File ${inspect({ ...fileAttributes(this), size, type }, options)}`;
   }
 
   static {

@@ -3,7 +3,7 @@
 const {
   ArrayBufferIsView, ArrayBufferPrototypeGetByteLength, ArrayBufferPrototypeSlice, ArrayPrototypePush, JSONParse,
   ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, Promise, PromisePrototypeThen, PromiseReject, PromiseResolve,
-  StringPrototypeCharCodeAt, StringPrototypeSlice, StringPrototypeToWellFormed, TypeError,
+  StringPrototypeCharCodeAt, StringPrototypeSlice, StringPrototypeToWellFormed, SymbolAsyncIterator, TypeError,
   TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset,
   TypedArrayPrototypeGetSymbolToStringTag, TypedArrayPrototypeSet, TypedArrayPrototypeSlice, Uint8Array,
 } = primordials;
@@ -189,6 +189,11 @@ function extractBody(init, context) {
     }
     if (isURLSearchParams(init)) {
       return { body: new Body(STRING, serializeParams(init)), type: 'application/x-www-form-urlencoded;charset=UTF-8' };
+    }
+    // Beyond the standard, as other server runtimes do: async iterables of bytes and text, among them Node.js' streams.
+    if (typeof init[SymbolAsyncIterator] === 'function') {
+      const chunkOf = (value) => (typeof value === 'string' ? encodeUtf8(value) : value);
+      return { body: new Body(STREAM, streams.streamFrom(init, chunkOf)), type: null };
     }
   }
   return { body: new Body(STRING, StringPrototypeToWellFormed(`${init}`)), type: 'text/plain;charset=UTF-8' };

@@ -149,6 +149,18 @@ for (const [name, make] of both) {
     assertThrows(() => make(read), TypeError);
   });
 
+  test(`${name}: async iterables are streams of their bytes and texts`, async () => {
+    const pieces = async function* () {
+      yield encode('by');
+      yield encode('tes');
+    };
+    assertEquals(await make(pieces()).text(), 'bytes');
+    assertEquals(make(pieces()).headers.get('content-type'), null);
+    if (nodeQuirks) return;
+    const texts = { [Symbol.asyncIterator]: async function* () { yield 'te'; yield 'xt'; } };
+    assertEquals(await make(texts).text(), 'text');
+  });
+
   test(`${name}: chunks that are not Uint8Arrays, failing streams`, async () => {
     for (const chunk of ['text', new Uint16Array(1), new ArrayBuffer(1), null, 1]) {
       await assertRejects(make(streamOf(chunk)).text(), TypeError);

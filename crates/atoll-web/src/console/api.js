@@ -82,7 +82,7 @@ function format(args) {
     }
     if (index === args.length) return text;
   }
-  return ReflectApply(use('node:util').format, undefined, args);
+  return ReflectApply(use('node:util').default.format, undefined, args);
 }
 
 function write(level, text) {
@@ -156,7 +156,7 @@ function formatCell(value) {
   if (text !== undefined) return text;
   const deep = isObject(value) && !ArrayIsArray(value) && ObjectKeys(value).length > 2;
   const options = { __proto__: null, maxArrayLength: 3, breakLength: Infinity, depth: deep ? -1 : 0 };
-  return use('node:util').inspect(value, options);
+  return use('node:util').default.inspect(value, options);
 }
 
 /** Rows of what console.table shows: [[index, value], …] and the heading of the index; undefined when it is no table. */
@@ -307,7 +307,7 @@ ObjectAssign(console, {
   dir(item = undefined, options = undefined) {
     const inspectOptions = { __proto__: null, customInspect: false };
     if (isObject(options)) ObjectAssign(inspectOptions, options);
-    write(LOG, use('node:util').inspect(item, inspectOptions));
+    write(LOG, use('node:util').default.inspect(item, inspectOptions));
   },
 
   dirxml(...args) {

@@ -8,13 +8,12 @@ const {
   ArrayPrototypeSplice,
   FunctionPrototypeCall,
   ObjectDefineProperty,
-  ObjectFreeze,
   ObjectGetOwnPropertyDescriptor,
   SafeMap,
   TypeError,
 } = primordials;
 const webidl = use('web/webidl');
-const { convert, defineConstants, defineEnumerable, illegalInvocation, isObject, member, nullable } = webidl;
+const { convert, defineConstants, defineEnumerable, illegalInvocation, isObject, member } = webidl;
 const { requireArguments, setToStringTag } = webidl;
 
 const globalObject = globalThis;
@@ -25,7 +24,6 @@ const PHASES = { __proto__: null, NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUB
 
 let stateOfEvent;
 let isEvent;
-let isErrorEvent;
 
 /** What an event knows; a class, for objects of a literal without a prototype are slow. */
 class EventState {
@@ -371,7 +369,7 @@ function invokeHandler(holder, target, event, state) {
   const handler = holder.value;
   if (typeof handler !== 'function') return;
   let result;
-  if (target === globalObject && state.type === 'error' && isErrorEvent(event)) {
+  if (target === globalObject && state.type === 'error' && use('web/events/classes').isErrorEvent(event)) {
     result = FunctionPrototypeCall(handler, target, event.message, event.filename, event.lineno, event.colno, event.error);
     if (result === true) cancel(state);
     return;
@@ -427,148 +425,16 @@ exports.defineEventHandler = (object, type) => {
   });
 };
 
-// --- Event classes with data -----------------------------------------------------------------------------------------
-
-class CustomEvent extends Event {
-  #detail;
-
-  constructor(type, init = undefined) {
-    requireArguments(arguments.length, 1, "Failed to construct 'CustomEvent'");
-    super(type, init);
-    this.#detail = init?.detail ?? null;
-  }
-
-  get detail() {
-    return #detail in this ? this.#detail : illegalInvocation();
-  }
-
-  initCustomEvent(type, bubbles = false, cancelable = false, detail = null) {
-    if (!(#detail in this)) illegalInvocation();
-    requireArguments(arguments.length, 1, "Failed to execute 'initCustomEvent' on 'CustomEvent'");
-    if (initialize(stateOfEvent(this), convert.DOMString(type), !!bubbles, !!cancelable)) this.#detail = detail;
-  }
-}
-
-class ErrorEvent extends Event {
-  #message;
-  #filename;
-  #lineno;
-  #colno;
-  #error;
-
-  static {
-    isErrorEvent = (event) => #error in event;
-  }
-
-  constructor(type, init = undefined) {
-    requireArguments(arguments.length, 1, "Failed to construct 'ErrorEvent'");
-    super(type, init);
-    this.#message = member(init, 'message', convert.DOMString, '');
-    this.#filename = member(init, 'filename', convert.USVString, '');
-    this.#lineno = member(init, 'lineno', convert.unsignedLong, 0);
-    this.#colno = member(init, 'colno', convert.unsignedLong, 0);
-    this.#error = init?.error;
-  }
-
-  get message() {
-    return #message in this ? this.#message : illegalInvocation();
-  }
-
-  get filename() {
-    return #filename in this ? this.#filename : illegalInvocation();
-  }
-
-  get lineno() {
-    return #lineno in this ? this.#lineno : illegalInvocation();
-  }
-
-  get colno() {
-    return #colno in this ? this.#colno : illegalInvocation();
-  }
-
-  get error() {
-    return #error in this ? this.#error : illegalInvocation();
-  }
-}
-
-class MessageEvent extends Event {
-  #data;
-  #origin;
-  #lastEventId;
-  #source;
-  #ports;
-
-  constructor(type, init = undefined) {
-    requireArguments(arguments.length, 1, "Failed to construct 'MessageEvent'");
-    super(type, init);
-    this.#data = init?.data ?? null;
-    this.#origin = member(init, 'origin', convert.USVString, '');
-    this.#lastEventId = member(init, 'lastEventId', convert.DOMString, '');
-    this.#source = member(init, 'source', nullable(convert.object), null);
-    this.#ports = ObjectFreeze(member(init, 'ports', convert.sequence, []));
-  }
-
-  get data() {
-    return #data in this ? this.#data : illegalInvocation();
-  }
-
-  get origin() {
-    return #origin in this ? this.#origin : illegalInvocation();
-  }
-
-  get lastEventId() {
-    return #lastEventId in this ? this.#lastEventId : illegalInvocation();
-  }
-
-  get source() {
-    return #source in this ? this.#source : illegalInvocation();
-  }
-
-  get ports() {
-    return #ports in this ? this.#ports : illegalInvocation();
-  }
-}
-
-class PromiseRejectionEvent extends Event {
-  #promise;
-  #reason;
-
-  constructor(type, init) {
-    requireArguments(arguments.length, 2, "Failed to construct 'PromiseRejectionEvent'");
-    super(type, init);
-    if (!isObject(init?.promise)) {
-      throw new TypeError("Failed to construct 'PromiseRejectionEvent': the member 'promise' is required.");
-    }
-    this.#promise = init.promise;
-    this.#reason = init.reason;
-  }
-
-  get promise() {
-    return #promise in this ? this.#promise : illegalInvocation();
-  }
-
-  get reason() {
-    return #reason in this ? this.#reason : illegalInvocation();
-  }
-}
-
-function finish(Class, name, members, length) {
-  ObjectDefineProperty(Class, 'length', { __proto__: null, value: length, configurable: true });
-  defineEnumerable(Class, members);
-  setToStringTag(Class, name);
-}
-
-finish(CustomEvent, 'CustomEvent', ['detail', 'initCustomEvent'], 1);
-finish(ErrorEvent, 'ErrorEvent', ['message', 'filename', 'lineno', 'colno', 'error'], 1);
-finish(MessageEvent, 'MessageEvent', ['data', 'origin', 'lastEventId', 'source', 'ports'], 1);
-finish(PromiseRejectionEvent, 'PromiseRejectionEvent', ['promise', 'reason'], 2);
+// --- For other builtins ----------------------------------------------------------------------------------------------
 
 exports.Event = Event;
 exports.EventTarget = EventTarget;
-exports.CustomEvent = CustomEvent;
-exports.ErrorEvent = ErrorEvent;
-exports.MessageEvent = MessageEvent;
-exports.PromiseRejectionEvent = PromiseRejectionEvent;
+
+
+/** For legacy init methods of subclasses: starts an event anew; false during a dispatch. */
+exports.initializeEvent = (event, type, bubbles, cancelable) => {
+  return initialize(stateOfEvent(event), convert.DOMString(type), !!bubbles, !!cancelable);
+};
 
 exports.isEvent = isEvent;
 exports.isEventTarget = isEventTarget;
@@ -586,4 +452,15 @@ exports.hasListeners = (target, type) => tableOf(target).listeners?.has(type) ==
 /** Calls `observer()` whenever the target gets a listener or loses the last one of a type. */
 exports.observeListeners = (target, observer) => {
   tableOf(target).observer = observer;
+};
+
+/** The callbacks that listen for a type, in order: for getEventListeners of node:events. */
+exports.listenersOf = (target, type) => {
+  const records = tableOf(target).listeners?.get(type) ?? [];
+  const callbacks = [];
+  for (let index = 0; index < records.length; index++) {
+    const { callback, isHandler } = records[index];
+    ArrayPrototypePush(callbacks, isHandler ? callback.value : callback);
+  }
+  return callbacks;
 };

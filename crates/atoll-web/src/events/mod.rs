@@ -8,9 +8,15 @@ pub(crate) const BUILTIN: Builtin = Builtin {
     name: "web/events",
     source: include_str!("api.js"),
     natives: natives! { "now" => clock::now },
+    globals: &[Global::eager("Event"), Global::eager("EventTarget")],
+};
+
+/// The classes of events that carry data.
+pub(crate) const CLASSES: Builtin = Builtin {
+    name: "web/events/classes",
+    source: include_str!("classes.js"),
+    natives: &[],
     globals: &[
-        Global::eager("Event"),
-        Global::eager("EventTarget"),
         Global::eager("CustomEvent"),
         Global::eager("ErrorEvent"),
         Global::eager("MessageEvent"),

@@ -190,7 +190,7 @@ if (globalThis.ErrorEvent !== undefined) {
     const error = new Error('x');
     const event = new ErrorEvent('error', { message: 'm', filename: 'f', lineno: 3, colno: 4, error });
     assertEquals([event.message, event.filename, event.lineno, event.colno, event.error === error], ['m', 'f', 3, 4, true]);
-    assertEquals(new ErrorEvent('error').error, undefined);
+    assertEquals([new ErrorEvent('error').error, new ErrorEvent('error', null).message], [undefined, '']);
     const promise = Promise.resolve();
     const rejection = new PromiseRejectionEvent('unhandledrejection', { promise, reason: 7 });
     assert(rejection.promise === promise && rejection.reason === 7);

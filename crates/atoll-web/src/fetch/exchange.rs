@@ -20,14 +20,15 @@ const UPLOAD_CHUNKS: usize = 1;
 pub struct FetchLimits {
     /// Requests at a time, until their response's body is read or given up; further ones wait.
     pub concurrent: usize,
-    /// Requests between two calls of [`FetchState::reset_count`]; further ones fail.
-    pub total: u64,
+    /// Requests between two calls of [`FetchState::reset_count`]; further ones fail. `None` for a worker whose host
+    /// never resets the count.
+    pub total: Option<u64>,
 }
 
 impl Default for FetchLimits {
-    /// 64 at a time, 1000 in all.
+    /// 64 at a time, as many as there is time for.
     fn default() -> Self {
-        Self { concurrent: 64, total: 1000 }
+        Self { concurrent: 64, total: None }
     }
 }
 
@@ -109,7 +110,8 @@ impl FetchState {
         Self { client, limits, started: 0, last_id: 0, slots, table: Table::default() }
     }
 
-    /// Begins a new count of requests for [`FetchLimits::total`]: when the worker takes its next request, for instance.
+    /// Begins a new count of requests for [`FetchLimits::total`]: when the worker takes its
+    /// next request, for instance.
     pub fn reset_count(&mut self) {
         self.started = 0;
     }
@@ -121,8 +123,7 @@ impl FetchState {
 
     /// Takes in a new exchange; ids are never used twice in a worker.
     pub(super) fn open(&mut self, streamed: bool) -> Result<u64, JsError> {
-        if self.started >= self.limits.total {
-            let total = self.limits.total;
+        if let Some(total) = self.limits.total.filter(|total| self.started >= *total) {
             return Err(JsError::error(format!("the limit of {total} requests is reached")).with("code", "ERR_LIMIT"));
         }
         self.started += 1;

@@ -2,7 +2,7 @@
 import { test, assert, assertEquals, assertRejects } from '../../../atoll-test/src/harness.mjs';
 
 const origin = globalThis.process?.env?.ATOLL_TEST_ORIGIN;
-const online = origin === undefined ? () => {} : test;
+const online = origin ? test : () => {};
 // Node 20 differs from the standard in places; those are not checked there.
 const nodeQuirks = `${Request}`.includes('webidl');
 const encode = (text) => new TextEncoder().encode(text);
@@ -53,6 +53,22 @@ test('fetch: an aborted signal rejects with its reason before anything happens',
   const body = new ReadableStream({ cancel: (why) => { cancelled.push(why); } });
   await assertRejects(fetch('http://host.test/', { method: 'POST', body, duplex: 'half', signal: AbortSignal.abort(reason) }), Error);
   assert(cancelled[0] === reason);
+});
+
+test('fetch: an address that is not allowed or not there, with every kind of body', async () => {
+  const url = 'http://127.0.0.1:1/path';
+  const cancelled = [];
+  const stream = new ReadableStream({ cancel: (why) => { cancelled.push(why); } });
+  const bodies = [undefined, 'text', encode('bytes'), new Blob(['blob']), new URLSearchParams('a=b'), stream];
+  for (const body of bodies) {
+    const init = body === undefined ? { headers: { a: 'caf\xe9' } } : { method: 'POST', body, duplex: 'half' };
+    const error = await assertRejects(fetch(url, init), TypeError);
+    assertEquals(error.message, 'fetch failed');
+    assert(error.cause instanceof Error);
+    if (error.cause.code === 'ERR_ACCESS_DENIED') assert(error.cause.message.includes('--allow-net 127.0.0.1:1'), error.cause.message);
+  }
+  await pause(10);
+  if (!nodeQuirks) assertEquals(cancelled.length, 1);
 });
 
 online('fetch: a plain GET', async () => {

@@ -1,5 +1,5 @@
 // FormData (XMLHttpRequest Standard).
-const { ArrayPrototypePush, StringPrototypeToWellFormed, TypeError } = primordials;
+const { ArrayPrototypePush, StringPrototypeToWellFormed, SymbolFor, TypeError } = primordials;
 const { createFile, fileAttributes, getBlobState, isFile } = use('web/blob');
 const { definePairIterable } = use('web/headers/iterable');
 const { encodeMultipart, parseMultipart } = use('web/form-data/multipart');
@@ -70,6 +70,14 @@ class FormData {
       this.#entries[index + 1] = entry;
       removeFrom(this.#entries, index + 2, key);
     }
+  }
+
+  [SymbolFor('nodejs.util.inspect.custom')](depth, options, inspect) {
+    const entries = getFormEntries(this);
+    if (entries === undefined) return 'FormData';
+    const shown = [];
+    for (let index = 0; index < entries.length; index += 2) ArrayPrototypePush(shown, [entries[index], entries[index + 1]]);
+    return `FormData ${inspect(shown, options)}`;
   }
 
   static {

@@ -2,7 +2,7 @@
 // is a shell that is made when a guest asks for one.
 const {
   ArrayPrototypePush, ArrayPrototypeSort, ObjectPrototypePropertyIsEnumerable, ReflectOwnKeys, RegExpPrototypeExec,
-  SafeMap, StringPrototypeCharCodeAt, StringPrototypeSlice, StringPrototypeToLowerCase, SymbolIterator, TypeError,
+  SafeMap, StringPrototypeCharCodeAt, StringPrototypeSlice, StringPrototypeToLowerCase, SymbolFor, SymbolIterator, TypeError,
 } = primordials;
 const { convert, defineEnumerable, illegalInvocation, isObject, requireArguments, setToStringTag } = use('web/webidl');
 const { definePairIterable } = use('web/headers/iterable');
@@ -248,6 +248,18 @@ class Headers {
     const text = normalizeValue(value);
     this.#checkMutable();
     this.#list.set(key, text);
+  }
+
+  [SymbolFor('nodejs.util.inspect.custom')](depth, options, inspect) {
+    const list = listOf(this);
+    if (list === undefined) return 'Headers';
+    const shown = { __proto__: null };
+    const sorted = list.sorted();
+    for (let index = 0; index < sorted.length; index += 2) {
+      const known = shown[sorted[index]];
+      shown[sorted[index]] = known === undefined ? sorted[index + 1] : `${known}, ${sorted[index + 1]}`;
+    }
+    return `Headers ${inspect({ ...shown }, options)}`;
   }
 
   #checkMutable() {

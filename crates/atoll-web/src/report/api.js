@@ -12,8 +12,8 @@ const {
   StringPrototypeSplit,
 } = primordials;
 const { requireArguments } = use('web/webidl');
-const events = use('web/events');
-const { ErrorEvent, EventTarget, PromiseRejectionEvent, defineEventHandler, dispatchTrusted, hasListeners } = events;
+const { EventTarget, defineEventHandler, dispatchTrusted, hasListeners } = use('web/events');
+const { ErrorEvent, PromiseRejectionEvent } = use('web/events/classes');
 
 const globalObject = globalThis;
 
@@ -72,26 +72,36 @@ function reportException(error) {
 
 exports.reportException = reportException;
 
+/**
+ * What Node's process object adds: `uncaught(error)` and `unhandledRejection(promise, reason)`, asked when no listener of
+ * the global object handled it, and `rejectionHandled(promise)`. Its builtin sets this.
+ */
+exports.processHooks = null;
+
 /** For the engine: an exception ended a turn. True when the guest handled it. */
 exports.uncaught = (error) => {
-  if (rethrown) {
-    rethrown = false;
-    return false;
-  }
-  return dispatchError(error);
+  const dispatched = rethrown;
+  rethrown = false;
+  if (!dispatched && dispatchError(error)) return true;
+  return exports.processHooks !== null && exports.processHooks.uncaught(error) === true;
 };
 
 /** For the engine: a promise was rejected and at the end of the turn has no handler. True when the guest handled it. */
 exports.unhandledRejection = (promise, reason) => {
-  if (!hasListeners(globalObject, 'unhandledrejection')) return false;
-  const init = { __proto__: null, cancelable: true, promise, reason };
-  return !dispatchTrusted(globalObject, new PromiseRejectionEvent('unhandledrejection', init));
+  if (hasListeners(globalObject, 'unhandledrejection')) {
+    const init = { __proto__: null, cancelable: true, promise, reason };
+    if (!dispatchTrusted(globalObject, new PromiseRejectionEvent('unhandledrejection', init))) return true;
+  }
+  return exports.processHooks !== null && exports.processHooks.unhandledRejection(promise, reason) === true;
 };
 
 /** For the engine: a promise that was reported by `unhandledRejection` got a handler after all. */
 exports.rejectionHandled = (promise, reason) => {
-  if (!hasListeners(globalObject, 'rejectionhandled')) return;
-  dispatchTrusted(globalObject, new PromiseRejectionEvent('rejectionhandled', { __proto__: null, promise, reason }));
+  if (hasListeners(globalObject, 'rejectionhandled')) {
+    const init = { __proto__: null, promise, reason };
+    dispatchTrusted(globalObject, new PromiseRejectionEvent('rejectionhandled', init));
+  }
+  if (exports.processHooks !== null) exports.processHooks.rejectionHandled(promise);
 };
 
 exports.reportError = function reportError(error) {

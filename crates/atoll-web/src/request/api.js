@@ -1,6 +1,6 @@
 // Request.
 const {
-  RegExpPrototypeExec, StringPrototypeToUpperCase, StringPrototypeToWellFormed, TypeError,
+  RegExpPrototypeExec, StringPrototypeToUpperCase, StringPrototypeToWellFormed, SymbolFor, TypeError,
 } = primordials;
 const { createDependentSignal, createSignal, isAbortSignal } = use('web/abort');
 const { Body, NATIVE, STREAM, defineBodyMixin, extractBody } = use('web/body');
@@ -342,6 +342,15 @@ class Request {
     copy.signalSource = () => createDependentSignal([state.signal]);
     if (state.body !== null) copy.body = state.body.clone();
     return new Request(internal, copy);
+  }
+
+  [SymbolFor('nodejs.util.inspect.custom')](depth, options, inspect) {
+    const state = getRequestState(this);
+    if (state === undefined) return 'Request';
+    const { method, url, headers, redirect, body } = state;
+    // Without body and signal themselves: to look at them would make them.
+    const shown = { method, url, headers, redirect, bodyUsed: body !== null && body.used };
+    return typeof depth === 'number' && depth < 0 ? `[Request ${method} ${url}]` : `Request ${inspect(shown, options)}`;
   }
 
   static {

@@ -1,5 +1,5 @@
 // Response.
-const { JSONStringify, RangeError, RegExpPrototypeExec, TypeError } = primordials;
+const { JSONStringify, RangeError, RegExpPrototypeExec, SymbolFor, TypeError } = primordials;
 const { BLOB, BYTES, Body, STRING, defineBodyMixin, extractBody, takeSource } = use('web/body');
 const { blobBytes } = use('web/blob');
 const { HeaderList, createHeaders } = use('web/headers');
@@ -174,6 +174,15 @@ class Response {
     copy.immutableHeaders = state.immutableHeaders;
     if (state.body !== null) copy.body = state.body.clone();
     return new Response(internal, copy);
+  }
+
+  [SymbolFor('nodejs.util.inspect.custom')](depth, options, inspect) {
+    const state = getResponseState(this);
+    if (state === undefined) return 'Response';
+    const { status, statusText, headers, redirected, type, url, body } = state;
+    // Without the body itself: to look at it would make it a stream.
+    const shown = { status, statusText, headers, bodyUsed: body !== null && body.used, redirected, type, url };
+    return typeof depth === 'number' && depth < 0 ? `[Response ${status}]` : `Response ${inspect(shown, options)}`;
   }
 
   static {

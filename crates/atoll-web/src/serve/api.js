@@ -1,6 +1,6 @@
 // From a request that the host received to the guest's handler and back. The host calls `configure` once, and
 // `dispatch` for each request; everything a request needs only perhaps (headers, body, signal) is made when asked for.
-const { ObjectFreeze, Promise, PromisePrototypeThen, PromiseResolve, ReflectApply, ReflectGet, String, TypeError } = primordials;
+const { ObjectDefineProperty, ObjectFreeze, PromisePrototypeThen, PromiseResolve, ReflectApply, ReflectGet, String, TypeError } = primordials;
 const { createIncomingRequest } = use('web/request');
 const { inspectResponse } = use('web/response');
 const { AbortController } = use('web/abort');
@@ -11,7 +11,7 @@ let receiver;
 let env;
 
 /**
- * Takes the app's module namespace and its environment. Returns '' or says what the module lacks: an app is
+ * Takes the app's module namespace and its environment, [name, value, …]. Returns '' or says what the module lacks: an app is
  * `export default { fetch }`, or any object with a `fetch` method.
  */
 exports.configure = (namespace, variables) => {
@@ -22,15 +22,13 @@ exports.configure = (namespace, variables) => {
   if (typeof method !== 'function') return 'its default export has no fetch method';
   handler = method;
   receiver = app;
-  env = variables;
+  env = {};
+  for (let index = 0; index < variables.length; index += 2) {
+    const value = variables[index + 1];
+    ObjectDefineProperty(env, variables[index], { __proto__: null, value, enumerable: true });
+  }
+  ObjectFreeze(env);
   return '';
-};
-
-/** What the host gives with `configure`, as a frozen object: [name, value, …] → env. */
-exports.createEnv = (flat) => {
-  const variables = {};
-  for (let index = 0; index < flat.length; index += 2) variables[flat[index]] = flat[index + 1];
-  return ObjectFreeze(variables);
 };
 
 /** Text for the log: never throws, whatever was thrown. */
@@ -60,7 +58,7 @@ class ExecutionContext {
     const id = this.#id;
     native.retain(id);
     PromisePrototypeThen(
-      PromiseResolve(Promise, promise),
+      PromiseResolve(promise),
       () => native.release(id),
       (error) => {
         native.fail(id, describe(error));
@@ -95,7 +93,7 @@ exports.dispatch = (id, method, url, hasBody) => {
     answer = ReflectApply(handler, receiver, [request, env, new ExecutionContext(id)]);
     if (typeof answer === 'object' && answer !== null && typeof ReflectGet(answer, 'then') === 'function') {
       PromisePrototypeThen(
-        PromiseResolve(Promise, answer),
+        PromiseResolve(answer),
         (response) => respond(id, response),
         (error) => native.fail(id, describe(error)),
       );

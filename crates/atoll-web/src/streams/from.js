@@ -8,8 +8,8 @@ const { ReadableState } = use('web/streams/core');
 const { setUpInternal } = use('web/streams/default');
 const { isObject } = use('web/webidl');
 
-/** The state of a stream that pulls from `iterable` when it is read. */
-function streamFrom(iterable) {
+/** The state of a stream that pulls from `iterable` when it is read; `convert`, when given, makes each value a chunk. */
+function streamFrom(iterable, convert = null) {
   const iterator = openIterator(iterable);
   const { next } = iterator;
   const stream = new ReadableState();
@@ -18,7 +18,7 @@ function streamFrom(iterable) {
     PromisePrototypeThen(iterator.step(next), (result) => {
       if (!isObject(result)) throw new TypeError('The iterator\'s next() gave something else than an object');
       if (result.done) controller.close();
-      else controller.enqueue(result.value);
+      else controller.enqueue(convert === null ? result.value : convert(result.value));
     });
   const cancel = (reason) => {
     const method = iterator.object.return;

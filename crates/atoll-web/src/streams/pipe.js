@@ -86,7 +86,8 @@ class Pipe {
       PromisePrototypeThen(this.#reader.closed.promise, () => this.#sourceClosed(), noop);
     }
     if (destination.closing || destination.status === writable.CLOSED) this.#destinationClosed();
-    this.#pump();
+    // Not before the caller has seen the promise: it may still close, error or abort either end.
+    PromisePrototypeThen(this.#writer.ready.promise, () => this.#pump(), noop);
     return this.#done.promise;
   }
 

@@ -100,7 +100,8 @@ class TransformState {
       throw this.readable.storedError;
     }
     const backpressure = !controller.wantsChunk();
-    if (backpressure !== this.backpressure) this.setBackpressure(true);
+    // Between a read and the pull that it leads to, there may be room although backpressure still stands.
+    if (backpressure && !this.backpressure) this.setBackpressure(true);
   }
 
   terminate() {

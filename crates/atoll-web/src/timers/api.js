@@ -11,7 +11,7 @@ const {
   ObjectDefineProperty,
   ReflectApply,
   SafeMap,
-  SymbolDispose,
+  Symbol,
   SymbolToPrimitive,
   TypeError,
 } = primordials;
@@ -176,10 +176,6 @@ class Timeout {
     }
     return record.id;
   }
-
-  [SymbolDispose]() {
-    clear(recordOf(this) ?? illegalInvocation());
-  }
 }
 
 function setRefed(timeout, value) {
@@ -212,6 +208,7 @@ function delayOf(value) {
 }
 
 function start(callback, delay, repeat, args) {
+  if (!disposable) makeDisposable();
   const record = new TimerRecord(callback, delay, repeat, args);
   const timeout = new Timeout(record);
   record.timeout = timeout;
@@ -270,10 +267,6 @@ class Immediate {
   hasRef() {
     return (immediateOf(this) ?? illegalInvocation()).refed;
   }
-
-  [SymbolDispose]() {
-    clearImmediate(this);
-  }
 }
 
 function setImmediateRefed(immediate, value) {
@@ -287,6 +280,7 @@ function setImmediateRefed(immediate, value) {
 
 function setImmediate(callback, ...args) {
   checkCallback(callback);
+  if (!disposable) makeDisposable();
   const record = new ImmediateRecord(callback, args);
   record.immediate = new Immediate(record);
   ArrayPrototypePush(immediates, record);
@@ -303,6 +297,31 @@ function finishImmediate(record) {
 function clearImmediate(immediate = undefined) {
   const record = immediateOf(immediate);
   if (record !== undefined && record.pending) finishImmediate(record); // The queue skips what is no longer pending.
+}
+
+// --- Symbol.dispose --------------------------------------------------------------------------------------------------
+
+// The engine adds Symbol.dispose to a realm after this file was evaluated into the snapshot: it is looked up when the
+// first timer is set. (It can be neither replaced nor removed.)
+let disposable = false;
+
+function makeDisposable() {
+  disposable = true;
+  const { dispose } = Symbol;
+  if (dispose === undefined) return;
+  const define = (Class, value) => {
+    ObjectDefineProperty(Class.prototype, dispose, { __proto__: null, value, writable: true, configurable: true });
+  };
+  const methods = {
+    disposeTimeout() {
+      clear(recordOf(this) ?? illegalInvocation());
+    },
+    disposeImmediate() {
+      clearImmediate(this);
+    },
+  };
+  define(Timeout, methods.disposeTimeout);
+  define(Immediate, methods.disposeImmediate);
 }
 
 // --- Running ---------------------------------------------------------------------------------------------------------

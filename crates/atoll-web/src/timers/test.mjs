@@ -152,6 +152,14 @@ test('refresh moves the deadline', async () => {
   assertEquals(fired, true);
 });
 
+test('timers are disposable', async () => {
+  let fired = false;
+  const timeout = setTimeout(() => (fired = true), 1);
+  timeout[Symbol.dispose]();
+  await sleep(20);
+  assertEquals(fired, false);
+});
+
 test('callbacks must be functions', () => {
   for (const value of [undefined, null, 'alert(1)', {}]) {
     assertThrows(() => setTimeout(value, 1), TypeError);

@@ -161,7 +161,7 @@ function dictionary(value, context) {
 
 /** Reads one member of a dictionary: `fallback` where it is undefined or there is no dictionary. */
 function member(dictionaryObject, name, converter, fallback, context) {
-  if (dictionaryObject === undefined) return fallback;
+  if (dictionaryObject === undefined || dictionaryObject === null) return fallback;
   const value = dictionaryObject[name];
   return value === undefined ? fallback : converter(value, context === undefined ? `Member '${name}'` : context);
 }

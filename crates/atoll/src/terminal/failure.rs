@@ -1,16 +1,18 @@
 //! Why a command failed, and how that is shown.
 
-use super::{DIM, ERROR, HINT};
-use anstream::eprintln;
+use super::{ERROR, HINT};
 
 /// The exit code of a command that failed for a reason other than the guest's.
 const FAILED: u8 = 1;
+
+/// The exit code of a program that a limit ended; the one that `timeout(1)` has for that.
+const ENDED_BY_LIMIT: u8 = 124;
 
 /// Why a command failed: what, where, what to do.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) message: String,
-    /// Lines below the message: a code frame, a list of differences.
+    /// Lines below the message: a code frame, a stack, a list of differences. May contain styles.
     pub(crate) details: Vec<String>,
     pub(crate) hint: Option<String>,
     pub(crate) exit_code: u8,
@@ -30,15 +32,21 @@ impl Failure {
         self.details.extend(details);
         self
     }
+
+    /// With the exit code of a program that a limit ended.
+    pub(crate) fn ended_by_limit(mut self) -> Self {
+        self.exit_code = ENDED_BY_LIMIT;
+        self
+    }
 }
 
 /// Shows a failure on standard error.
 pub(crate) fn print_failure(failure: &Failure) {
-    eprintln!("{ERROR}error{ERROR:#}: {}", failure.message);
+    anstream::eprintln!("{ERROR}error{ERROR:#}: {}", failure.message);
     for line in &failure.details {
-        eprintln!("{DIM}{line}{DIM:#}");
+        anstream::eprintln!("{line}");
     }
     if let Some(hint) = &failure.hint {
-        eprintln!("{HINT}hint{HINT:#}: {hint}");
+        anstream::eprintln!("{HINT}hint{HINT:#}: {hint}");
     }
 }

@@ -1,48 +1,126 @@
 //! What guests print and what goes wrong in them.
 
+use super::text::{timestamp, without_controls};
 use super::{BOLD, DIM, ERROR, WARNING};
+use crate::cli::LogFormat;
+use anstream::{AutoStream, ColorChoice};
+use atoll_node::OutputStream;
 use atoll_runtime::{Problem, Reporter};
 use atoll_web::ConsoleLevel;
+use serde_json::json;
 use std::io::Write;
 
-/// Writes to standard output and standard error. A line is written whole, so lines of different threads don't mix.
+/// Who reads what guests print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Whoever started the one program that runs: its output is passed on as it is.
+    Program,
+    /// The operator of a server: a log of all guests.
+    Server {
+        /// Put the app's name before its lines: several are served.
+        name_apps: bool,
+        /// How lines look.
+        format: LogFormat,
+    },
+}
+
+/// Writes to standard output and standard error. A message is written whole, so messages of different threads don't mix.
 #[derive(Debug)]
 pub(crate) struct TerminalReporter {
-    /// Put the app's name before its lines: when several are served.
-    pub(crate) name_apps: bool,
+    audience: Audience,
+    has_colours: bool,
 }
 
 impl TerminalReporter {
+    pub(crate) fn new(audience: Audience) -> Self {
+        let has_colours = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
+        Self { audience, has_colours }
+    }
+
     fn prefix(&self, app: &str) -> String {
-        if self.name_apps { format!("{DIM}{app}{DIM:#} ") } else { String::new() }
+        match self.audience {
+            Audience::Server { name_apps: true, .. } if self.has_colours => format!("{DIM}{app}{DIM:#} "),
+            Audience::Server { name_apps: true, .. } => format!("{app} "),
+            _ => String::new(),
+        }
+    }
+
+    fn is_json(&self) -> bool {
+        matches!(self.audience, Audience::Server { format: LogFormat::Json, .. })
+    }
+
+    fn problem_text(problem: &Problem) -> Option<String> {
+        Some(match problem {
+            Problem::Handler(text) => format!("{ERROR}error{ERROR:#} in the handler: {}", without_controls(text)),
+            Problem::Background(text) => format!("{ERROR}error{ERROR:#} behind a response: {}", without_controls(text)),
+            Problem::Uncaught(exception) => format!("{ERROR}uncaught{ERROR:#} {}", without_controls(&exception.stack)),
+            Problem::Terminated(reason) => {
+                format!("{WARNING}ended{WARNING:#} by its {BOLD}{}{BOLD:#} limit; a fresh worker takes over", reason.name())
+            }
+        })
+    }
+}
+
+/// Writes to standard output or standard error. A closed pipe is no reason to end: who reads may have seen enough.
+fn write(to_errors: bool, bytes: &[u8]) {
+    let _ = if to_errors {
+        std::io::stderr().lock().write_all(bytes)
+    } else {
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush())
+    };
+}
+
+fn level_name(level: ConsoleLevel) -> &'static str {
+    match level {
+        ConsoleLevel::Debug => "debug",
+        ConsoleLevel::Log => "log",
+        ConsoleLevel::Info => "info",
+        ConsoleLevel::Warn => "warn",
+        ConsoleLevel::Error => "error",
     }
 }
 
 impl Reporter for TerminalReporter {
     fn console(&self, app: &str, level: ConsoleLevel, text: &str) {
-        let prefix = self.prefix(app);
-        // A closed pipe is no reason to end: who reads the output may have seen enough.
-        let _ = match level {
-            ConsoleLevel::Stdout => {
-                let mut out = std::io::stdout().lock();
-                out.write_all(text.as_bytes()).and_then(|()| out.flush())
-            }
-            ConsoleLevel::Stderr => std::io::stderr().lock().write_all(text.as_bytes()),
-            ConsoleLevel::Warn | ConsoleLevel::Error => writeln!(anstream::stderr().lock(), "{prefix}{text}"),
-            _ => writeln!(anstream::stdout().lock(), "{prefix}{text}"),
+        if self.is_json() {
+            let line = json!({ "time": timestamp(), "type": "console", "app": app, "level": level_name(level), "text": text });
+            return write(false, format!("{line}\n").as_bytes());
+        }
+        let line = match self.audience {
+            Audience::Program => format!("{text}\n"),
+            Audience::Server { .. } => format!("{}{}\n", self.prefix(app), without_controls(text)),
         };
+        write(level.is_error(), line.as_bytes());
+    }
+
+    fn output(&self, app: &str, stream: OutputStream, bytes: &[u8]) {
+        if self.audience == Audience::Program {
+            return write(stream == OutputStream::Stderr, bytes);
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let level = if stream == OutputStream::Stderr { ConsoleLevel::Error } else { ConsoleLevel::Log };
+        self.console(app, level, text);
     }
 
     fn problem(&self, app: &str, problem: &Problem) {
-        let prefix = self.prefix(app);
-        let text = match problem {
-            Problem::Handler(text) => format!("{ERROR}error{ERROR:#} in the handler: {text}"),
-            Problem::Background(text) => format!("{ERROR}error{ERROR:#} behind a response: {text}"),
-            Problem::Uncaught(exception) => format!("{ERROR}uncaught{ERROR:#} {}", exception.stack),
-            Problem::Terminated(reason) => {
-                format!("{WARNING}ended{WARNING:#} by its {BOLD}{}{BOLD:#} limit", reason.name())
-            }
-        };
-        let _ = writeln!(anstream::stderr().lock(), "{prefix}{text}");
+        if self.is_json() {
+            let (kind, text) = match problem {
+                Problem::Handler(text) => ("handler", text.as_str()),
+                Problem::Background(text) => ("background", text.as_str()),
+                Problem::Uncaught(exception) => ("uncaught", exception.stack.as_str()),
+                Problem::Terminated(reason) => ("terminated", reason.name()),
+            };
+            let line = json!({ "time": timestamp(), "type": "problem", "app": app, "kind": kind, "text": text });
+            return write(false, format!("{line}\n").as_bytes());
+        }
+        // How a program ended is said once, at its end.
+        if self.audience == Audience::Program && matches!(problem, Problem::Terminated(_)) {
+            return;
+        }
+        if let Some(text) = Self::problem_text(problem) {
+            anstream::eprintln!("{}{text}", self.prefix(app));
+        }
     }
 }

@@ -229,3 +229,20 @@ fn names_of_reexported_modules_are_followed() {
     let names = app.loader.export_names(&app.load("/app/a.js"));
     assert_eq!(names, ["own", "fromB", "fromC"]);
 }
+
+#[test]
+fn decorators_and_assigned_fields_bring_their_helpers() {
+    let class = "function d(): any {}\n@d()\nexport class A {\n  #p = 1;\n  x = this.y;\n  z: string;\n  @d() m(@d() a: string) {}\n\
+                 constructor(private y: number) {}\n  static s = 1;\n}\nthrow new Error('here');\n";
+    let json = r#"{"compilerOptions":{"experimentalDecorators":true,"emitDecoratorMetadata":true,"target":"es2021"}}"#;
+    let app = App::new(&[("/app/tsconfig.json", json), ("/app/a.ts", class)]);
+    let source = app.load("/app/a.ts");
+    for expected in ["babelHelpers.decorate(", "babelHelpers.decorateParam(", "babelHelpers.decorateMetadata(", "this.x = this.y"] {
+        assert!(source.code.contains(expected), "{expected} in {}", source.code);
+    }
+    assert!(!source.code.contains("this.z"), "{}", source.code);
+    let line = source.code.lines().position(|line| line.contains("Error(\"here\")")).unwrap() as u32 + 1;
+    assert_eq!(source.source_map.unwrap().lookup(line, 1).map(|at| at.1), Some(11));
+    let modern = App::new(&[("/app/a.ts", "export class A { x = 1; y; #z = 2 }")]).load("/app/a.ts");
+    assert!(modern.code.contains("x = 1;") && modern.code.contains("#z = 2") && !modern.code.contains("babelHelpers"));
+}
