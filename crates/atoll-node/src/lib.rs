@@ -5,12 +5,13 @@
 
 mod assert;
 mod buffer;
+mod crypto;
 mod errors;
 mod events;
 mod fs;
 pub mod loader;
-mod os;
 mod module;
+mod os;
 mod path;
 mod process;
 mod punycode;
@@ -59,6 +60,7 @@ pub const BUILTINS: &[Builtin] = &[
     fs::CORE,
     fs::TYPES,
     process::BUILTIN,
+    crypto::BUILTIN,
     module::CJS,
     module::BUILTIN,
     os::BUILTIN,

@@ -12,10 +12,11 @@ use std::{
     fmt,
     io::{self, Read},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread::available_parallelism,
+    time::Instant,
 };
 
 use bytes::{Buf, Bytes};
@@ -110,26 +111,38 @@ impl FetchError {
 }
 
 /// Fetches packages, for one installation.
-#[derive(Debug)]
 pub struct Fetcher<'a> {
     client: &'a RegistryClient,
     store: &'a Store,
+    reporter: &'a dyn Reporter,
     unpackings: Semaphore,
+    /// When the first download began.
+    started: OnceLock<Instant>,
+    /// Downloads begun.
+    begun: AtomicUsize,
     /// Packages that were downloaded, verified and stored.
     stored: AtomicUsize,
 }
 
 impl<'a> Fetcher<'a> {
     /// A fetcher from these registries into this store.
-    pub fn new(client: &'a RegistryClient, store: &'a Store) -> Self {
+    pub fn new(client: &'a RegistryClient, store: &'a Store, reporter: &'a dyn Reporter) -> Self {
         let processors = available_parallelism().map_or(*UNPACKINGS.start(), usize::from);
         let unpackings = Semaphore::new(processors.clamp(*UNPACKINGS.start(), *UNPACKINGS.end()));
-        Self { client, store, unpackings, stored: AtomicUsize::new(0) }
+        let (started, begun, stored) = (OnceLock::new(), AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { client, store, reporter, unpackings, started, begun, stored }
     }
 
     /// How many packages this one brought in.
     pub fn stored(&self) -> usize {
         self.stored.load(Ordering::Relaxed)
+    }
+
+    /// Reports the end of fetching, if there was any.
+    pub fn finish(&self) {
+        if let Some(started) = self.started.get() {
+            self.reporter.stage_finished(Stage::Fetch, started.elapsed());
+        }
     }
 
     /// Where the tarball of a lockfile's entry is.
@@ -141,37 +154,45 @@ impl<'a> Fetcher<'a> {
     ///
     /// # Errors
     /// See [`FetchError`].
-    pub async fn fetch_all(&self, wanted: Vec<Wanted>, reporter: &dyn Reporter) -> Result<(), FetchError> {
+    pub async fn fetch_all(&self, wanted: Vec<Wanted>) -> Result<(), FetchError> {
         let mut seen = HashSet::new();
         let wanted: Vec<Wanted> = wanted.into_iter().filter(|one| seen.insert(one.integrity.clone())).collect();
-        let total = wanted.len();
-        let done = AtomicUsize::new(0);
-        let mut downloads = stream::iter(wanted)
-            .map(|one| async {
-                let result = self.fetch(one).await;
-                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                reporter.progressed(Stage::Fetch, Progress { done, total, bytes: self.client.bytes_received() });
-                result
-            })
-            .buffer_unordered(DOWNLOADS_MAX);
+        self.begin(wanted.len());
+        let mut downloads = stream::iter(wanted).map(|one| self.fetch(one)).buffer_unordered(DOWNLOADS_MAX);
         while let Some(result) = downloads.next().await {
             result?;
         }
         Ok(())
     }
 
+    /// Counts downloads before they happen.
+    fn begin(&self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let total = self.begun.fetch_add(count, Ordering::Relaxed) + count;
+        self.started.get_or_init(|| {
+            self.reporter.stage_started(Stage::Fetch, total);
+            Instant::now()
+        });
+    }
+
     /// Fetches one.
     async fn fetch(&self, wanted: Wanted) -> Result<(), FetchError> {
         let result = self.client.with_retries(|| self.attempt(&wanted)).await;
-        if result.is_ok() {
-            self.stored.fetch_add(1, Ordering::Relaxed);
-        }
         result.map_err(|(error, attempts)| match error {
             FetchError::Registry { package, source } => {
                 FetchError::Registry { package, source: source.after(attempts) }
             }
             other => other,
-        })
+        })?;
+        let progress = Progress {
+            done: self.stored.fetch_add(1, Ordering::Relaxed) + 1,
+            total: self.begun.load(Ordering::Relaxed),
+            bytes: self.client.bytes_received(),
+        };
+        self.reporter.progressed(Stage::Fetch, progress);
+        Ok(())
     }
 
     async fn attempt(&self, wanted: &Wanted) -> Result<(), Attempt<FetchError>> {
@@ -338,6 +359,16 @@ impl<'a> Eager<'a> {
     }
 }
 
+impl fmt::Debug for Fetcher<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Fetcher")
+            .field("client", &self.client)
+            .field("stored", &self.stored)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Eager<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Eager").field("client", &self.client).finish_non_exhaustive()
@@ -389,7 +420,10 @@ impl Fetcher<'_> {
             .filter_map(|document| std::future::ready(self.guess(&document, platform, &mut seen)))
             .for_each_concurrent(DOWNLOADS_MAX, async |wanted| {
                 if !self.is_stored(&wanted.integrity).await {
-                    let _ = self.fetch(wanted).await;
+                    self.begin(1);
+                    if self.fetch(wanted).await.is_err() {
+                        self.begun.fetch_sub(1, Ordering::Relaxed);
+                    }
                 }
             })
             .await;

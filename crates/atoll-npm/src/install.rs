@@ -34,10 +34,10 @@ use crate::{
     lock::{Omit, Platform},
     npmrc::Npmrc,
     plan::Plan,
-    registry::{Patience, RegistryClient},
+    registry::{Network, RegistryClient},
     report::{Reporter, Warning},
     scripts,
-    store::Store,
+    store::{MachineKey, Store},
     version::Version,
 };
 
@@ -74,8 +74,8 @@ pub struct InstallOptions {
     pub script_environment: Vec<(OsString, OsString)>,
     /// How long one script may run.
     pub script_deadline: Duration,
-    /// How patient to be with the network.
-    pub patience: Patience,
+    /// How to reach the network.
+    pub network: Network,
 }
 
 impl InstallOptions {
@@ -98,7 +98,7 @@ impl InstallOptions {
             ignore_scripts: false,
             script_environment: Vec::new(),
             script_deadline: scripts::DEADLINE,
-            patience: Patience::default(),
+            network: Network::default(),
         }
     }
 }
@@ -140,11 +140,12 @@ pub struct Summary {
 /// See [`InstallError`]. The project is then as it was before.
 pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result<Summary, InstallError> {
     let started = Instant::now();
-    let project = lock_project(&options.project_dir, reporter).await?;
+    let key = open_key(&options.state_dir)?;
+    let project = lock_project(&options.project_dir, &key, reporter).await?;
     let files = ProjectFiles::read(&project.dir)?;
     let inputs = |manifest: &str, lock: Option<&str>| inputs_digest(&options, manifest, lock);
 
-    let mut installed = Installed::read_marker(&project.dir);
+    let mut installed = if project.has_modules() { Installed::read_marker(&project.dir) } else { Installed::default() };
     let before = inputs(&files.manifest, files.lock.as_deref());
     if options.add.is_empty() && files.lock.is_some() && installed.is_current(&project.dir, &before) {
         let installed = installed.marker.map_or(0, |marker| marker.packages.len());
@@ -152,20 +153,17 @@ pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result
     }
 
     let mut summary = Summary::default();
-    let store = Store::open(&options.store_dir, &options.state_dir)?;
-    let client = RegistryClient::new(
-        options.npmrc.clone(),
-        &options.cache_dir,
-        store.key().clone(),
-        options.patience.clone(),
-        options.offline,
-    )?;
-    let fetcher = Fetcher::new(&client, &store);
+    let store = Store::open(&options.store_dir, key.clone())?;
+    let client =
+        RegistryClient::new(options.npmrc.clone(), &options.cache_dir, key.clone(), &options.network, options.offline)?;
+    let fetcher = Fetcher::new(&client, &store, reporter);
     let resolved = resolve_project(&options, &files, &client, &fetcher, reporter, &mut summary).await?;
 
     let omit = Omit { dev: options.production, ..Omit::default() };
     let wanted = resolved.lock.wanted(&options.platform, omit)?;
-    installed.read_lock(&project.dir);
+    if project.has_modules() {
+        installed.read_lock(&project.dir);
+    }
     let plan = Plan::new(&project.dir, &resolved.lock, wanted, &installed, &resolved.manifest)
         .map_err(|source| InstallError::Io { action: "read", path: project.dir.join("node_modules"), source })?;
     summary.count(&plan);
@@ -173,12 +171,12 @@ pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result
     summary.up_to_date = plan.is_empty() && !resolved.changes_files(&files);
 
     let mut tree = Tree::new(&project, &plan, &resolved, &options)?;
-    let jobs = tree.gather(&fetcher, &store, reporter).await?;
+    let jobs = tree.gather(&fetcher, &store).await?;
     summary.method = tree.build(jobs, &fetcher, &store, reporter).await?;
     (summary.downloaded, summary.bytes) = (fetcher.stored(), client.bytes_received());
     tree.run_scripts(reporter, &mut summary).await?;
     tree.describe(&installed, inputs(&resolved.manifest_text, Some(&resolved.lock_text)), &mut summary)?;
-    tree.commit(&files).await?;
+    tree.commit(&files, key).await?;
 
     plan.warn_of_deprecated(&resolved.lock, reporter);
     summary.elapsed = started.elapsed();
@@ -193,8 +191,16 @@ impl Summary {
     }
 }
 
+fn open_key(state_dir: &Path) -> Result<MachineKey, InstallError> {
+    MachineKey::open(state_dir).map_err(|source| InstallError::Io {
+        action: "keep the machine key in",
+        path: state_dir.to_path_buf(),
+        source,
+    })
+}
+
 /// Waits for other installations in this project, then finishes what a killed one left.
-async fn lock_project(dir: &Path, reporter: &dyn Reporter) -> Result<Arc<Project>, InstallError> {
+async fn lock_project(dir: &Path, key: &MachineKey, reporter: &dyn Reporter) -> Result<Arc<Project>, InstallError> {
     let wrap = |action: &'static str| {
         let path = dir.to_path_buf();
         move |source| InstallError::Io { action, path, source }
@@ -214,7 +220,7 @@ async fn lock_project(dir: &Path, reporter: &dyn Reporter) -> Result<Arc<Project
         let locked = receiver.await.unwrap_or_else(|_| Err(io::Error::other("the waiting thread ended")));
         locked.map_err(wrap("lock"))?
     };
-    if project.recover().map_err(wrap("repair"))? {
+    if project.recover(key).map_err(wrap("repair"))? {
         reporter.warning(&Warning::Repaired);
     }
     Ok(Arc::new(project))

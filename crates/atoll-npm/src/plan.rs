@@ -6,6 +6,7 @@
 //! tool whose layout we do not know, or an installation was cut off.
 
 use std::{
+    cell::RefCell,
     collections::{HashMap, HashSet},
     fs, io,
     path::Path,
@@ -96,6 +97,8 @@ struct Present<'a> {
     project: &'a Path,
     written: Option<SystemTime>,
     entries: HashMap<&'a str, &'a LockEntry>,
+    /// Folders that have been looked at and are no links.
+    real: RefCell<HashSet<String>>,
 }
 
 impl<'a> Present<'a> {
@@ -105,7 +108,18 @@ impl<'a> Present<'a> {
             project,
             written: installed.written,
             entries: packages.map(|(path, entry)| (path.as_str(), entry)).collect(),
+            real: RefCell::default(),
         }
+    }
+
+    /// Whether all folders that the package is in are real ones: a link would lead elsewhere.
+    fn is_inside(&self, path: &InstallPath) -> bool {
+        let ends = path.as_str().match_indices('/').map(|(at, _)| at);
+        ends.map(|end| &path.as_str()[..end]).all(|folder| {
+            self.real.borrow().contains(folder)
+                || fs::symlink_metadata(self.project.join(folder)).is_ok_and(|metadata| metadata.is_dir())
+                    && self.real.borrow_mut().insert(folder.to_owned())
+        })
     }
 
     fn names(&self, path: &InstallPath) -> bool {
@@ -120,6 +134,9 @@ impl<'a> Present<'a> {
             && described.link == entry.link
             && (!entry.link || described.resolved == entry.resolved);
         if !is_same {
+            return false;
+        }
+        if !self.is_inside(path) {
             return false;
         }
         let folder = self.project.join(path.as_str());
@@ -166,12 +183,18 @@ fn extraneous(
 ) -> io::Result<Vec<String>> {
     let wanted: HashSet<&str> = wanted.iter().map(|(path, _)| path.as_str()).collect();
     let mut found = Vec::new();
-    list_folder(project, "node_modules", &wanted, &mut found)?;
+    if !is_link(&project.join("node_modules")) {
+        list_folder(project, "node_modules", &wanted, &mut found)?;
+    }
     for (path, entry) in kept {
-        // What a package brought inside its tarball is its own affair.
-        if entry.bundle_dependencies.is_empty() {
-            list_folder(project, &format!("{path}/node_modules"), &wanted, &mut found)?;
+        let folder = format!("{path}/node_modules");
+        if is_link(&project.join(&folder)) {
+            // It would lead out of the project.
+            found.push(folder);
+        } else if entry.bundle_dependencies.is_empty() {
+            list_folder(project, &folder, &wanted, &mut found)?;
         }
+        // Else, what a package brought inside its tarball is its own affair.
     }
     found.sort_unstable();
     Ok(found)
@@ -196,6 +219,10 @@ fn list_folder(project: &Path, folder: &str, wanted: &HashSet<&str>, found: &mut
         }
     }
     Ok(())
+}
+
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
 /// Names in a folder, and whether each is a real folder (not a link to one). Names that are no text cannot be packages.
@@ -233,7 +260,9 @@ fn changed_bins(
         }
     }
     expected.retain(|path, commands| {
-        building.contains(path.as_str()) || !bins::is_current(&project.join(bin_folder(path)), commands)
+        let folder = project.join(bin_folder(path));
+        let leads_out = folder.parent().is_some_and(is_link);
+        building.contains(path.as_str()) || leads_out || !bins::is_current(&folder, commands)
     });
     expected.into_iter().collect()
 }

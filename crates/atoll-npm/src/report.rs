@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-/// The stages of an installation, in order.
+/// The stages of an installation, in the order of their ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// Asking registries which versions exist and deciding which go where. Counts package documents.
     Resolve,
-    /// Downloading, verifying and storing tarballs. Counts packages and downloaded bytes.
+    /// Downloading, verifying and storing tarballs. Counts packages and downloaded bytes. It can begin while resolving
+    /// goes on, and does not happen when the store has everything.
     Fetch,
     /// Building the new `node_modules`. Counts packages.
     Link,

@@ -38,7 +38,7 @@ impl Limits {
     };
 
     /// Longer than any process lives, and short enough to be added to any moment.
-    const UNLIMITED: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    const UNLIMITED: Duration = Duration::from_hours(100 * 365 * 24);
 
     pub(crate) fn memory(&self) -> MemoryLimits {
         MemoryLimits { heap_bytes: self.heap_bytes, buffer_bytes: self.buffer_bytes }

@@ -9,6 +9,19 @@
 //!                    └────── LayerError::Leaves ◄────────┘   a symbolic link led out of the layer
 //! ```
 //!
+//! ```
+//! use atoll_vfs::{Access, GuestPath, Memory, MountTable, Quota};
+//!
+//! let table = MountTable::builder().mount("/tmp", Memory::new(Quota::DEFAULT), Access::ReadWrite)?.build()?;
+//! let note = GuestPath::new("/tmp/note")?;
+//! table.write(&note, b"hello")?;
+//! assert_eq!(table.read_to_string(&note, 1024)?, "hello");
+//!
+//! let error = table.metadata(&GuestPath::new("/etc/passwd")?).unwrap_err();
+//! assert_eq!(error.to_string(), "ENOENT: no such file or directory, stat '/etc/passwd'");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Invariants
 //!
 //! * A layer answers for paths below its own root and for nothing else. It never follows a link out: it says

@@ -196,7 +196,16 @@ impl std::fmt::Debug for GuestPath {
 }
 
 /// A path below a layer's root: names joined by single slashes, never `.` or `..`, no slash at either end. Empty for
-/// the root itself.
+/// the root itself. There is no other way to one than through its checks:
+///
+/// ```
+/// use atoll_vfs::LayerPath;
+/// assert!(LayerPath::new(b"src/main.js").is_some());
+/// assert!(LayerPath::new(b"../secret").is_none());
+/// ```
+/// ```compile_fail
+/// let unchecked = atoll_vfs::LayerPath(b"../secret");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LayerPath<'a>(&'a [u8]);
 

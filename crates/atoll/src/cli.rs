@@ -24,7 +24,7 @@ pub(crate) enum Command {
 /// Resolves as npm does, writes package-lock.json (version 3) and links node_modules. Lifecycle scripts of packages do
 /// not run unless package.json allows them by name: "atoll": {"allowScripts": ["esbuild"]}.
 #[derive(Debug, Args)]
-#[command(visible_alias = "i", after_help = "Examples:\n  atoll install\n  atoll install hono zod@^4\n  atoll install --frozen --omit-dev   # in CI")]
+#[command(visible_alias = "i", visible_alias = "add", after_help = "Examples:\n  atoll install\n  atoll install hono zod@^4\n  atoll install --frozen --omit-dev   # in CI")]
 pub(crate) struct Install {
     /// Packages to add, as NAME, NAME@RANGE or ALIAS@npm:NAME@RANGE; without any, what package.json names
     #[arg(value_name = "PACKAGE")]
@@ -38,6 +38,9 @@ pub(crate) struct Install {
     /// Leave devDependencies out
     #[arg(long, visible_alias = "production")]
     pub(crate) omit_dev: bool,
+    /// Use only what is in the cache and the store
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// Run no lifecycle scripts, not even allowed ones
     #[arg(long)]
     pub(crate) ignore_scripts: bool,

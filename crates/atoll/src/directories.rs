@@ -1,8 +1,10 @@
 //! Where Atoll keeps its files: the XDG base directories, or what the environment says.
 
-use crate::terminal::Failure;
+use crate::terminal::{Failure, print_warning};
+use atoll_runtime::SealedCache;
 use etcetera::{BaseStrategy, choose_base_strategy};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The user's directories.
 #[derive(Debug, Clone)]
@@ -29,5 +31,16 @@ impl Directories {
             state: chosen("ATOLL_STATE_DIR", state.join("atoll")),
             home: base.home_dir().to_owned(),
         })
+    }
+
+    /// The cache of compiled code. Without one everything works, only slower.
+    pub(crate) fn code_cache(&self) -> Option<Arc<SealedCache>> {
+        match SealedCache::open(self.cache.join("code"), &self.state.join("code-secret")) {
+            Ok(cache) => Some(Arc::new(cache)),
+            Err(error) => {
+                print_warning(format_args!("compiled code can't be kept in {}: {error}", self.cache.display()));
+                None
+            }
+        }
     }
 }

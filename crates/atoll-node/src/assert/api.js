@@ -1,9 +1,23 @@
 // node:assert.
 const {
-  ArrayPrototypePush, Error, NumberIsNaN, ObjectAssign, ObjectIs, ObjectKeys, ObjectPrototypeIsPrototypeOf,
-  ReflectApply, RegExpPrototypeExec, String,
+  ArrayPrototypePush,
+  Error,
+  NumberIsNaN,
+  ObjectAssign,
+  ObjectIs,
+  ObjectKeys,
+  ObjectPrototypeIsPrototypeOf,
+  ReflectApply,
+  RegExpPrototypeExec,
+  String,
 } = primordials;
-const { ERR_AMBIGUOUS_ARGUMENT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_RETURN_VALUE, ERR_MISSING_ARGS } = use('node/internal/errors');
+const {
+  ERR_AMBIGUOUS_ARGUMENT,
+  ERR_INVALID_ARG_TYPE,
+  ERR_INVALID_ARG_VALUE,
+  ERR_INVALID_RETURN_VALUE,
+  ERR_MISSING_ARGS,
+} = use('node/internal/errors');
 const { validateFunction } = use('node/internal/validators');
 const { inspect } = use('node/internal/util/inspect');
 const { isDeepEqual, isDeepStrictEqual } = use('node/internal/util/comparisons');
@@ -63,7 +77,13 @@ assert.fail = function fail(actual, expected, message, operator, stackStartFn) {
     sign = '!=';
   }
   if (words instanceof Error) throw words;
-  const options = { actual, expected, operator: sign === undefined ? 'fail' : sign, stackStartFn: stackStartFn || assert.fail, message: words };
+  const options = {
+    actual,
+    expected,
+    operator: sign === undefined ? 'fail' : sign,
+    stackStartFn: stackStartFn || assert.fail,
+    message: words,
+  };
   const error = new AssertionError(options);
   if (isInternal) error.generatedMessage = true;
   throw error;
@@ -99,7 +119,11 @@ class Comparison {
     for (let index = 0; index < keys.length; index++) {
       const key = keys[index];
       if (!(key in object)) continue;
-      const matches = actual !== undefined && typeof actual[key] === 'string' && isRegExp(object[key]) && RegExpPrototypeExec(object[key], actual[key]) !== null;
+      const matches =
+        actual !== undefined &&
+        typeof actual[key] === 'string' &&
+        isRegExp(object[key]) &&
+        RegExpPrototypeExec(object[key], actual[key]) !== null;
       this[key] = matches ? actual[key] : object[key];
     }
   }
@@ -109,7 +133,10 @@ function compareKey(actual, expected, key, message, keys, caller) {
   if (key in actual && isDeepStrictEqual(actual[key], expected[key])) return;
   if (message) raise({ actual, expected, message, operator: caller.name, stackStartFn: caller });
   const error = new AssertionError({
-    actual: new Comparison(actual, keys), expected: new Comparison(expected, keys, actual), operator: 'deepStrictEqual', stackStartFn: caller,
+    actual: new Comparison(actual, keys),
+    expected: new Comparison(expected, keys, actual),
+    operator: 'deepStrictEqual',
+    stackStartFn: caller,
   });
   error.actual = actual;
   error.expected = expected;
@@ -128,7 +155,12 @@ function checkAgainstObject(actual, expected, message, caller) {
   else if (keys.length === 0) throw ERR_INVALID_ARG_VALUE('error', expected, 'may not be an empty object');
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index];
-    if (typeof actual[key] === 'string' && isRegExp(expected[key]) && RegExpPrototypeExec(expected[key], actual[key]) !== null) continue;
+    if (
+      typeof actual[key] === 'string' &&
+      isRegExp(expected[key]) &&
+      RegExpPrototypeExec(expected[key], actual[key]) !== null
+    )
+      continue;
     compareKey(actual, expected, key, message, keys, caller);
   }
 }
@@ -137,11 +169,15 @@ function checkAgainstObject(actual, expected, message, caller) {
 function complaintOf(actual, expected) {
   if (isRegExp(expected)) {
     const text = String(actual);
-    return RegExpPrototypeExec(expected, text) !== null ? undefined : `The input did not match the regular expression ${inspect(expected)}. Input:\n\n${inspect(text)}\n`;
+    return RegExpPrototypeExec(expected, text) !== null
+      ? undefined
+      : `The input did not match the regular expression ${inspect(expected)}. Input:\n\n${inspect(text)}\n`;
   }
   if (expected.prototype !== undefined && actual instanceof expected) return undefined;
   if (ObjectPrototypeIsPrototypeOf(Error, expected)) {
-    const received = isError(actual) ? `"${actual.name}"\n\nError message:\n\n${actual.message}` : `"${inspect(actual, { depth: -1 })}"`;
+    const received = isError(actual)
+      ? `"${actual.name}"\n\nError message:\n\n${actual.message}`
+      : `"${inspect(actual, { depth: -1 })}"`;
     return `The error is expected to be an instance of "${expected.name}". Received ${received}`;
   }
   const result = ReflectApply(expected, {}, [actual]);
@@ -159,7 +195,13 @@ function checkThrown(actual, expected, message, caller) {
   const complaint = complaintOf(actual, expected);
   if (complaint === undefined) return;
   if (message instanceof Error) throw message;
-  const error = new AssertionError({ actual, expected, message: message || complaint, operator: caller.name, stackStartFn: caller });
+  const error = new AssertionError({
+    actual,
+    expected,
+    message: message || complaint,
+    operator: caller.name,
+    stackStartFn: caller,
+  });
   error.generatedMessage = !message;
   throw error;
 }
@@ -174,7 +216,9 @@ function catchError(body) {
   return NOTHING_THROWN;
 }
 function isThenable(value) {
-  return value !== null && typeof value === 'object' && typeof value.then === 'function' && typeof value.catch === 'function';
+  return (
+    value !== null && typeof value === 'object' && typeof value.then === 'function' && typeof value.catch === 'function'
+  );
 }
 async function catchRejection(given) {
   let promise = given;
@@ -194,12 +238,16 @@ async function catchRejection(given) {
 
 const ERROR_TYPES = ['Object', 'Error', 'Function', 'RegExp'];
 
-function expectError(caller, actual, ...rest) {
+function expectError(caller, actual, rest) {
   let { 0: error, 1: message } = rest;
   if (typeof error === 'string') {
     if (rest.length === 2) throw ERR_INVALID_ARG_TYPE('error', ERROR_TYPES, error);
     if (typeof actual === 'object' && actual !== null) {
-      if (actual.message === error) throw ERR_AMBIGUOUS_ARGUMENT('error/message', `The error message "${actual.message}" is identical to the message.`);
+      if (actual.message === error)
+        throw ERR_AMBIGUOUS_ARGUMENT(
+          'error/message',
+          `The error message "${actual.message}" is identical to the message.`,
+        );
     } else if (actual === error) {
       throw ERR_AMBIGUOUS_ARGUMENT('error/message', `The error "${actual}" is identical to the message.`);
     }
@@ -211,7 +259,13 @@ function expectError(caller, actual, ...rest) {
   if (actual === NOTHING_THROWN) {
     const name = error?.name ? ` (${error.name})` : '';
     const kind = caller === assert.rejects ? 'rejection' : 'exception';
-    raise({ actual: undefined, expected: error, operator: caller.name, message: `Missing expected ${kind}${name}${message ? `: ${message}` : '.'}`, stackStartFn: caller });
+    raise({
+      actual: undefined,
+      expected: error,
+      operator: caller.name,
+      message: `Missing expected ${kind}${name}${message ? `: ${message}` : '.'}`,
+      stackStartFn: caller,
+    });
   }
   if (error) checkThrown(actual, error, message, caller);
 }
@@ -232,21 +286,25 @@ function expectNoError(caller, actual, given, givenMessage) {
   if (error && !matchesError(actual, error)) throw actual;
   const kind = caller === assert.doesNotReject ? 'rejection' : 'exception';
   raise({
-    actual, expected: error, operator: caller.name, message: `Got unwanted ${kind}${message ? `: ${message}` : '.'}\nActual message: "${actual && actual.message}"`, stackStartFn: caller,
+    actual,
+    expected: error,
+    operator: caller.name,
+    message: `Got unwanted ${kind}${message ? `: ${message}` : '.'}\nActual message: "${actual && actual.message}"`,
+    stackStartFn: caller,
   });
 }
 
 assert.throws = function throws(body, ...rest) {
-  expectError(throws, catchError(body), ...rest);
+  expectError(throws, catchError(body), rest);
 };
 assert.rejects = async function rejects(promise, ...rest) {
-  expectError(rejects, await catchRejection(promise), ...rest);
+  expectError(rejects, await catchRejection(promise), rest);
 };
 assert.doesNotThrow = function doesNotThrow(body, ...rest) {
-  expectNoError(doesNotThrow, catchError(body), ...rest);
+  expectNoError(doesNotThrow, catchError(body), rest[0], rest[1]);
 };
 assert.doesNotReject = async function doesNotReject(promise, ...rest) {
-  expectNoError(doesNotReject, await catchRejection(promise), ...rest);
+  expectNoError(doesNotReject, await catchRejection(promise), rest[0], rest[1]);
 };
 
 assert.ifError = function ifError(error) {
@@ -257,7 +315,13 @@ assert.ifError = function ifError(error) {
   } else {
     words = inspect(error);
   }
-  throw new AssertionError({ actual: error, expected: null, operator: 'ifError', message: `ifError got unwanted exception: ${words}`, stackStartFn: ifError });
+  throw new AssertionError({
+    actual: error,
+    expected: null,
+    operator: 'ifError',
+    message: `ifError got unwanted exception: ${words}`,
+    stackStartFn: ifError,
+  });
 };
 
 function checkMatch(text, pattern, given, caller, wanted) {
@@ -266,10 +330,18 @@ function checkMatch(text, pattern, given, caller, wanted) {
   if (given instanceof Error) throw given;
   let message = given;
   if (!message) {
-    if (typeof text !== 'string') message = `The "string" argument must be of type string. Received type ${typeof text} (${inspect(text)})`;
-    else message = `${wanted ? 'The input did not match the regular expression' : 'The input was expected to not match the regular expression'} ${inspect(pattern)}. Input:\n\n${inspect(text)}\n`;
+    if (typeof text !== 'string')
+      message = `The "string" argument must be of type string. Received type ${typeof text} (${inspect(text)})`;
+    else
+      message = `${wanted ? 'The input did not match the regular expression' : 'The input was expected to not match the regular expression'} ${inspect(pattern)}. Input:\n\n${inspect(text)}\n`;
   }
-  const error = new AssertionError({ actual: text, expected: pattern, message, operator: caller.name, stackStartFn: caller });
+  const error = new AssertionError({
+    actual: text,
+    expected: pattern,
+    message,
+    operator: caller.name,
+    stackStartFn: caller,
+  });
   error.generatedMessage = !given;
   throw error;
 }

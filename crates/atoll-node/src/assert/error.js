@@ -1,8 +1,19 @@
 // AssertionError and the wording of differences: line by line, `+` for what is there, `-` for what was expected.
 const {
-  ArrayPrototypeJoin, ArrayPrototypePush, ArrayPrototypeSlice, Error, ErrorCaptureStackTrace, Int32Array,
-  ObjectDefineProperty, String, StringPrototypeEndsWith, StringPrototypeRepeat, StringPrototypeSlice,
-  StringPrototypeSplit, StringPrototypeTrimEnd, SymbolFor,
+  ArrayPrototypeJoin,
+  ArrayPrototypePush,
+  ArrayPrototypeSlice,
+  Error,
+  ErrorCaptureStackTrace,
+  Int32Array,
+  ObjectDefineProperty,
+  String,
+  StringPrototypeEndsWith,
+  StringPrototypeRepeat,
+  StringPrototypeSlice,
+  StringPrototypeSplit,
+  StringPrototypeTrimEnd,
+  SymbolFor,
 } = primordials;
 const { inspect } = use('node/internal/util/inspect');
 const { validateObject } = use('node/internal/validators');
@@ -30,7 +41,15 @@ const WORDS = {
 
 function show(value) {
   return inspect(value, {
-    compact: false, customInspect: false, depth: 1000, maxArrayLength: Infinity, showHidden: false, showProxy: false, sorted: true, getters: true, breakLength: Infinity,
+    compact: false,
+    customInspect: false,
+    depth: 1000,
+    maxArrayLength: Infinity,
+    showHidden: false,
+    showProxy: false,
+    sorted: true,
+    getters: true,
+    breakLength: Infinity,
   });
 }
 
@@ -52,7 +71,9 @@ function diffLines(actual, expected, ignoreComma) {
   for (let edits = 0; edits <= limit; edits++) {
     ArrayPrototypePush(history, { low: edits, reached: copyWindow(furthest, middle, edits) });
     for (let diagonal = -edits; diagonal <= edits; diagonal += 2) {
-      const down = diagonal === -edits || (diagonal !== edits && furthest[middle + diagonal - 1] < furthest[middle + diagonal + 1]);
+      const down =
+        diagonal === -edits ||
+        (diagonal !== edits && furthest[middle + diagonal - 1] < furthest[middle + diagonal + 1]);
       let x = down ? furthest[middle + diagonal + 1] : furthest[middle + diagonal - 1] + 1;
       let y = x - diagonal;
       while (x < actual.length && y < expected.length && sameLine(actual[x], expected[y], ignoreComma)) {
@@ -140,7 +161,8 @@ function simpleDiff(actual, actualText, expected, expectedText) {
   let length = actualText.length + expectedText.length;
   length -= typeof actual === 'string' ? 2 : 0;
   length -= typeof expected === 'string' ? 2 : 0;
-  if (length <= SHORT_CHARACTERS && (actual !== 0 || expected !== 0)) return { text: `${actualText} !== ${expectedText}`, header: '' };
+  if (length <= SHORT_CHARACTERS && (actual !== 0 || expected !== 0))
+    return { text: `${actualText} !== ${expectedText}`, header: '' };
   let text = `\n+ ${actualText}\n- ${expectedText}`;
   if (typeof actual === 'string' && typeof expected === 'string' && length < LONG_CHARACTERS) {
     let same = 0;
@@ -152,21 +174,29 @@ function simpleDiff(actual, actualText, expected, expectedText) {
 
 function describeDifference(actual, expected, givenOperator, message) {
   let operator = givenOperator;
-  if (operator === 'strictEqual' && ((isObjectLike(actual) && isObjectLike(expected) && typeof actual === typeof expected))) operator = 'strictEqualObject';
+  if (operator === 'strictEqual' && isObjectLike(actual) && isObjectLike(expected) && typeof actual === typeof expected)
+    operator = 'strictEqualObject';
   const actualText = show(actual);
   const expectedText = show(expected);
   const actualLines = StringPrototypeSplit(actualText, '\n');
   const expectedLines = StringPrototypeSplit(expectedText, '\n');
-  const bothObjects = typeof actual === 'object' && actual !== null && typeof expected === 'object' && expected !== null;
+  const bothObjects =
+    typeof actual === 'object' && actual !== null && typeof expected === 'object' && expected !== null;
   let header = '+ actual - expected';
   let text;
   let skipped = false;
   if (actualLines.length === 1 && expectedLines.length === 1 && actualLines[0] !== expectedLines[0] && !bothObjects) {
     ({ text, header } = simpleDiff(actual, actualText, expected, expectedText));
-  } else if (actualText === expectedText && (isObjectLike(actual) || actualLines.length > 1) && typeof actual === 'object') {
+  } else if (
+    actualText === expectedText &&
+    (isObjectLike(actual) || actualLines.length > 1) &&
+    typeof actual === 'object'
+  ) {
     operator = 'notIdentical';
     skipped = actualLines.length > NOT_EQUAL_LINES;
-    text = skipped ? `${ArrayPrototypeJoin(ArrayPrototypeSlice(actualLines, 0, NOT_EQUAL_LINES), '\n')}\n...}` : actualText;
+    text = skipped
+      ? `${ArrayPrototypeJoin(ArrayPrototypeSlice(actualLines, 0, NOT_EQUAL_LINES), '\n')}\n...}`
+      : actualText;
     header = '';
   } else {
     const ignoreComma = actual !== null && typeof actual === 'object';
@@ -194,16 +224,21 @@ function describeOperator(actual, expected, operator) {
   const first = show(actual);
   const second = show(expected);
   if (operator === 'notDeepEqual' && first === second) return cut(`${WORDS.notDeepEqual}\n\n${first}`, 1024);
-  if (operator === 'deepEqual') return `${WORDS.deepEqual}\n\n${cut(first)}\n\nshould loosely deep-equal\n\n${cut(second)}`;
-  if (operator === 'notDeepEqual') return `${WORDS.notDeepEqual}\n\n${cut(first)}\n\nshould not loosely deep-equal\n\n${cut(second)}`;
+  if (operator === 'deepEqual')
+    return `${WORDS.deepEqual}\n\n${cut(first)}\n\nshould loosely deep-equal\n\n${cut(second)}`;
+  if (operator === 'notDeepEqual')
+    return `${WORDS.notDeepEqual}\n\n${cut(first)}\n\nshould not loosely deep-equal\n\n${cut(second)}`;
   return `${cut(first)} ${operator} ${cut(second)}`;
 }
 
 function wordingOf({ message, operator, actual, expected }) {
   if (message != null) {
-    return operator === 'deepStrictEqual' || operator === 'strictEqual' ? describeDifference(actual, expected, operator, String(message)) : String(message);
+    return operator === 'deepStrictEqual' || operator === 'strictEqual'
+      ? describeDifference(actual, expected, operator, String(message))
+      : String(message);
   }
-  if (operator === 'deepStrictEqual' || operator === 'strictEqual') return describeDifference(actual, expected, operator, undefined);
+  if (operator === 'deepStrictEqual' || operator === 'strictEqual')
+    return describeDifference(actual, expected, operator, undefined);
   if (operator === 'notDeepStrictEqual' || operator === 'notStrictEqual') return describeUnwanted(actual, operator);
   return describeOperator(actual, expected, operator);
 }
@@ -214,7 +249,13 @@ class AssertionError extends Error {
     const { message, operator, stackStartFn, stackStartFunction, actual, expected } = options;
     super(wordingOf(options));
     this.generatedMessage = !message;
-    ObjectDefineProperty(this, 'name', { __proto__: null, value: 'AssertionError [ERR_ASSERTION]', enumerable: false, writable: true, configurable: true });
+    ObjectDefineProperty(this, 'name', {
+      __proto__: null,
+      value: 'AssertionError [ERR_ASSERTION]',
+      enumerable: false,
+      writable: true,
+      configurable: true,
+    });
     this.code = 'ERR_ASSERTION';
     this.actual = actual;
     this.expected = expected;

@@ -14,5 +14,9 @@ pub(crate) const STRICT: Builtin = Builtin {
 };
 
 /// `AssertionError` and the wording of differences.
-pub(crate) const ERROR: Builtin =
-    Builtin { name: "node/internal/assert/error", source: include_str!("error.js"), natives: natives! {}, globals: &[] };
+pub(crate) const ERROR: Builtin = Builtin {
+    name: "node/internal/assert/error",
+    source: include_str!("error.js"),
+    natives: natives! {},
+    globals: &[],
+};

@@ -1,18 +1,49 @@
 // node:buffer: Buffer, a Uint8Array with strings in and out. Encodings are in encodings.js, numbers in numbers.js,
 // searching and filling in bytes.js.
 const {
-  ArrayBufferIsView, ArrayBufferPrototypeGetByteLength, ArrayIsArray, ArrayPrototypePush, Error, MathFloor, MathMin,
-  MathTrunc, NumberIsInteger, NumberIsSafeInteger, ObjectDefineProperties, ObjectDefineProperty,
-  ObjectPrototypeHasOwnProperty, ObjectSetPrototypeOf, RegExpPrototypeSymbolReplace, StringPrototypeCharCodeAt,
-  StringPrototypeSlice, StringPrototypeTrim, SymbolFor, SymbolSpecies, SymbolToPrimitive, TypeError,
-  TypedArrayPrototypeFill, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength,
-  TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetLength, TypedArrayPrototypeGetSymbolToStringTag,
-  TypedArrayPrototypeSet, TypedArrayPrototypeSlice, TypedArrayPrototypeSubarray, Uint8Array,
+  ArrayBufferIsView,
+  ArrayBufferPrototypeGetByteLength,
+  ArrayIsArray,
+  ArrayPrototypePush,
+  Error,
+  MathFloor,
+  MathMin,
+  MathTrunc,
+  NumberIsInteger,
+  NumberIsSafeInteger,
+  ObjectDefineProperties,
+  ObjectDefineProperty,
+  ObjectPrototypeHasOwnProperty,
+  ObjectSetPrototypeOf,
+  RegExpPrototypeSymbolReplace,
+  StringPrototypeCharCodeAt,
+  StringPrototypeSlice,
+  StringPrototypeTrim,
+  SymbolFor,
+  SymbolSpecies,
+  SymbolToPrimitive,
+  TypeError,
+  TypedArrayPrototypeFill,
+  TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteLength,
+  TypedArrayPrototypeGetByteOffset,
+  TypedArrayPrototypeGetLength,
+  TypedArrayPrototypeGetSymbolToStringTag,
+  TypedArrayPrototypeSet,
+  TypedArrayPrototypeSlice,
+  TypedArrayPrototypeSubarray,
+  Uint8Array,
 } = primordials;
 const {
-  ERR_BUFFER_OUT_OF_BOUNDS, ERR_INVALID_ARG_TYPE, ERR_MISSING_ARGS, ERR_OUT_OF_RANGE, ERR_UNKNOWN_ENCODING, codedError,
+  ERR_BUFFER_OUT_OF_BOUNDS,
+  ERR_INVALID_ARG_TYPE,
+  ERR_MISSING_ARGS,
+  ERR_OUT_OF_RANGE,
+  ERR_UNKNOWN_ENCODING,
+  codedError,
 } = use('node/internal/errors');
-const { validateArray, validateBuffer, validateInteger, validateNumber, validateString } = use('node/internal/validators');
+const { validateArray, validateBuffer, validateInteger, validateNumber, validateString } =
+  use('node/internal/validators');
 const { types } = use('node/internal/util/types');
 const { ENCODINGS, canonicalName, compareBytes, encodingOf, isAscii, isUtf8 } = use('node/internal/buffer/encodings');
 const { fillBuffer } = use('node/internal/buffer/bytes');
@@ -93,7 +124,8 @@ function checkSize(size) {
 Buffer.alloc = function alloc(size, fill, encoding) {
   checkSize(size);
   const buffer = new FastBuffer(size);
-  if (fill !== undefined && fill !== 0 && size > 0) return fillBuffer(buffer, fill, 0, TypedArrayPrototypeGetLength(buffer), encoding);
+  if (fill !== undefined && fill !== 0 && size > 0)
+    return fillBuffer(buffer, fill, 0, TypedArrayPrototypeGetLength(buffer), encoding);
   return buffer;
 };
 Buffer.allocUnsafe = function allocUnsafe(size) {
@@ -114,7 +146,8 @@ ObjectSetPrototypeOf(SlowBuffer, Uint8Array);
 // --- from ---
 
 function fromString(text, encodingName) {
-  const encoding = typeof encodingName !== 'string' || encodingName.length === 0 ? ENCODINGS.utf8 : encodingOf(encodingName);
+  const encoding =
+    typeof encodingName !== 'string' || encodingName.length === 0 ? ENCODINGS.utf8 : encodingOf(encodingName);
   if (encoding === undefined) throw ERR_UNKNOWN_ENCODING(encodingName);
   if (text.length === 0) return new FastBuffer();
   const bound = encoding.byteLength(text);
@@ -125,7 +158,9 @@ function fromString(text, encodingName) {
   }
   const buffer = fromPool(bound);
   const written = encoding.write(buffer, text, 0, bound);
-  return written === bound ? buffer : new FastBuffer(TypedArrayPrototypeGetBuffer(buffer), TypedArrayPrototypeGetByteOffset(buffer), written);
+  return written === bound
+    ? buffer
+    : new FastBuffer(TypedArrayPrototypeGetBuffer(buffer), TypedArrayPrototypeGetByteOffset(buffer), written);
 }
 
 function fromArrayBuffer(source, byteOffset, length) {
@@ -157,7 +192,8 @@ Buffer.from = function from(value, encodingOrOffset, length) {
     if (isUint8Array(value)) return fromArrayLike(value);
     if (isAnyArrayBuffer(value)) return fromArrayBuffer(value, encodingOrOffset, length);
     const inner = value.valueOf && value.valueOf();
-    if (inner != null && inner !== value && (typeof inner === 'string' || typeof inner === 'object')) return from(inner, encodingOrOffset, length);
+    if (inner != null && inner !== value && (typeof inner === 'string' || typeof inner === 'object'))
+      return from(inner, encodingOrOffset, length);
     if (value.length !== undefined || isAnyArrayBuffer(value.buffer)) {
       return typeof value.length === 'number' ? fromArrayLike(value) : new FastBuffer();
     }
@@ -167,11 +203,16 @@ Buffer.from = function from(value, encodingOrOffset, length) {
       if (typeof primitive === 'string') return fromString(primitive, encodingOrOffset);
     }
   }
-  throw ERR_INVALID_ARG_TYPE('first argument', ['string', 'Buffer', 'ArrayBuffer', 'Array', 'Array-like Object'], value);
+  throw ERR_INVALID_ARG_TYPE(
+    'first argument',
+    ['string', 'Buffer', 'ArrayBuffer', 'Array', 'Array-like Object'],
+    value,
+  );
 };
 
 Buffer.copyBytesFrom = function copyBytesFrom(view, offset, length) {
-  if (TypedArrayPrototypeGetSymbolToStringTag(view) === undefined) throw ERR_INVALID_ARG_TYPE('view', ['TypedArray'], view);
+  if (TypedArrayPrototypeGetSymbolToStringTag(view) === undefined)
+    throw ERR_INVALID_ARG_TYPE('view', ['TypedArray'], view);
   const viewLength = TypedArrayPrototypeGetLength(view);
   if (viewLength === 0) return Buffer.alloc(0);
   let start = 0;
@@ -186,7 +227,13 @@ Buffer.copyBytesFrom = function copyBytesFrom(view, offset, length) {
     end = start + length;
   }
   const part = TypedArrayPrototypeSlice(view, start, end);
-  return fromArrayLike(new Uint8Array(TypedArrayPrototypeGetBuffer(part), TypedArrayPrototypeGetByteOffset(part), TypedArrayPrototypeGetByteLength(part)));
+  return fromArrayLike(
+    new Uint8Array(
+      TypedArrayPrototypeGetBuffer(part),
+      TypedArrayPrototypeGetByteOffset(part),
+      TypedArrayPrototypeGetByteLength(part),
+    ),
+  );
 };
 
 Buffer.of = function of(...items) {
@@ -275,7 +322,11 @@ prototype.subarray = function subarray(start, end) {
   const length = TypedArrayPrototypeGetLength(this);
   const from = clampIndex(start, length);
   const to = end === undefined ? length : clampIndex(end, length);
-  return new FastBuffer(TypedArrayPrototypeGetBuffer(this), TypedArrayPrototypeGetByteOffset(this) + from, to > from ? to - from : 0);
+  return new FastBuffer(
+    TypedArrayPrototypeGetBuffer(this),
+    TypedArrayPrototypeGetByteOffset(this) + from,
+    to > from ? to - from : 0,
+  );
 };
 prototype.slice = function slice(start, end) {
   return this.subarray(start, end);
@@ -300,7 +351,13 @@ prototype.copy = function copy(target, targetStart, sourceStart, sourceEnd) {
   if (to >= targetLength || from >= end) return 0;
   end = MathMin(end, length, from + targetLength - to);
   if (end <= from) return 0;
-  TypedArrayPrototypeSet(target, from === 0 && end === length ? this : TypedArrayPrototypeSubarray(new Uint8Array(this.buffer, this.byteOffset, length), from, end), to);
+  TypedArrayPrototypeSet(
+    target,
+    from === 0 && end === length
+      ? this
+      : TypedArrayPrototypeSubarray(new Uint8Array(this.buffer, this.byteOffset, length), from, end),
+    to,
+  );
   return end - from;
 };
 
@@ -419,7 +476,8 @@ prototype[CUSTOM] = function inspect(depth, options) {
   let name = 'Buffer';
   try {
     const { constructor } = this;
-    if (typeof constructor === 'function' && ObjectPrototypeHasOwnProperty(constructor, 'name')) name = constructor.name;
+    if (typeof constructor === 'function' && ObjectPrototypeHasOwnProperty(constructor, 'name'))
+      name = constructor.name;
   } catch {
     // A getter of the guest's.
   }
@@ -439,7 +497,12 @@ function transcode(source, fromEncoding, toEncoding) {
   const result = transcodeName(fromEncoding);
   const target = transcodeName(toEncoding);
   if (result === undefined || target === undefined) {
-    const error = codedError(Error, 'U_ILLEGAL_ARGUMENT_ERROR', 'Unable to transcode Buffer [U_ILLEGAL_ARGUMENT_ERROR]', transcode);
+    const error = codedError(
+      Error,
+      'U_ILLEGAL_ARGUMENT_ERROR',
+      'Unable to transcode Buffer [U_ILLEGAL_ARGUMENT_ERROR]',
+      transcode,
+    );
     error.errno = 1;
     throw error;
   }
@@ -492,10 +555,13 @@ ObjectDefineProperties(module, {
     __proto__: null,
     configurable: false,
     enumerable: true,
-    value: ObjectDefineProperties({}, {
-      MAX_LENGTH: { __proto__: null, value: MAX_BYTES, enumerable: true },
-      MAX_STRING_LENGTH: { __proto__: null, value: MAX_STRING_CHARACTERS, enumerable: true },
-    }),
+    value: ObjectDefineProperties(
+      {},
+      {
+        MAX_LENGTH: { __proto__: null, value: MAX_BYTES, enumerable: true },
+        MAX_STRING_LENGTH: { __proto__: null, value: MAX_STRING_CHARACTERS, enumerable: true },
+      },
+    ),
   },
   INSPECT_MAX_BYTES: {
     __proto__: null,

@@ -1,14 +1,28 @@
 // Comparing, searching, filling and swapping: the methods of Buffer over its bytes as a whole.
 const {
-  ArrayBufferIsView, MathMin, MathTrunc, StringPrototypeCharCodeAt, TypedArrayPrototypeCopyWithin,
-  TypedArrayPrototypeFill, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength,
-  TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetLength, TypedArrayPrototypeGetSymbolToStringTag,
-  TypedArrayPrototypeIndexOf, TypedArrayPrototypeLastIndexOf, TypedArrayPrototypeSet, TypedArrayPrototypeSubarray,
+  ArrayBufferIsView,
+  MathMin,
+  MathTrunc,
+  StringPrototypeCharCodeAt,
+  TypedArrayPrototypeCopyWithin,
+  TypedArrayPrototypeFill,
+  TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteLength,
+  TypedArrayPrototypeGetByteOffset,
+  TypedArrayPrototypeGetLength,
+  TypedArrayPrototypeGetSymbolToStringTag,
+  TypedArrayPrototypeIndexOf,
+  TypedArrayPrototypeLastIndexOf,
+  TypedArrayPrototypeSet,
+  TypedArrayPrototypeSubarray,
   Uint8Array,
 } = primordials;
-const { ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_BUFFER_SIZE, ERR_UNKNOWN_ENCODING } = use('node/internal/errors');
+const { ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_BUFFER_SIZE, ERR_UNKNOWN_ENCODING } =
+  use('node/internal/errors');
 const { validateBuffer, validateInteger, validateString } = use('node/internal/validators');
-const { ENCODINGS, canonicalName, compareBytes, encode, encodingOf, indexOfBytes } = use('node/internal/buffer/encodings');
+const { ENCODINGS, canonicalName, compareBytes, encode, encodingOf, indexOfBytes } = use(
+  'node/internal/buffer/encodings',
+);
 
 function isUint8Array(value) {
   return TypedArrayPrototypeGetSymbolToStringTag(value) === 'Uint8Array';
@@ -19,9 +33,18 @@ exports.addByteMethods = (prototype) => {
   prototype.equals = function equals(other) {
     if (!isUint8Array(other)) throw ERR_INVALID_ARG_TYPE('otherBuffer', ['Buffer', 'Uint8Array'], other);
     if (this === other) return true;
-    return TypedArrayPrototypeGetByteLength(this) === TypedArrayPrototypeGetByteLength(other) && compareBytes(this, other) === 0;
+    return (
+      TypedArrayPrototypeGetByteLength(this) === TypedArrayPrototypeGetByteLength(other) &&
+      compareBytes(this, other) === 0
+    );
   };
-  prototype.compare = function compare(target, targetStart = 0, targetEnd = target?.length, sourceStart = 0, sourceEnd = this.length) {
+  prototype.compare = function compare(
+    target,
+    targetStart = 0,
+    targetEnd = target?.length,
+    sourceStart = 0,
+    sourceEnd = this.length,
+  ) {
     if (!isUint8Array(target)) throw ERR_INVALID_ARG_TYPE('target', ['Buffer', 'Uint8Array'], target);
     if (arguments.length === 1) return compareBytes(this, target);
     validateInteger(targetStart, 'targetStart', 0);
@@ -50,7 +73,11 @@ exports.addByteMethods = (prototype) => {
 };
 
 function part(bytes, start, end) {
-  return new Uint8Array(TypedArrayPrototypeGetBuffer(bytes), TypedArrayPrototypeGetByteOffset(bytes) + start, end - start);
+  return new Uint8Array(
+    TypedArrayPrototypeGetBuffer(bytes),
+    TypedArrayPrototypeGetByteOffset(bytes) + start,
+    end - start,
+  );
 }
 
 /** Where a search starts: negative offsets count from the end. -1 if nothing can be found. */
@@ -79,7 +106,9 @@ function search(buffer, value, byteOffset, encodingName, forward) {
   if (typeof value === 'number') {
     const byte = (value >>> 0) & 255;
     if (length === 0) return -1;
-    return forward ? TypedArrayPrototypeIndexOf(buffer, byte, offset) : TypedArrayPrototypeLastIndexOf(buffer, byte, offset);
+    return forward
+      ? TypedArrayPrototypeIndexOf(buffer, byte, offset)
+      : TypedArrayPrototypeLastIndexOf(buffer, byte, offset);
   }
   let needle = value;
   let step = 1;
@@ -143,13 +172,16 @@ function fillBuffer(buffer, fillValue, fillStart, fillEnd, encodingName) {
     TypedArrayPrototypeFill(buffer, (+value >>> 0) & 255, start, end);
     return buffer;
   }
-  const pattern = typeof value === 'string' ? encode(value, encoding) : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  const pattern =
+    typeof value === 'string'
+      ? encode(value, encoding)
+      : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   const width = TypedArrayPrototypeGetLength(pattern);
   if (width === 0) throw ERR_INVALID_ARG_VALUE('value', fillValue);
   // The pattern once, then what is filled doubles.
   const first = MathMin(width, end - start);
   TypedArrayPrototypeSet(buffer, first === width ? pattern : TypedArrayPrototypeSubarray(pattern, 0, first), start);
-  for (let filled = first; filled < end - start; ) {
+  for (let filled = first; filled < end - start;) {
     const count = MathMin(filled, end - start - filled);
     TypedArrayPrototypeCopyWithin(buffer, start + filled, start, start + count);
     filled += count;

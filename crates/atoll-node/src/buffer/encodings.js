@@ -1,15 +1,25 @@
 // How Buffers meet strings: one record of functions per encoding.
 const {
-  ArrayPrototypeJoin, ArrayPrototypePush, MathFloor, MathMin, ReflectApply, StringFromCharCode,
-  StringPrototypeCharCodeAt, StringPrototypeIsWellFormed, StringPrototypeToLowerCase, TypedArrayPrototypeGetLength,
-  TypedArrayPrototypeSubarray, Uint8Array,
+  ArrayPrototypeJoin,
+  ArrayPrototypePush,
+  MathFloor,
+  MathMin,
+  ReflectApply,
+  StringFromCharCode,
+  StringPrototypeCharCodeAt,
+  StringPrototypeIsWellFormed,
+  StringPrototypeToLowerCase,
+  TypedArrayPrototypeGetLength,
+  TypedArrayPrototypeSubarray,
+  Uint8Array,
 } = primordials;
 
 const UNITS_PER_CALL = 8192; // arguments of one String.fromCharCode call, well below the engine's limit
 
 /** The canonical name; undefined for an unknown encoding, 'utf8' for none. */
 function canonicalName(encoding) {
-  if (encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8' || encoding === '') return 'utf8';
+  if (encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8' || encoding === '')
+    return 'utf8';
   switch (encoding) {
     case 'hex':
     case 'base64':
@@ -39,7 +49,8 @@ function utf16Slice(bytes, start, end) {
   for (let from = 0; from < units; from += UNITS_PER_CALL) {
     const count = MathMin(UNITS_PER_CALL, units - from);
     const codes = [];
-    for (let index = 0, at = start + from * 2; index < count; index++, at += 2) ArrayPrototypePush(codes, bytes[at] | (bytes[at + 1] << 8));
+    for (let index = 0, at = start + from * 2; index < count; index++, at += 2)
+      ArrayPrototypePush(codes, bytes[at] | (bytes[at + 1] << 8));
     ArrayPrototypePush(parts, ReflectApply(StringFromCharCode, undefined, codes));
   }
   return parts.length === 1 ? parts[0] : ArrayPrototypeJoin(parts, '');
@@ -69,7 +80,18 @@ function base64Length(text) {
   return MathFloor((bytes * 3) / 4);
 }
 
-const { utf8Slice, asciiSlice, latin1Slice, hexSlice, base64Slice, base64urlSlice, utf8Write, hexWrite, base64Write, utf8Length } = native;
+const {
+  utf8Slice,
+  asciiSlice,
+  latin1Slice,
+  hexSlice,
+  base64Slice,
+  base64urlSlice,
+  utf8Write,
+  hexWrite,
+  base64Write,
+  utf8Length,
+} = native;
 
 // byteLength: an upper bound for base64 with foreign characters, exact otherwise. slice(bytes, start, end) and
 // write(bytes, text, offset, length) want ranges within the bytes; write returns the count written.

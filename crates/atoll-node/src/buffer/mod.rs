@@ -38,8 +38,12 @@ pub(crate) const ENCODINGS: Builtin = Builtin {
 };
 
 /// Comparing, searching, filling.
-pub(crate) const BYTES: Builtin =
-    Builtin { name: "node/internal/buffer/bytes", source: include_str!("bytes.js"), natives: natives! {}, globals: &[] };
+pub(crate) const BYTES: Builtin = Builtin {
+    name: "node/internal/buffer/bytes",
+    source: include_str!("bytes.js"),
+    natives: natives! {},
+    globals: &[],
+};
 
 /// Numbers.
 pub(crate) const NUMBERS: Builtin = Builtin {

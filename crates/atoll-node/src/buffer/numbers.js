@@ -1,7 +1,17 @@
 // The read and write methods of Buffer for integers and floats of both byte orders.
 const {
-  BigInt, Float32Array, Float64Array, MathFloor, Number, ObjectDefineProperty, ObjectKeys, StringPrototypeIncludes,
-  StringPrototypeReplace, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetLength, Uint8Array,
+  BigInt,
+  Float32Array,
+  Float64Array,
+  MathFloor,
+  Number,
+  ObjectDefineProperty,
+  ObjectKeys,
+  StringPrototypeIncludes,
+  StringPrototypeReplace,
+  TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetLength,
+  Uint8Array,
 } = primordials;
 const { ERR_BUFFER_OUT_OF_BOUNDS, ERR_OUT_OF_RANGE } = use('node/internal/errors');
 const { validateNumber } = use('node/internal/validators');
@@ -23,7 +33,8 @@ function boundsError(value, last, name = undefined) {
 
 function checkRange(bytes, offset, count) {
   validateNumber(offset, 'offset');
-  if (bytes[offset] === undefined || bytes[offset + count - 1] === undefined) boundsError(offset, TypedArrayPrototypeGetLength(bytes) - count);
+  if (bytes[offset] === undefined || bytes[offset + count - 1] === undefined)
+    boundsError(offset, TypedArrayPrototypeGetLength(bytes) - count);
 }
 
 function checkValue(value, min, max, count) {
@@ -141,8 +152,17 @@ function write(count, little, signed) {
 }
 
 function checkLength(byteLength) {
-  if (byteLength === undefined) throw use('node/internal/errors').ERR_INVALID_ARG_TYPE('byteLength', 'number', byteLength);
-  if (byteLength !== 1 && byteLength !== 2 && byteLength !== 3 && byteLength !== 4 && byteLength !== 5 && byteLength !== 6) boundsError(byteLength, 6, 'byteLength');
+  if (byteLength === undefined)
+    throw use('node/internal/errors').ERR_INVALID_ARG_TYPE('byteLength', 'number', byteLength);
+  if (
+    byteLength !== 1 &&
+    byteLength !== 2 &&
+    byteLength !== 3 &&
+    byteLength !== 4 &&
+    byteLength !== 5 &&
+    byteLength !== 6
+  )
+    boundsError(byteLength, 6, 'byteLength');
 }
 function readAny(little, signed) {
   const decode = signed ? readSigned : readUnsigned;
@@ -214,7 +234,11 @@ exports.addNumberMethods = (prototype) => {
   const fixed = ObjectKeys(FIXED_READS);
   for (let index = 0; index < fixed.length; index++) {
     const name = fixed[index];
-    add(name, FIXED_READS[name], StringPrototypeIncludes(name, 'UInt') ? StringPrototypeReplace(name, 'UInt', 'Uint') : undefined);
+    add(
+      name,
+      FIXED_READS[name],
+      StringPrototypeIncludes(name, 'UInt') ? StringPrototypeReplace(name, 'UInt', 'Uint') : undefined,
+    );
   }
   add('writeUInt8', write(1, true, false), 'writeUint8');
   add('writeInt8', write(1, true, true));

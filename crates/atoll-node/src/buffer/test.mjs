@@ -6,13 +6,23 @@ const bytes = (value) => [...value];
 
 test('Buffer is a global and a Uint8Array', () => {
   assert(globalThis.Buffer === Buffer && buffer.Buffer === Buffer);
-  assert(Buffer.from('x') instanceof Uint8Array && Buffer.isBuffer(Buffer.from('x')) && !Buffer.isBuffer(new Uint8Array()));
+  assert(
+    Buffer.from('x') instanceof Uint8Array && Buffer.isBuffer(Buffer.from('x')) && !Buffer.isBuffer(new Uint8Array()),
+  );
   assert(Buffer.alloc(2).map((x) => x) instanceof Buffer);
   assert(constants.MAX_LENGTH > 2 ** 30 && buffer.kStringMaxLength > 2 ** 28);
 });
 
 test('strings in every encoding', () => {
-  const cases = { utf8: ['héé€😀', [104, 195, 169, 195, 169, 226, 130, 172, 240, 159, 152, 128]], latin1: ['hé', [104, 233]], ascii: ['abc', [97, 98, 99]], utf16le: ['a€', [97, 0, 172, 32]], hex: ['00ffab', [0, 255, 171]], base64: ['aGk/+w==', [104, 105, 63, 251]], base64url: ['aGk_-w', [104, 105, 63, 251]] };
+  const cases = {
+    utf8: ['héé€😀', [104, 195, 169, 195, 169, 226, 130, 172, 240, 159, 152, 128]],
+    latin1: ['hé', [104, 233]],
+    ascii: ['abc', [97, 98, 99]],
+    utf16le: ['a€', [97, 0, 172, 32]],
+    hex: ['00ffab', [0, 255, 171]],
+    base64: ['aGk/+w==', [104, 105, 63, 251]],
+    base64url: ['aGk_-w', [104, 105, 63, 251]],
+  };
   for (const [encoding, [text, expected]] of Object.entries(cases)) {
     assertEquals(bytes(Buffer.from(text, encoding)), expected, encoding);
     assertEquals(Buffer.from(expected).toString(encoding), text, encoding);
@@ -22,7 +32,8 @@ test('strings in every encoding', () => {
   assertThrows(() => Buffer.from('x', 'nope'), 'ERR_UNKNOWN_ENCODING', 'Unknown encoding: nope');
   const large = 'aé😀'.repeat(20000);
   for (const encoding of ['utf8', 'utf16le', 'base64url']) {
-    if (encoding === 'base64url') assertEquals(Buffer.from(Buffer.from(large).toString(encoding), encoding).toString(), large);
+    if (encoding === 'base64url')
+      assertEquals(Buffer.from(Buffer.from(large).toString(encoding), encoding).toString(), large);
     else assertEquals(Buffer.from(large, encoding).toString(encoding), large);
   }
 });
@@ -78,10 +89,32 @@ test('slices share memory; copies do not', () => {
 
 test('compare and search', () => {
   const text = Buffer.from('abcabc€');
-  assertEquals([text.indexOf('bc'), text.indexOf('bc', 2), text.lastIndexOf('bc'), text.lastIndexOf('bc', 3), text.indexOf('x')], [1, 4, 4, 1, -1]);
-  assertEquals([text.indexOf(99), text.includes('€'), text.indexOf(Buffer.from('ca')), text.indexOf('', 3), text.indexOf('bc', -5)], [2, true, 2, 3, 4]);
-  assertEquals([Buffer.from('aéb', 'utf16le').indexOf('é', 0, 'utf16le'), Buffer.from([0, 97, 0, 98]).indexOf('a', 0, 'utf16le')], [2, -1]);
-  assertEquals([Buffer.compare(Buffer.from('a'), Buffer.from('b')), Buffer.from('b').compare(Buffer.from('ab'), 1), text.equals(Buffer.from('abcabc€'))], [-1, 0, true]);
+  assertEquals(
+    [text.indexOf('bc'), text.indexOf('bc', 2), text.lastIndexOf('bc'), text.lastIndexOf('bc', 3), text.indexOf('x')],
+    [1, 4, 4, 1, -1],
+  );
+  assertEquals(
+    [
+      text.indexOf(99),
+      text.includes('€'),
+      text.indexOf(Buffer.from('ca')),
+      text.indexOf('', 3),
+      text.indexOf('bc', -5),
+    ],
+    [2, true, 2, 3, 4],
+  );
+  assertEquals(
+    [Buffer.from('aéb', 'utf16le').indexOf('é', 0, 'utf16le'), Buffer.from([0, 97, 0, 98]).indexOf('a', 0, 'utf16le')],
+    [2, -1],
+  );
+  assertEquals(
+    [
+      Buffer.compare(Buffer.from('a'), Buffer.from('b')),
+      Buffer.from('b').compare(Buffer.from('ab'), 1),
+      text.equals(Buffer.from('abcabc€')),
+    ],
+    [-1, 0, true],
+  );
 });
 
 test('numbers', () => {
@@ -91,13 +124,36 @@ test('numbers', () => {
     return b[`read${kind}`](0, ...rest);
   };
   for (const order of ['LE', 'BE']) {
-    assertEquals([round(`UInt16${order}`, 65535), round(`Int16${order}`, -2), round(`UInt32${order}`, 4294967295), round(`Int32${order}`, -5)], [65535, -2, 4294967295, -5]);
-    assertEquals([round(`UInt${order}`, 2 ** 47 + 1, 6), round(`Int${order}`, -(2 ** 40), 6), round(`UInt${order}`, 70000, 3)], [2 ** 47 + 1, -(2 ** 40), 70000]);
-    assertEquals([round(`Float${order}`, 1.5), round(`Double${order}`, Math.PI), round(`BigInt64${order}`, -3n), round(`BigUInt64${order}`, 2n ** 64n - 1n)], [1.5, Math.PI, -3n, 2n ** 64n - 1n]);
+    assertEquals(
+      [
+        round(`UInt16${order}`, 65535),
+        round(`Int16${order}`, -2),
+        round(`UInt32${order}`, 4294967295),
+        round(`Int32${order}`, -5),
+      ],
+      [65535, -2, 4294967295, -5],
+    );
+    assertEquals(
+      [round(`UInt${order}`, 2 ** 47 + 1, 6), round(`Int${order}`, -(2 ** 40), 6), round(`UInt${order}`, 70000, 3)],
+      [2 ** 47 + 1, -(2 ** 40), 70000],
+    );
+    assertEquals(
+      [
+        round(`Float${order}`, 1.5),
+        round(`Double${order}`, Math.PI),
+        round(`BigInt64${order}`, -3n),
+        round(`BigUInt64${order}`, 2n ** 64n - 1n),
+      ],
+      [1.5, Math.PI, -3n, 2n ** 64n - 1n],
+    );
   }
   assertEquals(bytes(Buffer.from([1, 2, 3, 4]).swap16()), [2, 1, 4, 3]);
   assertEquals(Buffer.from([1, 2, 3, 4]).readUint32BE(), 0x01020304);
-  assertThrows(() => b.readUInt16LE(7), 'ERR_OUT_OF_RANGE', 'The value of "offset" is out of range. It must be >= 0 and <= 6. Received 7');
+  assertThrows(
+    () => b.readUInt16LE(7),
+    'ERR_OUT_OF_RANGE',
+    'The value of "offset" is out of range. It must be >= 0 and <= 6. Received 7',
+  );
   assertThrows(() => Buffer.alloc(1).readUInt16LE(), 'ERR_BUFFER_OUT_OF_BOUNDS');
   assertThrows(() => Buffer.alloc(3).swap16(), 'ERR_INVALID_BUFFER_SIZE');
 });
@@ -109,6 +165,9 @@ test('showing', () => {
 });
 
 test('checks and transcoding', () => {
-  assertEquals([isUtf8(Buffer.from('é')), isUtf8(Buffer.from([0xff])), isAscii(Buffer.from('a')), isAscii(Buffer.from('é'))], [true, false, true, false]);
+  assertEquals(
+    [isUtf8(Buffer.from('é')), isUtf8(Buffer.from([0xff])), isAscii(Buffer.from('a')), isAscii(Buffer.from('é'))],
+    [true, false, true, false],
+  );
   assertEquals(transcode(Buffer.from('€é'), 'utf8', 'latin1').toString('latin1'), '?é');
 });

@@ -1,10 +1,29 @@
 // Node's coded errors. Every `exports.ERR_…` is a function that builds the error (with or without `new`):
 // `throw ERR_OUT_OF_RANGE('offset', '>= 0', offset)`.
 const {
-  ArrayIsArray, ArrayPrototypeJoin, ArrayPrototypePush, ArrayPrototypeSlice, Error, ErrorCaptureStackTrace,
-  JSONStringify, MathAbs, NumberIsInteger, ObjectDefineProperty, ObjectKeys, RangeError, RegExpPrototypeExec, String,
-  StringPrototypeEndsWith, StringPrototypeIncludes, StringPrototypeSlice, StringPrototypeStartsWith,
-  StringPrototypeToLowerCase, SyntaxError, TypeError, URIError,
+  ArrayIsArray,
+  ArrayPrototypeJoin,
+  ArrayPrototypePush,
+  ArrayPrototypeSlice,
+  Error,
+  ErrorCaptureStackTrace,
+  JSONStringify,
+  MathAbs,
+  NumberIsInteger,
+  ObjectDefineProperty,
+  ObjectKeys,
+  RangeError,
+  ReflectApply,
+  RegExpPrototypeExec,
+  String,
+  StringPrototypeEndsWith,
+  StringPrototypeIncludes,
+  StringPrototypeSlice,
+  StringPrototypeStartsWith,
+  StringPrototypeToLowerCase,
+  SyntaxError,
+  TypeError,
+  URIError,
 } = primordials;
 
 const RECEIVED_STRING_CHARACTERS = 28; // a longer string in "Received type string (…)" is cut, as Node does
@@ -100,7 +119,8 @@ function invalidArgumentType(name, expected, actual) {
     if (others.length > 0) message += ' or ';
   }
   if (others.length > 1) message += `one of ${listing(others)}`;
-  else if (others.length === 1) message += `${StringPrototypeToLowerCase(others[0]) !== others[0] ? 'an ' : ''}${others[0]}`;
+  else if (others.length === 1)
+    message += `${StringPrototypeToLowerCase(others[0]) !== others[0] ? 'an ' : ''}${others[0]}`;
   return `${message}. Received ${describeReceived(actual)}`;
 }
 
@@ -132,7 +152,8 @@ function outOfRange(name, range, received, replaceDefault = false) {
 
 function invalidArgumentValue(name, value, reason = 'is invalid') {
   let shown = inspect(value);
-  if (shown.length > RECEIVED_VALUE_CHARACTERS) shown = `${StringPrototypeSlice(shown, 0, RECEIVED_VALUE_CHARACTERS)}...`;
+  if (shown.length > RECEIVED_VALUE_CHARACTERS)
+    shown = `${StringPrototypeSlice(shown, 0, RECEIVED_VALUE_CHARACTERS)}...`;
   const kind = StringPrototypeIncludes(name, '.') ? 'property' : 'argument';
   return `The ${kind} '${name}' ${reason}. Received ${shown}`;
 }
@@ -169,38 +190,65 @@ const TABLE = {
   ERR_BUFFER_TOO_LARGE: [RangeError, (max) => `Cannot create a Buffer larger than ${max} bytes`],
   ERR_CONSTRUCT_CALL_REQUIRED: [TypeError, (name) => `Class constructor ${name} cannot be invoked without \`new\``],
   ERR_DIR_CLOSED: [Error, 'Directory handle was closed'],
-  ERR_DIR_CONCURRENT_OPERATION: [Error, 'Cannot do synchronous work on directory handle with concurrent asynchronous operations'],
-  ERR_ENCODING_INVALID_ENCODED_DATA: [TypeError, (encoding) => `The encoded data was not valid for encoding ${encoding}`],
+  ERR_DIR_CONCURRENT_OPERATION: [
+    Error,
+    'Cannot do synchronous work on directory handle with concurrent asynchronous operations',
+  ],
+  ERR_ENCODING_INVALID_ENCODED_DATA: [
+    TypeError,
+    (encoding) => `The encoded data was not valid for encoding ${encoding}`,
+  ],
   ERR_ENCODING_NOT_SUPPORTED: [RangeError, (encoding) => `The "${encoding}" encoding is not supported`],
   ERR_EVENT_RECURSION: [Error, (name) => `The event "${name}" is already being dispatched`],
   ERR_FALSY_VALUE_REJECTION: [Error, 'Promise was rejected with falsy value'],
-  ERR_FEATURE_UNAVAILABLE_ON_PLATFORM: [TypeError, (name) => `The feature ${name} is unavailable on the current platform, which is being used to run Atoll`],
+  ERR_FEATURE_UNAVAILABLE_ON_PLATFORM: [
+    TypeError,
+    (name) => `The feature ${name} is unavailable on the current platform, which is being used to run Atoll`,
+  ],
   ERR_FS_CP_DIR_TO_NON_DIR: [Error, 'Cannot overwrite non-directory with directory'],
   ERR_FS_CP_EINVAL: [Error, 'Invalid src or dest'],
   ERR_FS_CP_NON_DIR_TO_DIR: [Error, 'Cannot overwrite directory with non-directory'],
   ERR_FS_EISDIR: [Error, (path) => `Path is a directory: ${path}`],
   ERR_FS_FILE_TOO_LARGE: [RangeError, (size) => `File size (${size}) is greater than 2 GiB`],
-  ERR_FS_INVALID_SYMLINK_TYPE: [Error, (type) => `Symlink type must be one of "dir", "file", or "junction". Received "${type}"`],
+  ERR_FS_INVALID_SYMLINK_TYPE: [
+    Error,
+    (type) => `Symlink type must be one of "dir", "file", or "junction". Received "${type}"`,
+  ],
   ERR_ILLEGAL_CONSTRUCTOR: [TypeError, 'Illegal constructor'],
-  ERR_INCOMPATIBLE_OPTION_PAIR: [TypeError, (one, other) => `Option "${one}" cannot be used in combination with option "${other}"`],
+  ERR_INCOMPATIBLE_OPTION_PAIR: [
+    TypeError,
+    (one, other) => `Option "${one}" cannot be used in combination with option "${other}"`,
+  ],
   ERR_INVALID_ADDRESS_FAMILY: [RangeError, (type, host, port) => `Invalid address family: ${type} ${host}:${port}`],
   ERR_INVALID_ARG_TYPE: [TypeError, invalidArgumentType],
   ERR_INVALID_ARG_VALUE: [TypeError, invalidArgumentValue],
   ERR_INVALID_BUFFER_SIZE: [RangeError, (bits) => `Buffer size must be a multiple of ${bits}`],
-  ERR_INVALID_CHAR: [TypeError, (name, field) => `Invalid character in ${name}${field === undefined ? '' : ` ["${field}"]`}`],
+  ERR_INVALID_CHAR: [
+    TypeError,
+    (name, field) => `Invalid character in ${name}${field === undefined ? '' : ` ["${field}"]`}`,
+  ],
   ERR_INVALID_CURSOR_POS: [TypeError, 'Cannot set cursor row without setting its column'],
   ERR_INVALID_FILE_URL_HOST: [TypeError, (platform) => `File URL host must be "localhost" or empty on ${platform}`],
   ERR_INVALID_FILE_URL_PATH: [TypeError, (reason) => `File URL path ${reason}`],
   ERR_INVALID_HANDLE_TYPE: [TypeError, 'This handle type cannot be sent'],
   ERR_INVALID_IP_ADDRESS: [TypeError, (address) => `Invalid IP address: ${address}`],
-  ERR_INVALID_MIME_SYNTAX: [TypeError, (production, text, at) => `The MIME syntax for a ${production} in ${JSONStringify(text)} is invalid${at === -1 ? '' : ` at ${at}`}`],
+  ERR_INVALID_MIME_SYNTAX: [
+    TypeError,
+    (production, text, at) =>
+      `The MIME syntax for a ${production} in ${JSONStringify(text)} is invalid${at === -1 ? '' : ` at ${at}`}`,
+  ],
   ERR_INVALID_MODULE: [TypeError, (name) => `Invalid module "${name}"`],
   ERR_INVALID_OBJECT_DEFINE_PROPERTY: [TypeError, (reason) => reason],
   ERR_INVALID_OPT_VALUE_ENCODING: [TypeError, (encoding) => `The value "${encoding}" is invalid for option "encoding"`],
-  ERR_INVALID_RETURN_PROPERTY: [TypeError, (input, name, property, value) => `Expected a valid ${input} to be returned for the "${property}" from the "${name}" function but got ${value}.`],
+  ERR_INVALID_RETURN_PROPERTY: [
+    TypeError,
+    (input, name, property, value) =>
+      `Expected a valid ${input} to be returned for the "${property}" from the "${name}" function but got ${value}.`,
+  ],
   ERR_INVALID_RETURN_PROPERTY_VALUE: [
     TypeError,
-    (input, name, property, value) => `Expected ${input} to be returned for the "${property}" from the "${name}" function but got ${value?.constructor?.name ? `instance of ${value.constructor.name}` : `type ${typeof value}`}.`,
+    (input, name, property, value) =>
+      `Expected ${input} to be returned for the "${property}" from the "${name}" function but got ${value?.constructor?.name ? `instance of ${value.constructor.name}` : `type ${typeof value}`}.`,
   ],
   ERR_INVALID_RETURN_VALUE: [TypeError, invalidReturnValue],
   ERR_INVALID_STATE: [Error, (state) => `Invalid state: ${state}`],
@@ -208,7 +256,11 @@ const TABLE = {
   ERR_INVALID_TUPLE: [TypeError, (name, value) => `${name} must be an iterable ${value} tuple`],
   ERR_INVALID_URI: [URIError, 'URI malformed'],
   ERR_INVALID_URL: [TypeError, 'Invalid URL'],
-  ERR_INVALID_URL_SCHEME: [TypeError, (expected) => `The URL must be ${ArrayIsArray(expected) ? `one of scheme ${listing(expected)}` : `of scheme ${expected}`}`],
+  ERR_INVALID_URL_SCHEME: [
+    TypeError,
+    (expected) =>
+      `The URL must be ${ArrayIsArray(expected) ? `one of scheme ${listing(expected)}` : `of scheme ${expected}`}`,
+  ],
   ERR_METHOD_NOT_IMPLEMENTED: [Error, (method) => `The ${method} method is not implemented`],
   ERR_MISSING_ARGS: [TypeError, missingArguments],
   ERR_MISSING_OPTION: [TypeError, (option) => `${option} is required`],
@@ -217,10 +269,14 @@ const TABLE = {
   ERR_OPERATION_FAILED: [Error, (reason) => `Operation failed: ${reason}`],
   ERR_OUT_OF_RANGE: [RangeError, outOfRange],
   ERR_PARSE_ARGS_INVALID_OPTION_VALUE: [TypeError, (message) => message],
-  ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL: [TypeError, (value) => `Unexpected argument '${value}'. This command does not take positional arguments`],
+  ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL: [
+    TypeError,
+    (value) => `Unexpected argument '${value}'. This command does not take positional arguments`,
+  ],
   ERR_PARSE_ARGS_UNKNOWN_OPTION: [
     TypeError,
-    (option, positionals) => `Unknown option '${option}'${positionals ? `. To specify a positional argument starting with a '-', place it at the end of the command after '--', as in '-- ${JSONStringify(option)}` : ''}`,
+    (option, positionals) =>
+      `Unknown option '${option}'${positionals ? `. To specify a positional argument starting with a '-', place it at the end of the command after '--', as in '-- ${JSONStringify(option)}` : ''}`,
   ],
   ERR_SCRIPT_EXECUTION_INTERRUPTED: [Error, 'Script execution was interrupted by `SIGINT`'],
   ERR_STREAM_ALREADY_FINISHED: [Error, (method) => `Cannot call ${method} after a stream was finished`],
@@ -233,7 +289,10 @@ const TABLE = {
   ERR_STREAM_WRITE_AFTER_END: [Error, 'write after end'],
   ERR_STRING_TOO_LONG: [Error, (limit) => `Cannot create a string longer than 0x${limit.toString(16)} characters`],
   ERR_UNAVAILABLE_DURING_EXIT: [Error, 'Cannot call function in process exit handler'],
-  ERR_UNCAUGHT_EXCEPTION_CAPTURE_ALREADY_SET: [Error, '`process.setupUncaughtExceptionCapture()` was called while a capture callback was already active'],
+  ERR_UNCAUGHT_EXCEPTION_CAPTURE_ALREADY_SET: [
+    Error,
+    '`process.setupUncaughtExceptionCapture()` was called while a capture callback was already active',
+  ],
   ERR_UNESCAPED_CHARACTERS: [TypeError, (name) => `${name} contains unescaped characters`],
   ERR_UNHANDLED_ERROR: [Error, (value) => (value === undefined ? 'Unhandled error.' : `Unhandled error. (${value})`)],
   ERR_UNKNOWN_BUILTIN_MODULE: [Error, (name) => `No such built-in module: ${name}`],
@@ -249,7 +308,13 @@ const TABLE = {
  */
 function codedError(Base, code, message, hidden = codedError) {
   const error = new Base(message);
-  ObjectDefineProperty(error, 'name', { __proto__: null, value: `${Base.name} [${code}]`, configurable: true, enumerable: false, writable: true });
+  ObjectDefineProperty(error, 'name', {
+    __proto__: null,
+    value: `${Base.name} [${code}]`,
+    configurable: true,
+    enumerable: false,
+    writable: true,
+  });
   ErrorCaptureStackTrace(error, hidden);
   void error.stack; // V8 words the first line when the stack is first read
   delete error.name;
@@ -270,7 +335,7 @@ exports.codedError = codedError;
 function define(code) {
   const { 0: Base, 1: words } = TABLE[code];
   exports[code] = function NodeError(...values) {
-    const message = typeof words === 'string' ? words : words(...values);
+    const message = typeof words === 'string' ? words : ReflectApply(words, undefined, values);
     return codedError(Base, code, message, NodeError);
   };
 }
@@ -279,7 +344,12 @@ for (let index = 0; index < codes.length; index++) define(codes[index]);
 
 // The same code under another class, where Node does so.
 exports.ERR_INVALID_ARG_VALUE.RangeError = function NodeError(...values) {
-  return codedError(RangeError, 'ERR_INVALID_ARG_VALUE', invalidArgumentValue(...values), NodeError);
+  return codedError(
+    RangeError,
+    'ERR_INVALID_ARG_VALUE',
+    ReflectApply(invalidArgumentValue, undefined, values),
+    NodeError,
+  );
 };
 exports.ERR_INVALID_STATE.TypeError = function NodeError(state) {
   return codedError(TypeError, 'ERR_INVALID_STATE', `Invalid state: ${state}`, NodeError);
@@ -291,7 +361,8 @@ exports.ERR_INVALID_MODULE.SyntaxError = function NodeError(name) {
 /** What an aborted operation rejects with; `options.cause` is the signal's reason. */
 class AbortError extends Error {
   constructor(message = 'The operation was aborted', options = undefined) {
-    if (options !== undefined && typeof options !== 'object') throw exports.ERR_INVALID_ARG_TYPE('options', 'Object', options);
+    if (options !== undefined && typeof options !== 'object')
+      throw exports.ERR_INVALID_ARG_TYPE('options', 'Object', options);
     super(message, options);
     this.code = 'ABORT_ERR';
     this.name = 'AbortError';

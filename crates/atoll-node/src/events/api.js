@@ -1,12 +1,31 @@
 // node:events: EventEmitter. `exports.default` is the class, as `require('node:events')` gives it.
 const {
-  ArrayPrototypePush, ArrayPrototypeSlice, ArrayPrototypeUnshift, AsyncIteratorPrototype, Boolean, Error,
-  FunctionPrototypeCall, NumberMAX_SAFE_INTEGER, ObjectDefineProperties, ObjectDefineProperty, ObjectGetPrototypeOf,
-  ObjectSetPrototypeOf, Promise, PromisePrototypeThen, PromiseReject, PromiseResolve, ReflectApply, ReflectOwnKeys,
-  String, Symbol, SymbolAsyncIterator, SymbolFor,
+  ArrayPrototypePush,
+  ArrayPrototypeSlice,
+  ArrayPrototypeUnshift,
+  AsyncIteratorPrototype,
+  Boolean,
+  Error,
+  FunctionPrototypeCall,
+  NumberMAX_SAFE_INTEGER,
+  ObjectDefineProperties,
+  ObjectDefineProperty,
+  ObjectGetPrototypeOf,
+  ObjectSetPrototypeOf,
+  Promise,
+  PromisePrototypeThen,
+  PromiseReject,
+  PromiseResolve,
+  ReflectApply,
+  ReflectOwnKeys,
+  String,
+  Symbol,
+  SymbolAsyncIterator,
+  SymbolFor,
 } = primordials;
 const { AbortError, ERR_INVALID_ARG_TYPE, ERR_UNHANDLED_ERROR } = use('node/internal/errors');
-const { validateAbortSignal, validateBoolean, validateFunction, validateInteger, validateNumber, validateObject } = use('node/internal/validators');
+const { validateAbortSignal, validateBoolean, validateFunction, validateInteger, validateNumber, validateObject } =
+  use('node/internal/validators');
 
 const kCapture = Symbol('kCapture');
 const kErrorMonitor = Symbol('events.errorMonitor');
@@ -28,7 +47,7 @@ function checkListener(listener) {
 }
 
 function EventEmitter(options) {
-  EventEmitter.init.call(this, options);
+  FunctionPrototypeCall(EventEmitter.init, this, options);
 }
 EventEmitter.prototype._events = undefined;
 EventEmitter.prototype._eventsCount = 0;
@@ -252,7 +271,8 @@ prototype.removeAllListeners = function removeAllListeners(type) {
   // Each removal is to be announced.
   if (arguments.length === 0) {
     const types = ReflectOwnKeys(events);
-    for (let index = 0; index < types.length; index++) if (types[index] !== 'removeListener') this.removeAllListeners(types[index]);
+    for (let index = 0; index < types.length; index++)
+      if (types[index] !== 'removeListener') this.removeAllListeners(types[index]);
     this.removeAllListeners('removeListener');
     this._events = { __proto__: null };
     this._eventsCount = 0;
@@ -260,7 +280,8 @@ prototype.removeAllListeners = function removeAllListeners(type) {
   }
   const listeners = events[type];
   if (typeof listeners === 'function') this.removeListener(type, listeners);
-  else if (listeners !== undefined) for (let index = listeners.length - 1; index >= 0; index--) this.removeListener(type, listeners[index]);
+  else if (listeners !== undefined)
+    for (let index = listeners.length - 1; index >= 0; index--) this.removeListener(type, listeners[index]);
   return this;
 };
 
@@ -281,10 +302,12 @@ prototype.rawListeners = function rawListeners(type) {
 prototype.listenerCount = function listenerCount(type, listener) {
   const listeners = this._events?.[type];
   if (listeners === undefined) return 0;
-  if (typeof listeners === 'function') return listener == null || listeners === listener || listeners.listener === listener ? 1 : 0;
+  if (typeof listeners === 'function')
+    return listener == null || listeners === listener || listeners.listener === listener ? 1 : 0;
   if (listener == null) return listeners.length;
   let count = 0;
-  for (let index = 0; index < listeners.length; index++) if (listeners[index] === listener || listeners[index].listener === listener) count++;
+  for (let index = 0; index < listeners.length; index++)
+    if (listeners[index] === listener || listeners[index].listener === listener) count++;
   return count;
 };
 

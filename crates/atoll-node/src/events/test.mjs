@@ -4,7 +4,9 @@ import EventEmitter, { once, on, errorMonitor, getEventListeners, captureRejecti
 test('listeners run in order, with this and all values', () => {
   const emitter = new EventEmitter();
   const seen = [];
-  emitter.on('x', function (a, b) { seen.push(['on', a, b, this === emitter]); });
+  emitter.on('x', function (a, b) {
+    seen.push(['on', a, b, this === emitter]);
+  });
   emitter.prependListener('x', () => seen.push('first'));
   emitter.once('x', () => seen.push('once'));
   assert(emitter.emit('x', 1, 2));
@@ -27,7 +29,11 @@ test('a listener removed while the event is being emitted still runs this time',
 test('error without a listener throws', () => {
   const emitter = new EventEmitter();
   assertThrows(() => emitter.emit('error', new RangeError('r')), RangeError, 'r');
-  const error = assertThrows(() => emitter.emit('error', { a: 1 }), 'ERR_UNHANDLED_ERROR', 'Unhandled error. ({ a: 1 })');
+  const error = assertThrows(
+    () => emitter.emit('error', { a: 1 }),
+    'ERR_UNHANDLED_ERROR',
+    'Unhandled error. ({ a: 1 })',
+  );
   assertEquals(error.context, { a: 1 });
   let seen;
   emitter.on(errorMonitor, (value) => (seen = value));
@@ -43,7 +49,11 @@ test('newListener and removeListener are announced', () => {
   emitter.on('removeListener', (type, listener) => seen.push(['removed', type, listener === f]));
   emitter.once('a', f);
   emitter.off('a', f);
-  assertEquals(seen, [['new', 'removeListener', false], ['new', 'a', true], ['removed', 'a', true]]);
+  assertEquals(seen, [
+    ['new', 'removeListener', false],
+    ['new', 'a', true],
+    ['removed', 'a', true],
+  ]);
 });
 
 test('counts, names, raw listeners', () => {
@@ -65,7 +75,9 @@ test('counts, names, raw listeners', () => {
 
 test('inheritance, the class and the function way', () => {
   class A extends EventEmitter {}
-  function B() { EventEmitter.call(this); }
+  function B() {
+    EventEmitter.call(this);
+  }
   Object.setPrototypeOf(B.prototype, EventEmitter.prototype);
   for (const emitter of [new A(), new B()]) {
     let seen = 0;
@@ -99,7 +111,11 @@ test('once resolves with the values, rejects on error and abort', async () => {
 
 test('on iterates over events until it is left', async () => {
   const emitter = new EventEmitter();
-  queueMicrotask(() => { emitter.emit('n', 1); emitter.emit('n', 2); emitter.emit('n', 3); });
+  queueMicrotask(() => {
+    emitter.emit('n', 1);
+    emitter.emit('n', 2);
+    emitter.emit('n', 3);
+  });
   const seen = [];
   for await (const [value] of on(emitter, 'n')) {
     seen.push(value);
@@ -119,14 +135,18 @@ test('rejections of async listeners are captured', async () => {
   const caught = once(emitter, 'error').catch((error) => error);
   const errors = [];
   emitter.on('error', (error) => errors.push(error.message));
-  emitter.on('x', async () => { throw new Error('late'); });
+  emitter.on('x', async () => {
+    throw new Error('late');
+  });
   emitter.emit('x');
   await caught;
   assertEquals(errors, ['late']);
   const own = new EventEmitter({ captureRejections: true });
   const seen = await new Promise((resolve) => {
     own[captureRejectionSymbol] = (error, type, value) => resolve([error.message, type, value]);
-    own.on('y', async () => { throw new Error('own'); });
+    own.on('y', async () => {
+      throw new Error('own');
+    });
     own.emit('y', 7);
   });
   assertEquals(seen, ['own', 'y', 7]);
@@ -134,7 +154,13 @@ test('rejections of async listeners are captured', async () => {
 
 test('arguments are checked', () => {
   const emitter = new EventEmitter();
-  assertThrows(() => emitter.on('x', 5), 'ERR_INVALID_ARG_TYPE', 'The "listener" argument must be of type function. Received type number (5)');
+  assertThrows(
+    () => emitter.on('x', 5),
+    'ERR_INVALID_ARG_TYPE',
+    'The "listener" argument must be of type function. Received type number (5)',
+  );
   assertThrows(() => emitter.setMaxListeners(-1), 'ERR_OUT_OF_RANGE');
-  assertThrows(() => { EventEmitter.defaultMaxListeners = 'x'; }, 'ERR_INVALID_ARG_TYPE');
+  assertThrows(() => {
+    EventEmitter.defaultMaxListeners = 'x';
+  }, 'ERR_INVALID_ARG_TYPE');
 });

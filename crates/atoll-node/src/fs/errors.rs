@@ -47,12 +47,12 @@ pub(super) fn thrown(error: &FsError) -> JsError {
 
 impl Named {
     /// The exception for a call on this path. The call's name is the program's, whatever served it.
-    pub(super) fn error(&self, error: FsError, syscall: &'static str) -> JsError {
+    pub(super) fn error(&self, error: &FsError, syscall: &'static str) -> JsError {
         // An error without a path came after the file was open.
         if error.path.is_none() {
-            return thrown(&error);
+            return thrown(error);
         }
-        thrown(&FsError { syscall, path: Some(self.given.clone()), dest: None, ..error })
+        thrown(&FsError { errno: error.errno, syscall, path: Some(self.given.clone()), dest: None })
     }
 
     /// The exception for a call on two paths.

@@ -54,7 +54,7 @@ pub(super) fn open(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let fail = |errno| thrown(&FsError::new(errno, "open").with_path(&named.given));
     let options = options(flags, mode).map_err(fail)?;
     call.state::<FsState>().require_room().map_err(fail)?;
-    let file = mounts(call).open(&named.path, &options).map_err(|error| named.error(error, "open"))?;
+    let file = mounts(call).open(&named.path, &options).map_err(|error| named.error(&error, "open"))?;
     call.state::<FsState>().keep(file).map(Value::from).map_err(fail)
 }
 
@@ -130,7 +130,7 @@ pub(super) fn write(call: &mut Call<'_, '_, '_>) -> NativeResult {
 
 /// `(path)` → its bytes, or the descriptor of a file that is too long for one call.
 pub(super) fn read_file(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    whole(call, |bytes| Value::Bytes(bytes))
+    whole(call, Value::Bytes)
 }
 
 /// `(path)` → its UTF-8 text, or the descriptor of a file that is too long for one call.
@@ -149,11 +149,10 @@ fn whole(call: &mut Call<'_, '_, '_>, value: impl FnOnce(Vec<u8>) -> Value) -> N
     match mounts.read(&named.path, WHOLE_READ_BYTES) {
         Ok(bytes) => Ok(value(bytes)),
         Err(error) if error.errno == Errno::EFBIG => {
-            let file =
-                mounts.open(&named.path, &OpenOptions::READ).map_err(|error| named.error(error, "open"))?;
+            let file = mounts.open(&named.path, &OpenOptions::READ).map_err(|error| named.error(&error, "open"))?;
             call.state::<FsState>().keep(file).map(Value::from).map_err(fail)
         }
-        Err(error) => Err(named.error(error, "open")),
+        Err(error) => Err(named.error(&error, "open")),
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn of_path(call: &mut Call<'_, '_, '_>) -> NativeResult {
             Ok(Value::Bool(true))
         }
         Err(error) if flags & MAY_MISS != 0 && error.errno == Errno::ENOENT => Ok(Value::Bool(false)),
-        Err(error) => Err(named.error(error, syscall)),
+        Err(error) => Err(named.error(&error, syscall)),
     }
 }
 

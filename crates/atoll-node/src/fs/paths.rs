@@ -12,7 +12,7 @@ fn on_path(
     work: impl FnOnce(&MountTable, &Named) -> Result<(), FsError>,
 ) -> NativeResult {
     let named = path(call, 0, syscall)?;
-    work(&mounts(call), &named).map_err(|error| named.error(error, syscall))?;
+    work(&mounts(call), &named).map_err(|error| named.error(&error, syscall))?;
     Ok(Value::Undefined)
 }
 
@@ -34,6 +34,10 @@ pub(super) fn access(call: &mut Call<'_, '_, '_>) -> NativeResult {
 }
 
 /// `(path)` → whether it is there.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the type of natives; that a path cannot exist is an answer, not an error"
+)]
 pub(super) fn exists(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let Ok(named) = path(call, 0, "access") else { return Ok(Value::Bool(false)) };
     Ok(Value::Bool(mounts(call).access(&named.path, AccessMode::default()).is_ok()))
@@ -95,13 +99,13 @@ pub(super) fn symlink(call: &mut Call<'_, '_, '_>) -> NativeResult {
 /// `(path)` → the link's text, as bytes.
 pub(super) fn read_link(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let named = path(call, 0, "readlink")?;
-    mounts(call).read_link(&named.path).map(Value::Bytes).map_err(|error| named.error(error, "readlink"))
+    mounts(call).read_link(&named.path).map(Value::Bytes).map_err(|error| named.error(&error, "readlink"))
 }
 
 /// `(path)` → the path without links, as bytes.
 pub(super) fn real_path(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let named = path(call, 0, "realpath")?;
-    let real = mounts(call).canonicalize(&named.path).map_err(|error| named.error(error, "realpath"))?;
+    let real = mounts(call).canonicalize(&named.path).map_err(|error| named.error(&error, "realpath"))?;
     Ok(Value::Bytes(real.as_bytes().to_vec()))
 }
 
@@ -111,15 +115,16 @@ pub(super) fn read_dir(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let as_bytes = call.boolean(1);
     let syscall = if call.boolean(2) { "opendir" } else { "scandir" };
     let named = path(call, 0, syscall)?;
-    let mut entries = mounts(call).read_dir(&named.path).map_err(|error| named.error(error, syscall))?;
+    let mut entries = mounts(call).read_dir(&named.path).map_err(|error| named.error(&error, syscall))?;
     entries.sort_unstable_by(|left, right| left.name.cmp(&right.name));
     let kinds = entries.iter().map(|entry| kind(entry.kind)).collect();
-    let name = |DirEntry { name, .. }| match as_bytes {
-        true => Value::Bytes(name),
-        false => Value::String(String::from_utf8(name).unwrap_or_else(|error| {
-            // The program gets a name it cannot open; with `encoding: 'buffer'` it gets the real one.
-            String::from_utf8_lossy(error.as_bytes()).into_owned()
-        })),
+    let name = |DirEntry { name, .. }| {
+        if as_bytes {
+            return Value::Bytes(name);
+        }
+        // Where it is no UTF-8, the program gets a name it cannot open; with `encoding: 'buffer'` it gets the real one.
+        let text = String::from_utf8(name);
+        Value::String(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     };
     let names = entries.into_iter().map(name).collect();
     Ok(Value::List(vec![Value::List(names), Value::Bytes(kinds)]))

@@ -420,6 +420,29 @@ test('an aborted read', async () => {
   await assertRejects(() => promises.writeFile(`${root}/x`, '', { signal: controller.signal }), 'AbortError');
 });
 
+test('relative paths are taken from the working directory', () => {
+  assertEquals(fs.realpathSync('.'), fs.realpathSync(process.cwd()));
+  assertEquals(fs.readdirSync('.'), fs.readdirSync(process.cwd()));
+  const missing = assertThrows(() => fs.readFileSync('no/such/./file'));
+  assertEquals(missing.message, "ENOENT: no such file or directory, open 'no/such/./file'");
+  assertEquals(fs.statSync('/').isDirectory(), true);
+});
+
+test('paths go where links lead', () => {
+  const directory = fresh();
+  fs.mkdirSync(`${directory}/a/b`, { recursive: true });
+  fs.writeFileSync(`${directory}/a/file`, 'beside b');
+  fs.writeFileSync(`${directory}/file`, 'beside the link');
+  fs.symlinkSync('a/b', `${directory}/link`);
+  assertEquals(fs.readFileSync(`${directory}/link/../file`, 'utf8'), 'beside b');
+  assertThrows(() => fs.readFileSync(`${directory}/none/../file`), 'ENOENT');
+  assertThrows(() => fs.readFileSync(`${directory}/file/../file`), 'ENOTDIR');
+  assertThrows(() => fs.readFileSync(`${directory}/file/`), 'ENOTDIR');
+  assertEquals([fs.lstatSync(`${directory}/link`).isSymbolicLink(), fs.lstatSync(`${directory}/link/`).isDirectory()], [true, true]);
+  fs.symlinkSync(`${here}test.mjs`, `${directory}/app`);
+  assertEquals(fs.readFileSync(`${directory}/app`, 'utf8').slice(0, 6), 'import');
+});
+
 test('patched prototypes do not disturb it', async () => {
   const directory = fresh();
   const patched = [

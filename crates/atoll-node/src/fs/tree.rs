@@ -1,7 +1,7 @@
 //! Calls that are made of several: `mkdir -p`, `rm -r`, copying a file.
 
-use super::{FsState, UMASK};
 use super::errors::{mounts, path};
+use super::{FsState, UMASK};
 use atoll_engine::{Call, NativeResult, Value};
 use atoll_vfs::{Errno, FinalLink, FsError, GuestPath, MountTable, NewFile, OpenOptions};
 
@@ -17,7 +17,7 @@ const CLONE_FORCE: u32 = 4;
 pub(super) fn make_dirs(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let named = path(call, 0, "mkdir")?;
     let mode = call.u32(1)? & !UMASK;
-    let made = make_all(&mounts(call), &named.path, mode).map_err(|error| named.error(error, "mkdir"))?;
+    let made = make_all(&mounts(call), &named.path, mode).map_err(|error| named.error(&error, "mkdir"))?;
     let Some(made) = made else { return Ok(Value::Undefined) };
     if named.given.starts_with('/') {
         return Ok(Value::String(made.to_string()));
@@ -70,7 +70,7 @@ fn make_one(mounts: &MountTable, path: &GuestPath, mode: u32) -> Result<(), FsEr
 /// `(path)`: removes it with everything below.
 pub(super) fn remove(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let named = path(call, 0, "rm")?;
-    remove_all(&mounts(call), &named.path).map_err(|error| named.error(error, "rm"))?;
+    remove_all(&mounts(call), &named.path).map_err(|error| named.error(&error, "rm"))?;
     Ok(Value::Undefined)
 }
 
@@ -88,9 +88,9 @@ fn remove_all(mounts: &MountTable, path: &GuestPath) -> Result<(), FsError> {
         let entries = mounts.read_dir(&directory)?;
         pending.push((directory.clone(), true));
         for entry in entries {
-            let child = directory.join_bytes(&entry.name).map_err(|error| {
-                FsError::new(error.errno(), "rm").with_path(&directory)
-            })?;
+            let child = directory
+                .join_bytes(&entry.name)
+                .map_err(|error| FsError::new(error.errno(), "rm").with_path(&directory))?;
             if entry.kind == atoll_vfs::FileKind::Directory {
                 pending.push((child, false));
             } else {
@@ -105,8 +105,7 @@ fn remove_all(mounts: &MountTable, path: &GuestPath) -> Result<(), FsError> {
 pub(super) fn copy_file(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let (from, to) = (path(call, 0, "copyfile")?, path(call, 1, "copyfile")?);
     let mode = call.u32(2)?;
-    copy(&mounts(call), &from.path, &to.path, mode)
-        .map_err(|error| from.error_with(&to, error.errno, "copyfile"))?;
+    copy(&mounts(call), &from.path, &to.path, mode).map_err(|error| from.error_with(&to, error.errno, "copyfile"))?;
     Ok(Value::Undefined)
 }
 

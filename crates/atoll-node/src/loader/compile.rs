@@ -1,10 +1,11 @@
 //! One parse per file: whether it is a module, what a CommonJS file exports, and JavaScript from TypeScript and JSX.
 
+use super::arena;
 use super::error::{LoadError, LoadErrorKind};
 use super::exports::{CommonJsExports, analyze};
 use super::helpers;
 use super::source_map::{Mapping, SourceMap};
-use super::stack::{StackError, with_stack_for};
+use super::stack::{Need, StackError};
 use oxc::allocator::Allocator;
 use oxc::ast::ast::{Program, Statement};
 use oxc::codegen::{Codegen, CodegenOptions};
@@ -12,9 +13,7 @@ use oxc::diagnostics::{Diagnostics, OxcDiagnostic};
 use oxc::parser::{ParseOptions, Parser, ParserReturn};
 use oxc::semantic::SemanticBuilder;
 use oxc::span::SourceType;
-use oxc::transformer::{
-    ClassPropertiesOptions, HelperLoaderMode, JsxRuntime, TransformOptions, Transformer,
-};
+use oxc::transformer::{ClassPropertiesOptions, HelperLoaderMode, JsxRuntime, TransformOptions, Transformer};
 use std::path::Path;
 
 /// The language of a file, by its extension.
@@ -169,25 +168,34 @@ pub(super) struct Compiled {
 
 /// Compiles a file on its own thread; see [`super::stack`].
 pub(super) fn compile(input: &Input<'_>) -> Result<Compiled, LoadError> {
-    with_stack_for(input.text, || compile_here(input)).unwrap_or_else(|error| {
+    let need = Need::of(input.text, input.language.needs_transpile());
+    need.run(|| compile_here(input, need)).unwrap_or_else(|error| {
         Err(match error {
-            StackError::TooComplex => {
-                LoadError::new(LoadErrorKind::TooComplex, format!("{}: too large or nested too deeply to compile", input.path))
-            }
-            StackError::NoThread => {
-                LoadError::new(LoadErrorKind::Internal, format!("{}: no memory for the compiler's stack", input.path))
-            }
-            StackError::Panicked => {
-                LoadError::new(LoadErrorKind::Internal, format!("{}: the compiler failed on this file", input.path))
-            }
+            // The parser panics where its arena is full.
+            StackError::TooComplex | StackError::Panicked => too_complex(input),
+            StackError::NoThread => no_memory(input),
         })
     })
 }
 
-fn compile_here(input: &Input<'_>) -> Result<Compiled, LoadError> {
-    let allocator = Allocator::default();
+fn no_memory(input: &Input<'_>) -> LoadError {
+    LoadError::new(LoadErrorKind::Internal, format!("{}: no address space left to compile it", input.path))
+}
+
+fn too_complex(input: &Input<'_>) -> LoadError {
+    let message = format!("{}: too large or nested too deeply to compile", input.path);
+    LoadError::new(LoadErrorKind::TooComplex, message)
+}
+
+fn compile_here(input: &Input<'_>, need: Need) -> Result<Compiled, LoadError> {
+    let Some(allocator) = arena::for_text(input.text.len()) else {
+        return Err(no_memory(input));
+    };
     let (parsed, form) = parse(&allocator, input).map_err(|diagnostics| syntax_error(input, diagnostics))?;
     let mut program = parsed.program;
+    if need.is_exceeded_by(&program) {
+        return Err(too_complex(input));
+    }
     if !input.language.needs_transpile() {
         let exports = if form == Form::CommonJs { analyze(&program) } else { CommonJsExports::default() };
         return Ok(Compiled { form, code: None, map: None, exports });
@@ -241,21 +249,14 @@ fn parse_as<'a>(
     source_type: SourceType,
     returns: bool,
 ) -> Result<ParserReturn<'a>, Diagnostics> {
-    let options = ParseOptions {
-        allow_return_outside_function: returns,
-        preserve_parens: false,
-        ..ParseOptions::default()
-    };
+    let options =
+        ParseOptions { allow_return_outside_function: returns, preserve_parens: false, ..ParseOptions::default() };
     let parsed = Parser::new(allocator, text, source_type).with_options(options).parse();
     if parsed.panicked || parsed.diagnostics.has_errors() { Err(parsed.diagnostics) } else { Ok(parsed) }
 }
 
 /// Removes types and compiles JSX, in place.
-fn transform<'a>(
-    allocator: &'a Allocator,
-    program: &mut Program<'a>,
-    input: &Input<'_>,
-) -> Result<(), LoadError> {
+fn transform<'a>(allocator: &'a Allocator, program: &mut Program<'a>, input: &Input<'_>) -> Result<(), LoadError> {
     let analyzed = SemanticBuilder::new_compiler()
         .with_check_syntax_error(true)
         .with_enum_eval(true)

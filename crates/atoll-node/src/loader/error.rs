@@ -136,7 +136,8 @@ impl CodeFrame {
             .map(|shown| shown.chars().skip(cut).take(FRAME_WIDTH).collect())
             .collect();
         let offset = before - cut;
-        let rest = lines.get((line - first_line) as usize).map_or(0, |shown| shown.chars().count()).saturating_sub(offset);
+        let rest =
+            lines.get((line - first_line) as usize).map_or(0, |shown| shown.chars().count()).saturating_sub(offset);
         let length = text[start..end].chars().take_while(|character| *character != '\n').count();
         Self { first_line, lines, line, offset, length: length.min(rest).max(1) }
     }

@@ -207,7 +207,8 @@ impl<'a> Analysis<'a> {
     }
 
     fn define_property(&mut self, call: &CallExpression<'a>) {
-        let [target, Argument::StringLiteral(name), Argument::ObjectExpression(descriptor)] = &call.arguments[..] else {
+        let [target, Argument::StringLiteral(name), Argument::ObjectExpression(descriptor)] = &call.arguments[..]
+        else {
             return;
         };
         if target.as_expression().is_some_and(is_exports) && !name.lone_surrogates && is_exported(descriptor) {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! specifier ─► specifier (form) ─► resolve (which file?) ─► scope (which format?) ─► compile (one parse) ─► Source
-//!                                       │ oxc_resolver           │ package.json          │ stack · exports · helpers
+//!                                       │ oxc_resolver           │ package.json          │ stack · arena · exports · helpers
 //!                                       └ files (bounds)                                 └ cache · source_map
 //! ```
 //!
@@ -30,6 +30,7 @@
 //! a release, where files don't change; below writable mounts, what was not found is looked for again, and scopes are
 //! not remembered.
 
+mod arena;
 mod cache;
 mod compile;
 mod error;

@@ -73,8 +73,7 @@ impl Resolvers {
                 .collect(),
             ..base(kind, extensions)
         };
-        let package_require =
-            Resolver::new_with_file_system(files, base(ResolveKind::Require, &NODE_EXTENSIONS));
+        let package_require = Resolver::new_with_file_system(files, base(ResolveKind::Require, &NODE_EXTENSIONS));
         let exact = ResolveOptions { fully_specified: true, ..base(ResolveKind::Import, &NODE_EXTENSIONS) };
         Self {
             app_relative: package_require.clone_with_options(app(ResolveKind::Import, &BUNDLER_EXTENSIONS)),
@@ -177,12 +176,7 @@ impl Loader {
 
     /// Paths with the characters that separate query and fragment in the resolver's own specifiers: only the exact file,
     /// or with one of Node's extensions.
-    fn find_literally(
-        &self,
-        specifier: &str,
-        referrer: &GuestPath,
-        kind: ResolveKind,
-    ) -> Result<GuestPath, LoadError> {
+    fn find_literally(&self, specifier: &str, referrer: &GuestPath, kind: ResolveKind) -> Result<GuestPath, LoadError> {
         let extensions: &[&str] = if kind == ResolveKind::Require { &["", ".js", ".json", ".node"] } else { &[""] };
         for extension in extensions {
             let Ok(path) = referrer.parent().join(format!("{specifier}{extension}")) else { continue };
@@ -205,9 +199,8 @@ impl Loader {
     }
 
     fn directory_import(&self, specifier: &str, referrer: &GuestPath, path: &GuestPath) -> LoadError {
-        let message = format!(
-            "Directory import '{path}' is not supported resolving ES modules imported from {referrer}"
-        );
+        let message =
+            format!("Directory import '{path}' is not supported resolving ES modules imported from {referrer}");
         self.locate(LoadError::new(LoadErrorKind::DirectoryImport, message), specifier, referrer)
     }
 
@@ -244,7 +237,10 @@ impl Loader {
             ),
             ResolveError::InvalidModuleSpecifier(name, package_json) => failed(
                 LoadErrorKind::InvalidSpecifier,
-                format!("Invalid module \"{name}\" for the package at {} imported from {referrer}", package_json.display()),
+                format!(
+                    "Invalid module \"{name}\" for the package at {} imported from {referrer}",
+                    package_json.display()
+                ),
             ),
             ResolveError::InvalidPackageTarget(target, key, package_json) => failed(
                 LoadErrorKind::InvalidPackageTarget,
@@ -273,7 +269,9 @@ impl Loader {
             _ => {
                 let missing = self.not_found(specifier, referrer, kind, is_path);
                 match resolvers.tsconfig(referrer) {
-                    Err(broken) if !is_installed(referrer) => missing.hint(format!("tsconfig.json could not be used: {broken}")),
+                    Err(broken) if !is_installed(referrer) => {
+                        missing.hint(format!("tsconfig.json could not be used: {broken}"))
+                    }
                     _ => missing,
                 }
             }
@@ -403,6 +401,23 @@ mod tests {
         assert_eq!(package_name("@s/a/b"), "@s/a");
         assert_eq!(package_name("@s"), "@s");
         assert_eq!(package_name(""), "");
+    }
+
+    #[test]
+    fn made_up_specifiers_do_not_fill_memory() {
+        let mounts = Arc::new(MountTable::builder().build().expect("a table"));
+        let options = LoaderOptions { conditions: Vec::new(), cache: None, tsconfig: false, builtins: Vec::new() };
+        let loader = Loader::new(mounts, options);
+        let referrer = GuestPath::new("/main.js").expect("a path");
+        let first = loader.resolvers();
+        let name = ["x"; 14].map(|part| part.repeat(200)).join("/");
+        let mut made_up = 0;
+        while Arc::ptr_eq(&first, &loader.resolvers()) {
+            assert!(loader.resolve(&format!("./{made_up}/{name}"), &referrer, ResolveKind::Require).is_err());
+            made_up += 1;
+            assert!(made_up < 10_000, "the resolvers are never replaced");
+        }
+        assert!(made_up > 100, "replaced after {made_up}");
     }
 
     #[test]

@@ -31,7 +31,9 @@ impl Scopes {
     /// Whether guests can change what is at a path.
     pub(super) fn is_mutable(&self, path: &GuestPath) -> bool {
         let mut mounts = self.mounts.mounts();
-        mounts.find(|(point, _)| path.strip_prefix(point).is_some()).is_some_and(|(_, access)| access != Access::ReadOnly)
+        mounts
+            .find(|(point, _)| path.strip_prefix(point).is_some())
+            .is_some_and(|(_, access)| access != Access::ReadOnly)
     }
 
     /// The package type for files in a directory: that of the nearest `package.json`, not looking past `node_modules`.

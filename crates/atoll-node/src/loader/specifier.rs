@@ -12,10 +12,48 @@ const MAX_DATA_URL_BYTES: usize = 8 << 20;
 /// The names of Node's builtin modules, with and without `node:` (the last four only with). They tell a module that this
 /// runtime lacks from a package that is not installed.
 const NODE_NAMES: &[&str] = &[
-    "assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants", "crypto", "dgram",
-    "diagnostics_channel", "dns", "domain", "events", "fs", "http", "http2", "https", "inspector", "module", "net", "os",
-    "path", "perf_hooks", "process", "punycode", "querystring", "readline", "repl", "stream", "string_decoder", "sys",
-    "timers", "tls", "trace_events", "tty", "url", "util", "v8", "vm", "wasi", "worker_threads", "zlib",
+    "assert",
+    "async_hooks",
+    "buffer",
+    "child_process",
+    "cluster",
+    "console",
+    "constants",
+    "crypto",
+    "dgram",
+    "diagnostics_channel",
+    "dns",
+    "domain",
+    "events",
+    "fs",
+    "http",
+    "http2",
+    "https",
+    "inspector",
+    "module",
+    "net",
+    "os",
+    "path",
+    "perf_hooks",
+    "process",
+    "punycode",
+    "querystring",
+    "readline",
+    "repl",
+    "stream",
+    "string_decoder",
+    "sys",
+    "timers",
+    "tls",
+    "trace_events",
+    "tty",
+    "url",
+    "util",
+    "v8",
+    "vm",
+    "wasi",
+    "worker_threads",
+    "zlib",
 ];
 
 /// Whether Node has a builtin module of that name, given without `node:`, subpaths as `fs/promises` included.
@@ -23,8 +61,18 @@ pub(super) fn is_node_name(name: &str) -> bool {
     let first = name.split('/').next().unwrap_or(name);
     let known_subpath = matches!(
         name,
-        "assert/strict" | "dns/promises" | "fs/promises" | "inspector/promises" | "path/posix" | "path/win32"
-            | "readline/promises" | "stream/consumers" | "stream/promises" | "stream/web" | "timers/promises" | "util/types"
+        "assert/strict"
+            | "dns/promises"
+            | "fs/promises"
+            | "inspector/promises"
+            | "path/posix"
+            | "path/win32"
+            | "readline/promises"
+            | "stream/consumers"
+            | "stream/promises"
+            | "stream/web"
+            | "timers/promises"
+            | "util/types"
     );
     NODE_NAMES.contains(&first) && (first == name || known_subpath)
 }
@@ -54,7 +102,8 @@ impl<'a> Specifier<'a> {
         if text.contains('\0') {
             return Err(invalid("must not contain a null byte"));
         }
-        let is_data = kind == ResolveKind::Import && text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+        let is_data =
+            kind == ResolveKind::Import && text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
         if is_data {
             return if text.len() > MAX_DATA_URL_BYTES { Err(invalid("is too long")) } else { Ok(Self::Data(text)) };
         }
@@ -102,11 +151,7 @@ impl<'a> Specifier<'a> {
 const ENCODED_SLASH: &str = "must not include encoded \"/\" or \"\\\" characters or encode anything but UTF-8";
 
 fn is_path(text: &str) -> bool {
-    text.starts_with('/')
-        || text == "."
-        || text == ".."
-        || text.starts_with("./")
-        || text.starts_with("../")
+    text.starts_with('/') || text == "." || text == ".." || text.starts_with("./") || text.starts_with("../")
 }
 
 fn split_suffix(text: &str) -> (&str, &str) {
@@ -234,8 +279,14 @@ mod tests {
     #[test]
     fn data_urls() {
         let parsed = |url| parse_data_url(url).expect("a data URL");
-        assert_eq!(parsed("data:text/javascript,export%20default%201"), ("text/javascript".into(), "export default 1".into()));
-        assert_eq!(parsed("data:application/json;base64,eyJhIjoxfQ=="), ("application/json".into(), "{\"a\":1}".into()));
+        assert_eq!(
+            parsed("data:text/javascript,export%20default%201"),
+            ("text/javascript".into(), "export default 1".into())
+        );
+        assert_eq!(
+            parsed("data:application/json;base64,eyJhIjoxfQ=="),
+            ("application/json".into(), "{\"a\":1}".into())
+        );
         assert!(parse_data_url("data:nothing").is_err());
         assert!(parse_data_url("data:;base64,a").is_err());
     }

@@ -3,7 +3,9 @@
 //! Files are found, read and compiled by the release's loader; see [`crate::loader`]. Which module is in which cache, the
 //! `require` functions, and what a guest may patch (`Module._load`, `Module._extensions`, …) is JavaScript.
 
-use atoll_engine::{Builtin, Call, ImportKind, JsError, ModuleFormat, ModuleSource, NativeResult, Resolved, Value, natives};
+use atoll_engine::{
+    Builtin, Call, ImportKind, JsError, ModuleFormat, ModuleSource, NativeResult, Resolved, Value, natives,
+};
 
 /// `node:module`: the `Module` class.
 pub(crate) const BUILTIN: Builtin =

@@ -5,11 +5,50 @@ const { validateInt32 } = use('node/internal/validators');
 const info = native.info();
 
 const SIGNALS = {
-  __proto__: null, SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGILL: 4, SIGTRAP: 5, SIGABRT: 6, SIGIOT: 6, SIGBUS: 7, SIGFPE: 8, SIGKILL: 9, SIGUSR1: 10, SIGSEGV: 11, SIGUSR2: 12, SIGPIPE: 13, SIGALRM: 14,
-  SIGTERM: 15, SIGCHLD: 17, SIGSTKFLT: 16, SIGCONT: 18, SIGSTOP: 19, SIGTSTP: 20, SIGTTIN: 21, SIGTTOU: 22, SIGURG: 23, SIGXCPU: 24, SIGXFSZ: 25, SIGVTALRM: 26, SIGPROF: 27, SIGWINCH: 28,
-  SIGIO: 29, SIGPOLL: 29, SIGPWR: 30, SIGSYS: 31,
+  __proto__: null,
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGILL: 4,
+  SIGTRAP: 5,
+  SIGABRT: 6,
+  SIGIOT: 6,
+  SIGBUS: 7,
+  SIGFPE: 8,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGSEGV: 11,
+  SIGUSR2: 12,
+  SIGPIPE: 13,
+  SIGALRM: 14,
+  SIGTERM: 15,
+  SIGCHLD: 17,
+  SIGSTKFLT: 16,
+  SIGCONT: 18,
+  SIGSTOP: 19,
+  SIGTSTP: 20,
+  SIGTTIN: 21,
+  SIGTTOU: 22,
+  SIGURG: 23,
+  SIGXCPU: 24,
+  SIGXFSZ: 25,
+  SIGVTALRM: 26,
+  SIGPROF: 27,
+  SIGWINCH: 28,
+  SIGIO: 29,
+  SIGPOLL: 29,
+  SIGPWR: 30,
+  SIGSYS: 31,
 };
-const PRIORITIES = { __proto__: null, PRIORITY_LOW: 19, PRIORITY_BELOW_NORMAL: 10, PRIORITY_NORMAL: 0, PRIORITY_ABOVE_NORMAL: -7, PRIORITY_HIGH: -14, PRIORITY_HIGHEST: -20 };
+const PRIORITIES = {
+  __proto__: null,
+  PRIORITY_LOW: 19,
+  PRIORITY_BELOW_NORMAL: 10,
+  PRIORITY_NORMAL: 0,
+  PRIORITY_ABOVE_NORMAL: -7,
+  PRIORITY_HIGH: -14,
+  PRIORITY_HIGHEST: -20,
+};
 
 function errnoConstants() {
   const { ERRNO } = use('node/internal/errno');
@@ -32,7 +71,8 @@ const os = {
   availableParallelism: constant('availableParallelism', info.cpus),
   cpus() {
     const list = [];
-    for (let index = 0; index < info.cpus; index++) ArrayPrototypePush(list, { model: 'virtual', speed: 0, times: { user: 0, nice: 0, sys: 0, idle: 0, irq: 0 } });
+    for (let index = 0; index < info.cpus; index++)
+      ArrayPrototypePush(list, { model: 'virtual', speed: 0, times: { user: 0, nice: 0, sys: 0, idle: 0, irq: 0 } });
     return list;
   },
   endianness: constant('endianness', 'LE'),
@@ -67,7 +107,12 @@ os.uptime = function uptime() {
 os.setPriority = function setPriority(pid, priority) {
   const value = priority === undefined ? pid : priority;
   validateInt32(value, 'priority', PRIORITIES.PRIORITY_HIGHEST, PRIORITIES.PRIORITY_LOW);
-  throw use('node/internal/errors').codedError(Error, 'ERR_WORKER_UNSUPPORTED_OPERATION', 'os.setPriority() is not supported in workers', setPriority);
+  throw use('node/internal/errors').codedError(
+    Error,
+    'ERR_WORKER_UNSUPPORTED_OPERATION',
+    'os.setPriority() is not supported in workers',
+    setPriority,
+  );
 };
 let constants;
 ObjectDefineProperty(os, 'constants', {
@@ -75,7 +120,14 @@ ObjectDefineProperty(os, 'constants', {
   enumerable: true,
   configurable: false,
   get() {
-    constants ??= ObjectFreeze({ __proto__: null, UV_UDP_REUSEADDR: 4, dlopen: ObjectFreeze({ __proto__: null }), errno: errnoConstants(), signals: ObjectFreeze(SIGNALS), priority: ObjectFreeze(PRIORITIES) });
+    constants ??= ObjectFreeze({
+      __proto__: null,
+      UV_UDP_REUSEADDR: 4,
+      dlopen: ObjectFreeze({ __proto__: null }),
+      errno: errnoConstants(),
+      signals: ObjectFreeze(SIGNALS),
+      priority: ObjectFreeze(PRIORITIES),
+    });
     return constants;
   },
 });

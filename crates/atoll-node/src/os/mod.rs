@@ -53,6 +53,7 @@ impl Default for OsState {
 }
 
 /// `info()`.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn info(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let arch = crate::process::node_arch();
     let os = call.state::<OsState>();

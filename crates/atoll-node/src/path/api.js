@@ -1,7 +1,13 @@
 // node:path and node:path/posix. The Windows half is in win32.js.
 const {
-  ArrayPrototypeJoin, ArrayPrototypePush, FunctionPrototypeBind, StringPrototypeCharCodeAt, StringPrototypeEndsWith,
-  StringPrototypeLastIndexOf, StringPrototypeSlice, StringPrototypeSplit,
+  ArrayPrototypeJoin,
+  ArrayPrototypePush,
+  FunctionPrototypeBind,
+  StringPrototypeCharCodeAt,
+  StringPrototypeEndsWith,
+  StringPrototypeLastIndexOf,
+  StringPrototypeSlice,
+  StringPrototypeSplit,
 } = primordials;
 const { validateObject, validateString } = use('node/internal/validators');
 
@@ -50,8 +56,11 @@ function lastSegment(path) {
 /** The name that starts at `start` without `suffix`. A name that is no longer than the suffix stays, with the slashes after it. */
 function baseWithSuffix(path, start, name, suffix) {
   if (suffix.length > path.length) return name;
-  if (suffix.length > name.length) return StringPrototypeEndsWith(suffix, name) ? StringPrototypeSlice(path, start) : name;
-  return name.length > suffix.length && StringPrototypeEndsWith(name, suffix) ? StringPrototypeSlice(name, 0, -suffix.length) : name;
+  if (suffix.length > name.length)
+    return StringPrototypeEndsWith(suffix, name) ? StringPrototypeSlice(path, start) : name;
+  return name.length > suffix.length && StringPrototypeEndsWith(name, suffix)
+    ? StringPrototypeSlice(name, 0, -suffix.length)
+    : name;
 }
 
 /** `path.format` for one separator. */

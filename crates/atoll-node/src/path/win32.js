@@ -1,7 +1,13 @@
 // The Windows half of node:path: drive letters (`C:`), network roots (`\\server\share\`), both kinds of slash.
 const {
-  ArrayPrototypeJoin, ArrayPrototypePush, FunctionPrototypeBind, StringPrototypeCharCodeAt, StringPrototypeIncludes,
-  StringPrototypeIndexOf, StringPrototypeSlice, StringPrototypeToLowerCase,
+  ArrayPrototypeJoin,
+  ArrayPrototypePush,
+  FunctionPrototypeBind,
+  StringPrototypeCharCodeAt,
+  StringPrototypeIncludes,
+  StringPrototypeIndexOf,
+  StringPrototypeSlice,
+  StringPrototypeToLowerCase,
 } = primordials;
 const { validateString } = use('node/internal/validators');
 const { baseWithSuffix, cwd, extensionStart, format } = use('node:path');
@@ -17,7 +23,13 @@ function slashAt(path, index) {
 }
 function isDrive(path) {
   const code = StringPrototypeCharCodeAt(path, 0) | 32;
-  return path.length >= 2 && StringPrototypeCharCodeAt(path, 0) < 128 && code >= 97 && code <= 122 && StringPrototypeCharCodeAt(path, 1) === COLON;
+  return (
+    path.length >= 2 &&
+    StringPrototypeCharCodeAt(path, 0) < 128 &&
+    code >= 97 &&
+    code <= 122 &&
+    StringPrototypeCharCodeAt(path, 1) === COLON
+  );
 }
 
 /** Index of the first slash from `from`, or the length. */
@@ -70,7 +82,12 @@ function rootOf(path) {
   if (slashAt(path, 0)) {
     const parts = network(path);
     if (parts === undefined) return { device: undefined, end: 1, rooted: true };
-    return { device: `\\\\${parts.server}\\${parts.share}`, end: parts.end, rooted: true, whole: parts.end === path.length };
+    return {
+      device: `\\\\${parts.server}\\${parts.share}`,
+      end: parts.end,
+      rooted: true,
+      whole: parts.end === path.length,
+    };
   }
   if (isDrive(path)) {
     const rooted = slashAt(path, 2);
@@ -93,7 +110,12 @@ function resolve(...paths) {
       // The directory of a drive is not known here, only the current one.
       path = cwd();
       const current = StringPrototypeToLowerCase(StringPrototypeSlice(path, 0, 2));
-      if (device.length > 0 && current !== StringPrototypeToLowerCase(device) && StringPrototypeCharCodeAt(path, 2) === BACKSLASH) path = `${device}\\`;
+      if (
+        device.length > 0 &&
+        current !== StringPrototypeToLowerCase(device) &&
+        StringPrototypeCharCodeAt(path, 2) === BACKSLASH
+      )
+        path = `${device}\\`;
     }
     const root = rootOf(path);
     const its = root.device ?? '';
@@ -164,7 +186,8 @@ function join(...paths) {
 
 function lowered(segments) {
   const result = [];
-  for (let index = 0; index < segments.length; index++) ArrayPrototypePush(result, StringPrototypeToLowerCase(segments[index]));
+  for (let index = 0; index < segments.length; index++)
+    ArrayPrototypePush(result, StringPrototypeToLowerCase(segments[index]));
   return result;
 }
 
@@ -194,7 +217,8 @@ function toNamespacedPath(path) {
   if (full.length <= 2) return path;
   if (StringPrototypeCharCodeAt(full, 0) === BACKSLASH) {
     const third = StringPrototypeCharCodeAt(full, 2);
-    if (StringPrototypeCharCodeAt(full, 1) === BACKSLASH && third !== 63 && third !== 46) return `\\\\?\\UNC\\${StringPrototypeSlice(full, 2)}`;
+    if (StringPrototypeCharCodeAt(full, 1) === BACKSLASH && third !== 63 && third !== 46)
+      return `\\\\?\\UNC\\${StringPrototypeSlice(full, 2)}`;
   } else if (isDrive(full) && StringPrototypeCharCodeAt(full, 2) === BACKSLASH) {
     return `\\\\?\\${full}`;
   }

@@ -1,11 +1,35 @@
 // node:process and the global `process`: the worker as a Node program sees it. What it says of the machine is virtual.
 const {
-  ArrayBufferIsView, ArrayIsArray, ArrayPrototypePush, BigInt, Error, ErrorCaptureStackTrace, MathFloor, MathRound,
-  NumberIsInteger, ObjectCreate, ObjectDefineProperty, ObjectFreeze, Proxy, ReflectApply, ReflectDefineProperty,
-  ReflectSet, Set, String, Symbol, SymbolToStringTag, TypeError,
+  ArrayBufferIsView,
+  ArrayIsArray,
+  ArrayPrototypePush,
+  BigInt,
+  Error,
+  ErrorCaptureStackTrace,
+  MathFloor,
+  MathRound,
+  NumberIsInteger,
+  ObjectCreate,
+  ObjectDefineProperty,
+  ObjectFreeze,
+  Proxy,
+  ReflectApply,
+  ReflectDefineProperty,
+  ReflectSet,
+  Set,
+  String,
+  Symbol,
+  SymbolToStringTag,
+  TypeError,
 } = primordials;
 const EventEmitter = use('node:events').default;
-const { ERR_INVALID_ARG_TYPE, ERR_INVALID_OBJECT_DEFINE_PROPERTY, ERR_OUT_OF_RANGE, ERR_UNCAUGHT_EXCEPTION_CAPTURE_ALREADY_SET, codedError } = use('node/internal/errors');
+const {
+  ERR_INVALID_ARG_TYPE,
+  ERR_INVALID_OBJECT_DEFINE_PROPERTY,
+  ERR_OUT_OF_RANGE,
+  ERR_UNCAUGHT_EXCEPTION_CAPTURE_ALREADY_SET,
+  codedError,
+} = use('node/internal/errors');
 const { validateArray, validateFunction, validateString } = use('node/internal/validators');
 
 const NODE_VERSION = '22.14.0'; // the release whose API the node: builtins follow ("Jod", long-term support)
@@ -20,7 +44,13 @@ const processPrototype = ObjectCreate(EventEmitter.prototype, {
 });
 const self = ObjectCreate(processPrototype);
 EventEmitter.call(self);
-ObjectDefineProperty(self, SymbolToStringTag, { __proto__: null, value: 'process', writable: false, enumerable: false, configurable: true });
+ObjectDefineProperty(self, SymbolToStringTag, {
+  __proto__: null,
+  value: 'process',
+  writable: false,
+  enumerable: false,
+  configurable: true,
+});
 
 // --- what the program was started with ---
 
@@ -39,7 +69,16 @@ self.execArgv = [];
 self.debugPort = 9229;
 self.config = ObjectFreeze({ target_defaults: ObjectFreeze({}), variables: ObjectFreeze({}) });
 self.features = ObjectFreeze({
-  inspector: false, debug: false, uv: false, ipv6: true, tls_alpn: true, tls_sni: true, tls_ocsp: false, tls: true, cached_builtins: true, require_module: true,
+  inspector: false,
+  debug: false,
+  uv: false,
+  ipv6: true,
+  tls_alpn: true,
+  tls_sni: true,
+  tls_ocsp: false,
+  tls: true,
+  cached_builtins: true,
+  require_module: true,
   typescript: 'transform',
 });
 self.allowedNodeEnvironmentFlags = ObjectFreeze(new Set());
@@ -53,13 +92,16 @@ function environment() {
   return new Proxy(variables, {
     __proto__: null,
     set(target, key, value) {
-      if (typeof key === 'symbol' || typeof value === 'symbol') throw new TypeError('Cannot convert a Symbol value to a string');
+      if (typeof key === 'symbol' || typeof value === 'symbol')
+        throw new TypeError('Cannot convert a Symbol value to a string');
       return ReflectSet(target, key, String(value));
     },
     defineProperty(target, key, descriptor) {
       if ('value' in descriptor) {
         if (!descriptor.configurable || !descriptor.writable || !descriptor.enumerable) {
-          throw ERR_INVALID_OBJECT_DEFINE_PROPERTY("'process.env' only accepts a configurable, writable, and enumerable data descriptor");
+          throw ERR_INVALID_OBJECT_DEFINE_PROPERTY(
+            "'process.env' only accepts a configurable, writable, and enumerable data descriptor",
+          );
         }
         return ReflectDefineProperty(target, key, { __proto__: null, ...descriptor, value: String(descriptor.value) });
       }
@@ -77,10 +119,22 @@ self.chdir = function chdir(directory) {
 };
 self.umask = function umask(mask) {
   if (mask === undefined) return 0o22;
-  throw codedError(Error, 'ERR_WORKER_UNSUPPORTED_OPERATION', 'Setting process.umask() is not supported in workers', umask);
+  throw codedError(
+    Error,
+    'ERR_WORKER_UNSUPPORTED_OPERATION',
+    'Setting process.umask() is not supported in workers',
+    umask,
+  );
 };
 
-// --- time and memory ---
+/** What `require(id)` gives for a builtin, undefined for any other name. */
+self.getBuiltinModule = function getBuiltinModule(id) {
+  validateString(id, 'id');
+  const Module = use('node:module').default;
+  return Module.isBuiltin(id) ? Module._load(id) : undefined;
+};
+
+// --- time ---
 
 self.uptime = function uptime() {
   return native.now() / 1000;
@@ -218,7 +272,8 @@ function handleUncaught(error, origin) {
 use('web/report').processHooks = {
   __proto__: null,
   uncaught: (error) => handleUncaught(error, 'uncaughtException'),
-  unhandledRejection: (promise, reason) => self.emit('unhandledRejection', reason, promise) || handleUncaught(reason, 'unhandledRejection'),
+  unhandledRejection: (promise, reason) =>
+    self.emit('unhandledRejection', reason, promise) || handleUncaught(reason, 'unhandledRejection'),
   rejectionHandled: (promise) => {
     self.emit('rejectionHandled', promise);
   },
@@ -258,7 +313,8 @@ self.emitWarning = function emitWarning(given, type, code, constructor) {
     validateString(itsCode, 'code');
   }
   let warning = given;
-  if (typeof warning === 'string') warning = createWarning(warning, String(name || 'Warning'), itsCode || undefined, hidden || emitWarning, detail);
+  if (typeof warning === 'string')
+    warning = createWarning(warning, String(name || 'Warning'), itsCode || undefined, hidden || emitWarning, detail);
   else if (!(warning instanceof Error)) throw ERR_INVALID_ARG_TYPE('warning', ['Error', 'string'], warning);
   if (warning.name === 'DeprecationWarning') {
     if (self.noDeprecation) return;
@@ -276,7 +332,9 @@ self.on('warning', (warning) => {
   if (!(warning instanceof Error)) return;
   const code = warning.code ? `[${warning.code}] ` : '';
   const text = warning.stack && self.traceProcessWarnings ? warning.stack : `${warning.name}: ${warning.message}`;
-  self.stderr.write(`(atoll:${self.pid}) ${code}${text}\n${typeof warning.detail === 'string' ? `${warning.detail}\n` : ''}`);
+  self.stderr.write(
+    `(atoll:${self.pid}) ${code}${text}\n${typeof warning.detail === 'string' ? `${warning.detail}\n` : ''}`,
+  );
 });
 
 // --- output ---
@@ -315,7 +373,8 @@ class OutputStream extends EventEmitter {
   }
 
   end(chunk, encodingOrCallback, callback) {
-    const done = typeof chunk === 'function' ? chunk : typeof encodingOrCallback === 'function' ? encodingOrCallback : callback;
+    const done =
+      typeof chunk === 'function' ? chunk : typeof encodingOrCallback === 'function' ? encodingOrCallback : callback;
     if (chunk !== undefined && chunk !== null && typeof chunk !== 'function') this.write(chunk, encodingOrCallback);
     this.#ended = true;
     this.writable = false;

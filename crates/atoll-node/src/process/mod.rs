@@ -102,6 +102,7 @@ pub(crate) fn node_arch() -> &'static str {
 }
 
 /// `info()` → `{ version, arch, execPath }`.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn info(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(Value::Record(vec![
         ("version", env!("CARGO_PKG_VERSION").into()),
@@ -111,17 +112,20 @@ fn info(call: &mut Call<'_, '_, '_>) -> NativeResult {
 }
 
 /// `argv()`.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn argv(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(Value::List(options(call).argv.iter().map(|argument| argument.as_str().into()).collect()))
 }
 
 /// `environment()` → names and values in turn.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn environment(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let pairs = options(call).env.iter();
     Ok(Value::List(pairs.flat_map(|(name, value)| [name.as_str().into(), value.as_str().into()]).collect()))
 }
 
 /// `cwd()`.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn cwd(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(options(call).cwd.as_str().into())
 }
@@ -133,12 +137,14 @@ fn now(call: &mut Call<'_, '_, '_>) -> NativeResult {
 }
 
 /// `wantTick()`.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn want_tick(call: &mut Call<'_, '_, '_>) -> NativeResult {
     call.state::<ProcessState>().ticks_wanted = true;
     Ok(Value::Undefined)
 }
 
 /// `runMicrotasks()`: empties the microtask queue.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn run_microtasks(call: &mut Call<'_, '_, '_>) -> NativeResult {
     call.run_microtasks();
     Ok(Value::Undefined)
@@ -152,6 +158,7 @@ fn set_exit_code(call: &mut Call<'_, '_, '_>) -> NativeResult {
 }
 
 /// `exit()`: nothing of the guest's runs after it.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn exit(call: &mut Call<'_, '_, '_>) -> NativeResult {
     call.exit();
     Ok(Value::Undefined)

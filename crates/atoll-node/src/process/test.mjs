@@ -17,7 +17,9 @@ test('environment variables are strings', () => {
   assert('ATOLL_TEST' in process.env && Object.keys(process.env).includes('ATOLL_TEST'));
   delete process.env.ATOLL_TEST;
   assertEquals(process.env.ATOLL_TEST, undefined);
-  assertThrows(() => { process.env.X = Symbol('s'); }, TypeError);
+  assertThrows(() => {
+    process.env.X = Symbol('s');
+  }, TypeError);
 });
 
 test('time', () => {
@@ -35,7 +37,13 @@ test('ticks run before promises, in order, and ticks of ticks too', async () => 
       process.nextTick((value) => {
         seen.push(value);
         process.nextTick(() => seen.push('tick 3'));
-        Promise.resolve().then(() => { seen.push('promise 2'); process.nextTick(() => { seen.push('tick 4'); resolve(); }); });
+        Promise.resolve().then(() => {
+          seen.push('promise 2');
+          process.nextTick(() => {
+            seen.push('tick 4');
+            resolve();
+          });
+        });
       }, 'tick 1');
       process.nextTick(() => seen.push('tick 2'));
       seen.push('now');
@@ -56,10 +64,20 @@ test('warnings', async () => {
 test('exitCode takes integers', () => {
   process.exitCode = 3;
   assertEquals(process.exitCode, 3);
-  assertThrows(() => { process.exitCode = 1.5; }, 'ERR_OUT_OF_RANGE');
-  assertThrows(() => { process.exitCode = 'x'; }, 'ERR_INVALID_ARG_TYPE');
+  assertThrows(() => {
+    process.exitCode = 1.5;
+  }, 'ERR_OUT_OF_RANGE');
+  assertThrows(() => {
+    process.exitCode = 'x';
+  }, 'ERR_INVALID_ARG_TYPE');
   process.exitCode = undefined;
   assertEquals(process.exitCode, undefined);
+});
+
+test('builtins by name', async () => {
+  const path = await import('node:path');
+  assert(process.getBuiltinModule('node:path') === path.default && process.getBuiltinModule('path') === path.default);
+  assertEquals(process.getBuiltinModule('no-such-module'), undefined);
 });
 
 test('output', async () => {

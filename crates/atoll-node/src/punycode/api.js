@@ -1,8 +1,19 @@
 // node:punycode: RFC 3492, and the names of domains in both forms.
 const {
-  ArrayPrototypeJoin, ArrayPrototypePush, ArrayPrototypeSplice, MathFloor, RangeError, ReflectApply,
-  RegExpPrototypeExec, RegExpPrototypeSymbolReplace, StringFromCodePoint, StringPrototypeCharCodeAt,
-  StringPrototypeLastIndexOf, StringPrototypeSlice, StringPrototypeSplit, StringPrototypeStartsWith,
+  ArrayPrototypeJoin,
+  ArrayPrototypePush,
+  ArrayPrototypeSplice,
+  MathFloor,
+  RangeError,
+  ReflectApply,
+  RegExpPrototypeExec,
+  RegExpPrototypeSymbolReplace,
+  StringFromCodePoint,
+  StringPrototypeCharCodeAt,
+  StringPrototypeLastIndexOf,
+  StringPrototypeSlice,
+  StringPrototypeSplit,
+  StringPrototypeStartsWith,
   StringPrototypeToLowerCase,
 } = primordials;
 
@@ -38,7 +49,8 @@ function ucs2decode(text) {
   const points = [];
   for (let index = 0; index < text.length; index++) {
     const code = StringPrototypeCharCodeAt(text, index);
-    const next = code >= 0xd800 && code < 0xdc00 && index + 1 < text.length ? StringPrototypeCharCodeAt(text, index + 1) : 0;
+    const next =
+      code >= 0xd800 && code < 0xdc00 && index + 1 < text.length ? StringPrototypeCharCodeAt(text, index + 1) : 0;
     if (next >= 0xdc00 && next < 0xe000) {
       ArrayPrototypePush(points, ((code & 0x3ff) << 10) + (next & 0x3ff) + 0x10000);
       index++;
@@ -52,7 +64,8 @@ function ucs2encode(points) {
   let text = '';
   for (let start = 0; start < points.length; start += CODE_POINTS_PER_CALL) {
     const part = [];
-    for (let index = start; index < points.length && index < start + CODE_POINTS_PER_CALL; index++) ArrayPrototypePush(part, points[index]);
+    for (let index = start; index < points.length && index < start + CODE_POINTS_PER_CALL; index++)
+      ArrayPrototypePush(part, points[index]);
     text += ReflectApply(StringFromCodePoint, undefined, part);
   }
   return text;
@@ -79,7 +92,7 @@ function decode(input) {
   let n = INITIAL_N;
   let i = 0;
   let bias = INITIAL_BIAS;
-  for (let index = basic > 0 ? basic + 1 : 0; index < input.length; ) {
+  for (let index = basic > 0 ? basic + 1 : 0; index < input.length;) {
     const before = i;
     for (let weight = 1, k = BASE; ; k += BASE) {
       if (index >= input.length) throw new RangeError('Invalid input');
@@ -105,7 +118,8 @@ function decode(input) {
 function encode(text) {
   const points = ucs2decode(text);
   let output = '';
-  for (let index = 0; index < points.length; index++) if (points[index] < 128) output += StringFromCodePoint(points[index]);
+  for (let index = 0; index < points.length; index++)
+    if (points[index] < 128) output += StringFromCodePoint(points[index]);
   const basic = output.length;
   let handled = basic;
   if (basic > 0) output += '-';
@@ -114,7 +128,8 @@ function encode(text) {
   let bias = INITIAL_BIAS;
   while (handled < points.length) {
     let next = MAX_INT;
-    for (let index = 0; index < points.length; index++) if (points[index] >= n && points[index] < next) next = points[index];
+    for (let index = 0; index < points.length; index++)
+      if (points[index] >= n && points[index] < next) next = points[index];
     if (next - n > MathFloor((MAX_INT - delta) / (handled + 1))) throw overflow();
     delta += (next - n) * (handled + 1);
     n = next;
@@ -155,9 +170,15 @@ exports.default = {
   decode,
   encode,
   toASCII(input) {
-    return byLabel(input, (label) => (RegExpPrototypeExec(/[^\0-\x7f]/, label) !== null ? `xn--${encode(label)}` : label));
+    return byLabel(input, (label) =>
+      RegExpPrototypeExec(/[^\0-\x7f]/, label) !== null ? `xn--${encode(label)}` : label,
+    );
   },
   toUnicode(input) {
-    return byLabel(input, (label) => (StringPrototypeStartsWith(label, 'xn--') ? decode(StringPrototypeToLowerCase(StringPrototypeSlice(label, 4))) : label));
+    return byLabel(input, (label) =>
+      StringPrototypeStartsWith(label, 'xn--')
+        ? decode(StringPrototypeToLowerCase(StringPrototypeSlice(label, 4)))
+        : label,
+    );
   },
 };

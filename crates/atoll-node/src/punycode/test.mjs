@@ -2,7 +2,14 @@ import { test, assertEquals, assertThrows } from '../../../atoll-test/src/harnes
 import punycode from 'node:punycode';
 
 test('labels', () => {
-  for (const [text, encoded] of [['bücher', 'bcher-kva'], ['mañana', 'maana-pta'], ['中文', 'fiq228c'], ['☃-⌘', '--dqo34k'], ['abc', 'abc-'], ['😀', 'e28h']]) {
+  for (const [text, encoded] of [
+    ['bücher', 'bcher-kva'],
+    ['mañana', 'maana-pta'],
+    ['中文', 'fiq228c'],
+    ['☃-⌘', '--dqo34k'],
+    ['abc', 'abc-'],
+    ['😀', 'e28h'],
+  ]) {
     assertEquals([punycode.encode(text), punycode.decode(encoded)], [encoded, text], text);
   }
   assertThrows(() => punycode.decode('ü-x'), RangeError);

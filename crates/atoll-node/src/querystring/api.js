@@ -1,8 +1,21 @@
 // node:querystring.
 const {
-  Array, ArrayIsArray, ArrayPrototypeJoin, ArrayPrototypePush, NumberIsFinite, NumberPrototypeToString, ObjectKeys,
-  RegExpPrototypeExec, String, StringPrototypeCharCodeAt, StringPrototypeIndexOf, StringPrototypePadStart,
-  StringPrototypeReplaceAll, StringPrototypeSlice, StringPrototypeToUpperCase, decodeURIComponent,
+  Array,
+  ArrayIsArray,
+  ArrayPrototypeJoin,
+  ArrayPrototypePush,
+  NumberIsFinite,
+  NumberPrototypeToString,
+  ObjectKeys,
+  RegExpPrototypeExec,
+  String,
+  StringPrototypeCharCodeAt,
+  StringPrototypeIndexOf,
+  StringPrototypePadStart,
+  StringPrototypeReplaceAll,
+  StringPrototypeSlice,
+  StringPrototypeToUpperCase,
+  decodeURIComponent,
 } = primordials;
 const { ERR_INVALID_URI } = use('node/internal/errors');
 
@@ -12,7 +25,8 @@ const MAX_PAIRS = 1000; // of `parse` without maxKeys (Node's default)
 const PLAIN = new Array(128);
 for (let code = 0; code < 128; code++) {
   const letter = (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57);
-  PLAIN[code] = letter || code === 33 || (code >= 39 && code <= 42) || code === 45 || code === 46 || code === 95 || code === 126;
+  PLAIN[code] =
+    letter || code === 33 || (code >= 39 && code <= 42) || code === 45 || code === 46 || code === 95 || code === 126;
 }
 
 function escapedByte(byte) {
@@ -34,11 +48,16 @@ function qsEscape(value) {
     } else if (code < 0x800) {
       result += escapedByte(0xc0 | (code >> 6)) + escapedByte(0x80 | (code & 63));
     } else if (code < 0xd800 || code >= 0xe000) {
-      result += escapedByte(0xe0 | (code >> 12)) + escapedByte(0x80 | ((code >> 6) & 63)) + escapedByte(0x80 | (code & 63));
+      result +=
+        escapedByte(0xe0 | (code >> 12)) + escapedByte(0x80 | ((code >> 6) & 63)) + escapedByte(0x80 | (code & 63));
     } else {
       if (++index >= text.length) throw ERR_INVALID_URI();
       code = 0x10000 + (((code & 0x3ff) << 10) | (StringPrototypeCharCodeAt(text, index) & 0x3ff));
-      result += escapedByte(0xf0 | (code >> 18)) + escapedByte(0x80 | ((code >> 12) & 63)) + escapedByte(0x80 | ((code >> 6) & 63)) + escapedByte(0x80 | (code & 63));
+      result +=
+        escapedByte(0xf0 | (code >> 18)) +
+        escapedByte(0x80 | ((code >> 12) & 63)) +
+        escapedByte(0x80 | ((code >> 6) & 63)) +
+        escapedByte(0x80 | (code & 63));
     }
     copied = index + 1;
   }
@@ -132,7 +151,7 @@ function parse(text, separator = undefined, equals = undefined, options = undefi
     }
   };
   let start = 0;
-  for (let pairs = 0; start <= text.length && pairs < limit; ) {
+  for (let pairs = 0; start <= text.length && pairs < limit;) {
     let end = StringPrototypeIndexOf(text, between, start);
     if (end === -1) end = text.length;
     pairs++;
@@ -151,5 +170,13 @@ function parse(text, separator = undefined, equals = undefined, options = undefi
   return result;
 }
 
-const querystring = { unescapeBuffer, unescape: qsUnescape, escape: qsEscape, stringify, encode: stringify, parse, decode: parse };
+const querystring = {
+  unescapeBuffer,
+  unescape: qsUnescape,
+  escape: qsEscape,
+  stringify,
+  encode: stringify,
+  parse,
+  decode: parse,
+};
 exports.default = querystring;

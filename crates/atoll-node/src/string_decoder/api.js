@@ -1,6 +1,11 @@
 // node:string_decoder: text out of Buffers whose ends may split a character.
 const {
-  ArrayBufferIsView, ObjectDefineProperties, Symbol, TypedArrayPrototypeSet, TypedArrayPrototypeSubarray, Uint8Array,
+  ArrayBufferIsView,
+  ObjectDefineProperties,
+  Symbol,
+  TypedArrayPrototypeSet,
+  TypedArrayPrototypeSubarray,
+  Uint8Array,
 } = primordials;
 const { ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_ENCODING } = use('node/internal/errors');
 const { ENCODINGS, canonicalName } = use('node/internal/buffer/encodings');
@@ -31,7 +36,13 @@ function incompleteBase64(bytes) {
   return bytes.length % 3;
 }
 
-const INCOMPLETE = { __proto__: null, utf8: incompleteUtf8, utf16le: incompleteUtf16, base64: incompleteBase64, base64url: incompleteBase64 };
+const INCOMPLETE = {
+  __proto__: null,
+  utf8: incompleteUtf8,
+  utf16le: incompleteUtf16,
+  base64: incompleteBase64,
+  base64url: incompleteBase64,
+};
 
 function StringDecoder(encoding) {
   const name = canonicalName(encoding);
@@ -64,7 +75,16 @@ StringDecoder.prototype.write = function write(chunk) {
   const end = bytes.length - held;
   TypedArrayPrototypeSet(state.held, TypedArrayPrototypeSubarray(bytes, end), 0);
   state.count = held;
-  state.needed = held === 0 ? 0 : this.encoding === 'utf8' ? neededUtf8(state.held[0]) - held : this.encoding === 'utf16le' ? (held % 2 === 0 ? 2 : 1) : 3 - held;
+  state.needed =
+    held === 0
+      ? 0
+      : this.encoding === 'utf8'
+        ? neededUtf8(state.held[0]) - held
+        : this.encoding === 'utf16le'
+          ? held % 2 === 0
+            ? 2
+            : 1
+          : 3 - held;
   return end === 0 ? '' : encoding.slice(bytes, 0, end);
 };
 function neededUtf8(lead) {

@@ -17,7 +17,11 @@ test('characters that are split come whole', () => {
   for (const size of [1, 2, 3, 5]) {
     const text = 'grün — 你好 🎉'.repeat(5);
     for (const encoding of ['utf8', 'utf16le', 'latin1']) {
-      assertEquals(pieces(encoding, Buffer.from(text, encoding), size).join(''), Buffer.from(text, encoding).toString(encoding), `${encoding} ${size}`);
+      assertEquals(
+        pieces(encoding, Buffer.from(text, encoding), size).join(''),
+        Buffer.from(text, encoding).toString(encoding),
+        `${encoding} ${size}`,
+      );
     }
   }
 });

@@ -1,10 +1,20 @@
 import { test, assert, assertEquals, assertRejects } from '../../../atoll-test/src/harness.mjs';
 import timers, { setTimeout as start, clearTimeout as clear } from 'node:timers';
-import promises, { setTimeout as wait, setImmediate as soon, setInterval as every, scheduler } from 'node:timers/promises';
+import promises, {
+  setTimeout as wait,
+  setImmediate as soon,
+  setInterval as every,
+  scheduler,
+} from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 test('the same functions as the globals', () => {
-  assert(start === globalThis.setTimeout && clear === globalThis.clearTimeout && timers.setImmediate === globalThis.setImmediate && timers.promises === promises);
+  assert(
+    start === globalThis.setTimeout &&
+      clear === globalThis.clearTimeout &&
+      timers.setImmediate === globalThis.setImmediate &&
+      timers.promises === promises,
+  );
   assert(globalThis.global === globalThis);
 });
 
@@ -12,14 +22,26 @@ test('an immediate runs after microtasks and can be cleared', async () => {
   const seen = [];
   await new Promise((resolve) => {
     clearImmediate(setImmediate(() => seen.push('cleared')));
-    setImmediate((value) => { seen.push(value); resolve(); }, 'immediate');
+    setImmediate((value) => {
+      seen.push(value);
+      resolve();
+    }, 'immediate');
     Promise.resolve().then(() => seen.push('microtask'));
   });
   assertEquals(seen, ['microtask', 'immediate']);
 });
 
 test('promises', async () => {
-  assertEquals([await wait(1, 'value'), await soon('now'), await scheduler.wait(1), await promisify(setTimeout)(1, 'p'), await promisify(setImmediate)('q')], ['value', 'now', undefined, 'p', 'q']);
+  assertEquals(
+    [
+      await wait(1, 'value'),
+      await soon('now'),
+      await scheduler.wait(1),
+      await promisify(setTimeout)(1, 'p'),
+      await promisify(setImmediate)('q'),
+    ],
+    ['value', 'now', undefined, 'p', 'q'],
+  );
   await assertRejects(wait('x'), 'ERR_INVALID_ARG_TYPE');
 });
 

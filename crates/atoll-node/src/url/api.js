@@ -1,13 +1,29 @@
 // node:url: the URL classes of the platform, file URLs, and the legacy functions of legacy.js.
 const {
-  Boolean, Number, ObjectDefineProperty, ObjectKeys, RegExpPrototypeExec, StringPrototypeCharCodeAt,
-  StringPrototypeEndsWith, StringPrototypeReplaceAll, StringPrototypeSlice, StringPrototypeStartsWith,
+  Boolean,
+  FunctionPrototypeCall,
+  Number,
+  ObjectDefineProperty,
+  ObjectKeys,
+  RegExpPrototypeExec,
+  StringPrototypeCharCodeAt,
+  StringPrototypeEndsWith,
+  StringPrototypeReplaceAll,
+  StringPrototypeSlice,
+  StringPrototypeStartsWith,
   decodeURIComponent,
 } = primordials;
-const { ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_FILE_URL_HOST, ERR_INVALID_FILE_URL_PATH, ERR_INVALID_URL_SCHEME } = use('node/internal/errors');
+const {
+  ERR_INVALID_ARG_TYPE,
+  ERR_INVALID_ARG_VALUE,
+  ERR_INVALID_FILE_URL_HOST,
+  ERR_INVALID_FILE_URL_PATH,
+  ERR_INVALID_URL_SCHEME,
+} = use('node/internal/errors');
 const { validateObject, validateString } = use('node/internal/validators');
 const platform = use('web/url');
-const { URL, URLSearchParams } = platform;
+const { URL } = platform;
+const { URLSearchParams } = use('web/url/search_params');
 const { Url, urlParse } = use('node/internal/url/legacy');
 
 /** Whether a value is a URL object, of whatever implementation, and not a legacy one. */
@@ -17,7 +33,8 @@ function isURL(value) {
 
 function pathOfWindows(url) {
   let { hostname, pathname } = url;
-  if (RegExpPrototypeExec(/%2f|%5c/i, pathname) !== null) throw ERR_INVALID_FILE_URL_PATH('must not include encoded \\ or / characters');
+  if (RegExpPrototypeExec(/%2f|%5c/i, pathname) !== null)
+    throw ERR_INVALID_FILE_URL_PATH('must not include encoded \\ or / characters');
   pathname = decodeURIComponent(StringPrototypeReplaceAll(pathname, '/', '\\'));
   if (hostname !== '') return `\\\\${domainToUnicode(hostname)}${pathname}`;
   const letter = StringPrototypeCharCodeAt(pathname, 1) | 32;
@@ -31,11 +48,26 @@ function fileURLToPath(path, options = undefined) {
   if (url.protocol !== 'file:') throw ERR_INVALID_URL_SCHEME('file');
   if (options?.windows) return pathOfWindows(url);
   if (url.hostname !== '') throw ERR_INVALID_FILE_URL_HOST('linux');
-  if (RegExpPrototypeExec(/%2f/i, url.pathname) !== null) throw ERR_INVALID_FILE_URL_PATH('must not include encoded / characters');
+  if (RegExpPrototypeExec(/%2f/i, url.pathname) !== null)
+    throw ERR_INVALID_FILE_URL_PATH('must not include encoded / characters');
   return decodeURIComponent(url.pathname);
 }
 
-const ESCAPED = { __proto__: null, ' ': '%20', '\t': '%09', '\n': '%0A', '\r': '%0D', '#': '%23', '%': '%25', '?': '%3F', '[': '%5B', '\\': '%5C', ']': '%5D', '^': '%5E', '|': '%7C' };
+const ESCAPED = {
+  __proto__: null,
+  ' ': '%20',
+  '\t': '%09',
+  '\n': '%0A',
+  '\r': '%0D',
+  '#': '%23',
+  '%': '%25',
+  '?': '%3F',
+  '[': '%5B',
+  '\\': '%5C',
+  ']': '%5D',
+  '^': '%5E',
+  '|': '%7C',
+};
 /** Escapes what the URL parser would take for something else than a path, or leave as it is though Node does not. */
 function escapePath(path, backslash) {
   let result = '';
@@ -64,7 +96,9 @@ function pathToFileURL(path, options = undefined) {
   let full = resolve(path);
   const last = StringPrototypeCharCodeAt(path, path.length - 1);
   if ((last === 47 || (options?.windows && last === 92)) && !StringPrototypeEndsWith(full, sep)) full += '/';
-  return new URL(`file://${options?.windows ? '/' : ''}${escapePath(options?.windows ? StringPrototypeReplaceAll(full, '\\', '/') : full, !options?.windows)}`);
+  return new URL(
+    `file://${options?.windows ? '/' : ''}${escapePath(options?.windows ? StringPrototypeReplaceAll(full, '\\', '/') : full, !options?.windows)}`,
+  );
 }
 
 function domainToASCII(domain) {
@@ -81,7 +115,8 @@ function urlToHttpOptions(url) {
   const keys = ObjectKeys(url);
   for (let index = 0; index < keys.length; index++) options[keys[index]] = url[keys[index]];
   options.protocol = url.protocol;
-  options.hostname = hostname && StringPrototypeStartsWith(hostname, '[') ? StringPrototypeSlice(hostname, 1, -1) : hostname;
+  options.hostname =
+    hostname && StringPrototypeStartsWith(hostname, '[') ? StringPrototypeSlice(hostname, 1, -1) : hostname;
   options.hash = url.hash;
   options.search = search;
   options.pathname = pathname;
@@ -94,8 +129,9 @@ function urlToHttpOptions(url) {
 
 function format(urlObject, options = undefined) {
   if (typeof urlObject === 'string') return urlParse(urlObject).format();
-  if (typeof urlObject !== 'object' || urlObject === null) throw ERR_INVALID_ARG_TYPE('urlObject', ['Object', 'string'], urlObject);
-  if (!isURL(urlObject)) return Url.prototype.format.call(urlObject);
+  if (typeof urlObject !== 'object' || urlObject === null)
+    throw ERR_INVALID_ARG_TYPE('urlObject', ['Object', 'string'], urlObject);
+  if (!isURL(urlObject)) return FunctionPrototypeCall(Url.prototype.format, urlObject);
   let fragment = true;
   let unicode = false;
   let search = true;

@@ -1,15 +1,41 @@
 // The url.parse of old: what it makes of a URL is neither RFC 3986 nor the WHATWG standard, but programs depend on it.
 const {
-  ArrayPrototypeJoin, ArrayPrototypePop, ArrayPrototypePush, ArrayPrototypeShift, ArrayPrototypeSplice,
-  ArrayPrototypeUnshift, NumberPrototypeToString, ObjectKeys, RegExpPrototypeExec, StringPrototypeCharCodeAt,
-  StringPrototypeEndsWith, StringPrototypeIncludes, StringPrototypeIndexOf, StringPrototypeLastIndexOf,
-  StringPrototypePadStart, StringPrototypeReplaceAll, StringPrototypeSlice, StringPrototypeSplit,
-  StringPrototypeStartsWith, StringPrototypeToLowerCase, StringPrototypeToUpperCase, decodeURIComponent,
+  ArrayPrototypeJoin,
+  ArrayPrototypePop,
+  ArrayPrototypePush,
+  ArrayPrototypeShift,
+  ArrayPrototypeSplice,
+  ArrayPrototypeUnshift,
+  NumberPrototypeToString,
+  ObjectKeys,
+  RegExpPrototypeExec,
+  StringPrototypeCharCodeAt,
+  StringPrototypeEndsWith,
+  StringPrototypeIncludes,
+  StringPrototypeIndexOf,
+  StringPrototypeLastIndexOf,
+  StringPrototypePadStart,
+  StringPrototypeReplaceAll,
+  StringPrototypeSlice,
+  StringPrototypeSplit,
+  StringPrototypeStartsWith,
+  StringPrototypeToLowerCase,
+  StringPrototypeToUpperCase,
+  decodeURIComponent,
 } = primordials;
 const { ERR_INVALID_URL } = use('node/internal/errors');
 const { validateString } = use('node/internal/validators');
 
-const SLASHED = { __proto__: null, 'http:': true, 'https:': true, 'ftp:': true, 'gopher:': true, 'file:': true, 'ws:': true, 'wss:': true };
+const SLASHED = {
+  __proto__: null,
+  'http:': true,
+  'https:': true,
+  'ftp:': true,
+  'gopher:': true,
+  'file:': true,
+  'ws:': true,
+  'wss:': true,
+};
 const HOSTLESS = 'javascript:'; // the protocol that has no host and is not escaped
 
 const PROTOCOL = /^[a-z0-9.+-]+:/i;
@@ -61,7 +87,23 @@ function cleaned(url) {
 }
 
 // Never valid in a URL: escaped wherever they come.
-const UNWISE = { __proto__: null, 9: '%09', 10: '%0A', 13: '%0D', 32: '%20', 34: '%22', 39: '%27', 60: '%3C', 62: '%3E', 92: '%5C', 94: '%5E', 96: '%60', 123: '%7B', 124: '%7C', 125: '%7D' };
+const UNWISE = {
+  __proto__: null,
+  9: '%09',
+  10: '%0A',
+  13: '%0D',
+  32: '%20',
+  34: '%22',
+  39: '%27',
+  60: '%3C',
+  62: '%3E',
+  92: '%5C',
+  94: '%5E',
+  96: '%60',
+  123: '%7B',
+  124: '%7C',
+  125: '%7D',
+};
 function escapeUnwise(text) {
   let result = '';
   let copied = 0;
@@ -118,7 +160,8 @@ function parseHost(url, text, source) {
     url.auth = decodeURIComponent(StringPrototypeSlice(found.text, 0, found.at));
     start = found.at + 1;
   }
-  let host = found.end === -1 ? StringPrototypeSlice(found.text, start) : StringPrototypeSlice(found.text, start, found.end);
+  let host =
+    found.end === -1 ? StringPrototypeSlice(found.text, start) : StringPrototypeSlice(found.text, start, found.end);
   let rest = found.end === -1 ? '' : StringPrototypeSlice(found.text, found.end);
   const port = RegExpPrototypeExec(PORT, host);
   if (port !== null) {
@@ -185,7 +228,8 @@ Url.prototype.parse = function parse(source, parseQuery, slashesDenoteHost) {
       this.slashes = true;
     }
   }
-  if (lowered !== HOSTLESS && (slashes || (protocol !== undefined && !SLASHED[lowered]))) rest = parseHost(this, rest, source);
+  if (lowered !== HOSTLESS && (slashes || (protocol !== undefined && !SLASHED[lowered])))
+    rest = parseHost(this, rest, source);
   if (lowered !== HOSTLESS) rest = escapeUnwise(rest);
 
   const hash = StringPrototypeIndexOf(rest, '#');
@@ -216,7 +260,8 @@ function encodeAuth(text) {
     }
     const code = StringPrototypeCharCodeAt(text, index);
     const isPair = code >= 0xd800 && code < 0xdc00 && index + 1 < text.length;
-    if (code < 128) result += `%${StringPrototypePadStart(StringPrototypeToUpperCase(NumberPrototypeToString(code, 16)), 2, '0')}`;
+    if (code < 128)
+      result += `%${StringPrototypePadStart(StringPrototypeToUpperCase(NumberPrototypeToString(code, 16)), 2, '0')}`;
     else result += querystring().escape(isPair ? StringPrototypeSlice(text, index, ++index + 1) : piece);
   }
   return result;
@@ -231,7 +276,9 @@ Url.prototype.format = function format() {
   if (this.host) {
     host = `${auth}${this.host}`;
   } else if (this.hostname) {
-    const isBare = StringPrototypeIncludes(this.hostname, ':') && !(StringPrototypeStartsWith(this.hostname, '[') && StringPrototypeEndsWith(this.hostname, ']'));
+    const isBare =
+      StringPrototypeIncludes(this.hostname, ':') &&
+      !(StringPrototypeStartsWith(this.hostname, '[') && StringPrototypeEndsWith(this.hostname, ']'));
     host = `${auth}${isBare ? `[${this.hostname}]` : this.hostname}`;
     if (this.port) host += `:${this.port}`;
   }
@@ -263,7 +310,8 @@ function finish(url) {
 }
 function copyInto(target, source, withProtocol) {
   const keys = ObjectKeys(source);
-  for (let index = 0; index < keys.length; index++) if (withProtocol || keys[index] !== 'protocol') target[keys[index]] = source[keys[index]];
+  for (let index = 0; index < keys.length; index++)
+    if (withProtocol || keys[index] !== 'protocol') target[keys[index]] = source[keys[index]];
 }
 function splitPath(pathname) {
   return pathname ? StringPrototypeSplit(pathname, '/') : [];
@@ -273,7 +321,11 @@ function splitAuth(url) {
   if (!url.host || StringPrototypeIndexOf(url.host, '@') <= 0) return;
   const at = StringPrototypeLastIndexOf(url.host, '@');
   url.auth = StringPrototypeSlice(url.host, 0, StringPrototypeIndexOf(url.host, '@'));
-  url.host = url.hostname = StringPrototypeSlice(url.host, StringPrototypeIndexOf(url.host, '@') + 1, at > StringPrototypeIndexOf(url.host, '@') ? at : undefined);
+  url.host = url.hostname = StringPrototypeSlice(
+    url.host,
+    StringPrototypeIndexOf(url.host, '@') + 1,
+    at > StringPrototypeIndexOf(url.host, '@') ? at : undefined,
+  );
 }
 
 /** Another protocol: little of the base is left. */
@@ -397,10 +449,12 @@ Url.prototype.resolveObject = function resolveObject(given) {
     return finish(result);
   }
   const last = segments[segments.length - 1];
-  const trailing = ((result.host || relative.host || segments.length > 1) && (last === '.' || last === '..')) || last === '';
+  const trailing =
+    ((result.host || relative.host || segments.length > 1) && (last === '.' || last === '..')) || last === '';
   let up = removeDots(segments);
   if (!mustBeRooted && !dropAllDots) for (; up > 0; up--) ArrayPrototypeUnshift(segments, '..');
-  if (mustBeRooted && segments[0] !== '' && (!segments[0] || !StringPrototypeStartsWith(segments[0], '/'))) ArrayPrototypeUnshift(segments, '');
+  if (mustBeRooted && segments[0] !== '' && (!segments[0] || !StringPrototypeStartsWith(segments[0], '/')))
+    ArrayPrototypeUnshift(segments, '');
   if (trailing && !StringPrototypeEndsWith(ArrayPrototypeJoin(segments, '/'), '/')) ArrayPrototypePush(segments, '');
   const rooted = segments[0] === '' || (segments[0] && StringPrototypeStartsWith(segments[0], '/'));
   if (unslashed) {

@@ -1,14 +1,41 @@
 // node:util.
 const {
-  ArrayIsArray, ArrayPrototypePush, Date, DatePrototypeGetDate, DatePrototypeGetHours, DatePrototypeGetMinutes,
-  DatePrototypeGetMonth, DatePrototypeGetSeconds, Error, Map, NumberPrototypeToString, ObjectDefineProperties,
-  ObjectDefineProperty, ObjectGetOwnPropertyDescriptors, ObjectGetPrototypeOf, ObjectKeys, ObjectSetPrototypeOf,
-  Promise, PromisePrototypeThen, PromiseResolve, ReflectApply, ReflectConstruct, RegExp, RegExpPrototypeExec,
-  RegExpPrototypeSymbolReplace, SafeSet, SafeWeakMap, StringPrototypePadStart, StringPrototypeSplit,
-  StringPrototypeToUpperCase, StringPrototypeToWellFormed, SymbolFor,
+  ArrayIsArray,
+  ArrayPrototypePush,
+  Date,
+  DatePrototypeGetDate,
+  DatePrototypeGetHours,
+  DatePrototypeGetMinutes,
+  DatePrototypeGetMonth,
+  DatePrototypeGetSeconds,
+  Error,
+  Map,
+  NumberPrototypeToString,
+  ObjectDefineProperties,
+  ObjectDefineProperty,
+  ObjectGetOwnPropertyDescriptors,
+  ObjectGetPrototypeOf,
+  ObjectKeys,
+  ObjectSetPrototypeOf,
+  Promise,
+  PromisePrototypeThen,
+  PromiseResolve,
+  ReflectApply,
+  ReflectConstruct,
+  RegExp,
+  RegExpPrototypeExec,
+  RegExpPrototypeSymbolReplace,
+  SafeSet,
+  SafeWeakMap,
+  StringPrototypePadStart,
+  StringPrototypeSplit,
+  StringPrototypeToUpperCase,
+  StringPrototypeToWellFormed,
+  SymbolFor,
 } = primordials;
 const { AbortError, ERR_FALSY_VALUE_REJECTION, ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE } = use('node/internal/errors');
-const { validateAbortSignal, validateFunction, validateNumber, validateObject, validateOneOf, validateString } = use('node/internal/validators');
+const { validateAbortSignal, validateFunction, validateNumber, validateObject, validateOneOf, validateString } =
+  use('node/internal/validators');
 const { inspect } = use('node/internal/util/inspect');
 const { stripControlSequences } = use('node/internal/util/text');
 const { formatWith } = use('node/internal/util/format');
@@ -34,7 +61,13 @@ function promisify(original) {
   const custom = original[PROMISIFY];
   if (custom) {
     validateFunction(custom, 'util.promisify.custom');
-    return ObjectDefineProperty(custom, PROMISIFY, { __proto__: null, value: custom, enumerable: false, writable: false, configurable: true });
+    return ObjectDefineProperty(custom, PROMISIFY, {
+      __proto__: null,
+      value: custom,
+      enumerable: false,
+      writable: false,
+      configurable: true,
+    });
   }
   const names = original[ARGUMENT_NAMES];
   function promisified(...values) {
@@ -54,7 +87,13 @@ function promisify(original) {
     });
   }
   ObjectSetPrototypeOf(promisified, ObjectGetPrototypeOf(original));
-  ObjectDefineProperty(promisified, PROMISIFY, { __proto__: null, value: promisified, enumerable: false, writable: false, configurable: true });
+  ObjectDefineProperty(promisified, PROMISIFY, {
+    __proto__: null,
+    value: promisified,
+    enumerable: false,
+    writable: false,
+    configurable: true,
+  });
   const descriptors = ObjectGetOwnPropertyDescriptors(original);
   const keys = ObjectKeys(descriptors);
   for (let index = 0; index < keys.length; index++) ObjectSetPrototypeOf(descriptors[keys[index]], null);
@@ -69,7 +108,8 @@ function callbackify(original) {
     const callback = values.length > 0 ? values[values.length - 1] : undefined;
     validateFunction(callback, 'last argument');
     values.length--;
-    const done = (error, result) => processOf().nextTick(() => ReflectApply(callback, this, error === undefined ? [null, result] : [error]));
+    const done = (error, result) =>
+      processOf().nextTick(() => ReflectApply(callback, this, error === undefined ? [null, result] : [error]));
     PromisePrototypeThen(
       PromiseResolve(ReflectApply(original, this, values)),
       (result) => done(undefined, result),
@@ -96,7 +136,8 @@ function callbackify(original) {
 async function aborted(signal, resource) {
   if (signal === undefined) throw ERR_INVALID_ARG_TYPE('signal', 'AbortSignal', signal);
   validateAbortSignal(signal, 'signal');
-  if (resource === null || (typeof resource !== 'object' && typeof resource !== 'function')) throw ERR_INVALID_ARG_TYPE('resource', 'Object', resource);
+  if (resource === null || (typeof resource !== 'object' && typeof resource !== 'function'))
+    throw ERR_INVALID_ARG_TYPE('resource', 'Object', resource);
   if (signal.aborted) return undefined;
   return new Promise((resolve) => {
     keptAlive.set(resource, resolve);
@@ -109,9 +150,16 @@ const keptAlive = new SafeWeakMap();
 
 function inherits(constructor, superConstructor) {
   if (constructor === undefined || constructor === null) throw ERR_INVALID_ARG_TYPE('ctor', 'Function', constructor);
-  if (superConstructor === undefined || superConstructor === null) throw ERR_INVALID_ARG_TYPE('superCtor', 'Function', superConstructor);
-  if (superConstructor.prototype === undefined) throw ERR_INVALID_ARG_TYPE('superCtor.prototype', 'Object', superConstructor.prototype);
-  ObjectDefineProperty(constructor, 'super_', { __proto__: null, value: superConstructor, writable: true, configurable: true });
+  if (superConstructor === undefined || superConstructor === null)
+    throw ERR_INVALID_ARG_TYPE('superCtor', 'Function', superConstructor);
+  if (superConstructor.prototype === undefined)
+    throw ERR_INVALID_ARG_TYPE('superCtor.prototype', 'Object', superConstructor.prototype);
+  ObjectDefineProperty(constructor, 'super_', {
+    __proto__: null,
+    value: superConstructor,
+    writable: true,
+    configurable: true,
+  });
   ObjectSetPrototypeOf(constructor.prototype, superConstructor.prototype);
 }
 
@@ -164,7 +212,11 @@ function two(number) {
 function log(...values) {
   const now = new Date();
   const time = `${two(DatePrototypeGetHours(now))}:${two(DatePrototypeGetMinutes(now))}:${two(DatePrototypeGetSeconds(now))}`;
-  use('web/console').console.log('%s - %s', `${DatePrototypeGetDate(now)} ${MONTHS[DatePrototypeGetMonth(now)]} ${time}`, format(...values));
+  use('web/console').console.log(
+    '%s - %s',
+    `${DatePrototypeGetDate(now)} ${MONTHS[DatePrototypeGetMonth(now)]} ${time}`,
+    format(...values),
+  );
 }
 
 /** Which sections the environment variable NODE_DEBUG names; `*` in it stands for anything. */
@@ -229,7 +281,8 @@ function styleText(style, text, options = {}) {
 function parseEnv(content) {
   validateString(content, 'content');
   const values = {};
-  const line = /^[ \t]*(?:export[ \t]+)?([^\s=#]+)[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)'|`([^`]*)`|([^#\r\n]*))?[^\r\n]*$/gm;
+  const line =
+    /^[ \t]*(?:export[ \t]+)?([^\s=#]+)[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)'|`([^`]*)`|([^#\r\n]*))?[^\r\n]*$/gm;
   for (let match = RegExpPrototypeExec(line, content); match !== null; match = RegExpPrototypeExec(line, content)) {
     const { 1: name, 2: double, 3: single, 4: backtick, 5: bare } = match;
     if (double !== undefined) values[name] = RegExpPrototypeSymbolReplace(/\\n/g, double, '\n');

@@ -1,18 +1,47 @@
 // Deep equality, strict (`util.isDeepStrictEqual`) and loose (`assert.deepEqual`).
 const {
-  ArrayBufferIsView, ArrayIsArray, ArrayPrototypeFilter, ArrayPrototypePush, BigIntPrototypeValueOf,
-  BooleanPrototypeValueOf, DatePrototypeGetTime, MapIteratorPrototypeNext, MapPrototypeEntries, MapPrototypeGet,
-  MapPrototypeGetSize, MapPrototypeHas, NumberPrototypeValueOf, ObjectGetOwnPropertySymbols, ObjectGetPrototypeOf,
-  ObjectIs, ObjectKeys, ObjectPrototypeHasOwnProperty, ObjectPrototypePropertyIsEnumerable, ObjectPrototypeToString,
-  RegExpPrototypeGetFlags, RegExpPrototypeGetSource, SafeMap, SetIteratorPrototypeNext, SetPrototypeGetSize,
-  SetPrototypeHas, SetPrototypeValues, StringPrototypeValueOf, SymbolPrototypeValueOf, TypedArrayPrototypeGetLength,
-  TypedArrayPrototypeGetSymbolToStringTag, Uint8Array,
+  ArrayBufferIsView,
+  ArrayIsArray,
+  ArrayPrototypeFilter,
+  ArrayPrototypePush,
+  BigIntPrototypeValueOf,
+  BooleanPrototypeValueOf,
+  DatePrototypeGetTime,
+  MapIteratorPrototypeNext,
+  MapPrototypeEntries,
+  MapPrototypeGet,
+  MapPrototypeGetSize,
+  MapPrototypeHas,
+  NumberPrototypeValueOf,
+  ObjectGetOwnPropertySymbols,
+  ObjectGetPrototypeOf,
+  ObjectIs,
+  ObjectKeys,
+  ObjectPrototypeHasOwnProperty,
+  ObjectPrototypePropertyIsEnumerable,
+  ObjectPrototypeToString,
+  RegExpPrototypeGetFlags,
+  RegExpPrototypeGetSource,
+  SafeMap,
+  SetIteratorPrototypeNext,
+  SetPrototypeGetSize,
+  SetPrototypeHas,
+  SetPrototypeValues,
+  StringPrototypeValueOf,
+  SymbolPrototypeValueOf,
+  TypedArrayPrototypeGetLength,
+  TypedArrayPrototypeGetSymbolToStringTag,
+  Uint8Array,
 } = primordials;
 const { tagOf } = use('node/internal/util/types');
 const { nonIndexKeysOf } = use('node/internal/util/inspect');
 
 const UNBOX = {
-  __proto__: null, BoxedNumber: NumberPrototypeValueOf, BoxedString: StringPrototypeValueOf, BoxedBoolean: BooleanPrototypeValueOf, BoxedBigInt: BigIntPrototypeValueOf,
+  __proto__: null,
+  BoxedNumber: NumberPrototypeValueOf,
+  BoxedString: StringPrototypeValueOf,
+  BoxedBoolean: BooleanPrototypeValueOf,
+  BoxedBigInt: BigIntPrototypeValueOf,
   BoxedSymbol: SymbolPrototypeValueOf,
 };
 
@@ -40,7 +69,8 @@ class Comparison {
       if (typeof b !== 'object' || a === null || b === null) return false;
       if (ObjectGetPrototypeOf(a) !== ObjectGetPrototypeOf(b)) return false;
     } else {
-      if (a === null || typeof a !== 'object') return (b === null || typeof b !== 'object') && (a == b || (a !== a && b !== b));
+      if (a === null || typeof a !== 'object')
+        return (b === null || typeof b !== 'object') && (a == b || (a !== a && b !== b));
       if (b === null || typeof b !== 'object') return false;
     }
     if (ObjectPrototypeToString(a) !== ObjectPrototypeToString(b)) return false;
@@ -62,7 +92,12 @@ class Comparison {
         if (DatePrototypeGetTime(a) !== DatePrototypeGetTime(b)) return false;
         break;
       case 'RegExp':
-        if (RegExpPrototypeGetSource(a) !== RegExpPrototypeGetSource(b) || RegExpPrototypeGetFlags(a) !== RegExpPrototypeGetFlags(b) || a.lastIndex !== b.lastIndex) return false;
+        if (
+          RegExpPrototypeGetSource(a) !== RegExpPrototypeGetSource(b) ||
+          RegExpPrototypeGetFlags(a) !== RegExpPrototypeGetFlags(b) ||
+          a.lastIndex !== b.lastIndex
+        )
+          return false;
         break;
       case 'NativeError':
         if (!this.#errors(a, b)) return false;
@@ -91,7 +126,14 @@ class Comparison {
     const name = TypedArrayPrototypeGetSymbolToStringTag(a);
     if (name !== TypedArrayPrototypeGetSymbolToStringTag(b)) return false;
     if (kind === 'DataView') {
-      if (!sameElements(new Uint8Array(a.buffer, a.byteOffset, a.byteLength), new Uint8Array(b.buffer, b.byteOffset, b.byteLength), true)) return false;
+      if (
+        !sameElements(
+          new Uint8Array(a.buffer, a.byteOffset, a.byteLength),
+          new Uint8Array(b.buffer, b.byteOffset, b.byteLength),
+          true,
+        )
+      )
+        return false;
     } else if (!sameElements(a, b, this.strict)) {
       return false;
     }
@@ -186,7 +228,8 @@ class Comparison {
     const others = MapPrototypeEntries(b);
     for (let step = MapIteratorPrototypeNext(others); !step.done; step = MapIteratorPrototypeNext(others)) {
       const { 0: key, 1: value } = step.value;
-      if (!MapPrototypeHas(a, key) || !this.equal(MapPrototypeGet(a, key), value)) ArrayPrototypePush(candidates, step.value);
+      if (!MapPrototypeHas(a, key) || !this.equal(MapPrototypeGet(a, key), value))
+        ArrayPrototypePush(candidates, step.value);
     }
     for (let index = 0; index < unmatched.length; index++) {
       const { 0: key, 1: value } = unmatched[index];
@@ -209,7 +252,9 @@ function removeAt(list, at) {
 function ownKeys(value, strict) {
   const keys = ObjectKeys(value);
   if (!strict) return keys;
-  const symbols = ArrayPrototypeFilter(ObjectGetOwnPropertySymbols(value), (symbol) => ObjectPrototypePropertyIsEnumerable(value, symbol));
+  const symbols = ArrayPrototypeFilter(ObjectGetOwnPropertySymbols(value), (symbol) =>
+    ObjectPrototypePropertyIsEnumerable(value, symbol),
+  );
   for (let index = 0; index < symbols.length; index++) ArrayPrototypePush(keys, symbols[index]);
   return keys;
 }
@@ -222,7 +267,10 @@ function sameElements(a, b, strict) {
   const length = TypedArrayPrototypeGetLength(a);
   if (length !== TypedArrayPrototypeGetLength(b)) return false;
   for (let index = 0; index < length; index++) {
-    if (strict ? !ObjectIs(a[index], b[index]) : a[index] !== b[index] && (a[index] === a[index] || b[index] === b[index])) return false;
+    if (
+      strict ? !ObjectIs(a[index], b[index]) : a[index] !== b[index] && (a[index] === a[index] || b[index] === b[index])
+    )
+      return false;
   }
   return true;
 }

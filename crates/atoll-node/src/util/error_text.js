@@ -1,9 +1,22 @@
 // util.inspect's wording of errors: the stack with the right class name in front, causes without repeated frames.
 const {
-  ArrayIsArray, ArrayPrototypeIncludes, ArrayPrototypeIndexOf, ArrayPrototypeJoin, ArrayPrototypePush,
-  ArrayPrototypeSplice, ErrorPrototypeToString, RegExpPrototypeExec, String, StringPrototypeEndsWith,
-  StringPrototypeIncludes, StringPrototypeIndexOf, StringPrototypeRepeat, StringPrototypeReplaceAll,
-  StringPrototypeSlice, StringPrototypeSplit, StringPrototypeStartsWith,
+  ArrayIsArray,
+  ArrayPrototypeIncludes,
+  ArrayPrototypeIndexOf,
+  ArrayPrototypeJoin,
+  ArrayPrototypePush,
+  ArrayPrototypeSplice,
+  ErrorPrototypeToString,
+  RegExpPrototypeExec,
+  String,
+  StringPrototypeEndsWith,
+  StringPrototypeIncludes,
+  StringPrototypeIndexOf,
+  StringPrototypeRepeat,
+  StringPrototypeReplaceAll,
+  StringPrototypeSlice,
+  StringPrototypeSplit,
+  StringPrototypeStartsWith,
 } = primordials;
 const { tagOf } = use('node/internal/util/types');
 
@@ -20,7 +33,8 @@ function dropShownKeys(context, keys, error, stack) {
   const fields = ['name', 'message', 'stack'];
   for (let index = 0; index < fields.length; index++) {
     const at = ArrayPrototypeIndexOf(keys, fields[index]);
-    if (at !== -1 && (typeof error[fields[index]] !== 'string' || StringPrototypeIncludes(stack, error[fields[index]]))) ArrayPrototypeSplice(keys, at, 1);
+    if (at !== -1 && (typeof error[fields[index]] !== 'string' || StringPrototypeIncludes(stack, error[fields[index]])))
+      ArrayPrototypeSplice(keys, at, 1);
   }
 }
 
@@ -31,7 +45,9 @@ const ONLY_NAME = /^([a-z_A-Z0-9-]*Error)$/;
 function withClassName(stack, constructor, name, tag) {
   let length = name.length;
   const startsWithName =
-    StringPrototypeEndsWith(name, 'Error') && StringPrototypeStartsWith(stack, name) && (stack.length === length || stack[length] === ':' || stack[length] === '\n');
+    StringPrototypeEndsWith(name, 'Error') &&
+    StringPrototypeStartsWith(stack, name) &&
+    (stack.length === length || stack[length] === ':' || stack[length] === '\n');
   if (constructor !== null && !startsWithName) return stack;
   let fallback = 'Error';
   if (constructor === null) {
@@ -43,7 +59,8 @@ function withClassName(stack, constructor, name, tag) {
   const { prefixOf } = use('node/internal/util/inspect');
   const prefix = StringPrototypeSlice(prefixOf(constructor, tag, fallback), 0, -1);
   if (name === prefix) return stack;
-  if (StringPrototypeIncludes(prefix, name)) return length === 0 ? `${prefix}: ${stack}` : `${prefix}${StringPrototypeSlice(stack, length)}`;
+  if (StringPrototypeIncludes(prefix, name))
+    return length === 0 ? `${prefix}: ${stack}` : `${prefix}${StringPrototypeSlice(stack, length)}`;
   return `${prefix} [${name}]${StringPrototypeSlice(stack, length)}`;
 }
 
@@ -77,9 +94,54 @@ function framesOf(context, error, text) {
   const common = commonFrames(frames, StringPrototypeSplit(StringPrototypeSlice(causeStack, start + 1), '\n'));
   if (common.count > 3) {
     const skipped = common.count - 2;
-    ArrayPrototypeSplice(frames, common.start + 1, skipped, context.stylize(`    ... ${skipped} lines matching cause stack trace ...`, 'undefined'));
+    ArrayPrototypeSplice(
+      frames,
+      common.start + 1,
+      skipped,
+      context.stylize(`    ... ${skipped} lines matching cause stack trace ...`, 'undefined'),
+    );
   }
   return frames;
+}
+
+const PLATFORM_FRAME = /^ {4}at (?:[^/\\(]+ \(|)node:(.+):\d+:\d+(?:\)|$)/;
+
+/** The names of packages underlined: `…/node_modules/name/…`. */
+function withPackages(context, line) {
+  let text = '';
+  let copied = 0;
+  const pattern = /[/\\]node_modules[/\\](.+?)(?=[/\\])/g;
+  for (let match = RegExpPrototypeExec(pattern, line); match !== null; match = RegExpPrototypeExec(pattern, line)) {
+    text += StringPrototypeSlice(line, copied, match.index + 14) + context.stylize(match[1], 'module');
+    copied = match.index + match[0].length;
+  }
+  return copied === 0 ? line : text + StringPrototypeSlice(line, copied);
+}
+
+/** The working directory, which says nothing new, in a weak colour. */
+function withDirectory(context, line, directory) {
+  let at = StringPrototypeIndexOf(line, directory);
+  if (at === -1) return line;
+  let { length } = directory;
+  if (StringPrototypeSlice(line, at - 7, at) === 'file://') {
+    at -= 7;
+    length += 7;
+  }
+  const inBrackets = line[at - 1] === '(';
+  const start = inBrackets ? at - 1 : at;
+  const closes = inBrackets && StringPrototypeEndsWith(line, ')');
+  const end = at + length + 1;
+  const text = `${StringPrototypeSlice(line, 0, start)}${context.stylize(StringPrototypeSlice(line, start, end), 'undefined')}`;
+  return `${text}${StringPrototypeSlice(line, end, closes ? -1 : undefined)}${closes ? context.stylize(')', 'undefined') : ''}`;
+}
+
+function colourFrames(context, frames) {
+  const directory = use('node:process').default.cwd();
+  for (let index = 0; index < frames.length; index++) {
+    const frame = frames[index];
+    if (RegExpPrototypeExec(PLATFORM_FRAME, frame) !== null) frames[index] = context.stylize(frame, 'undefined');
+    else frames[index] = withDirectory(context, withPackages(context, frame), directory);
+  }
 }
 
 /** Text of an error; takes keys away that it shows, adds those (`cause`, `errors`) that are worth showing though not enumerable. */
@@ -87,8 +149,10 @@ exports.describeError = (context, error, constructor, tag, keys) => {
   const name = error.name == null ? 'Error' : String(error.name);
   let stack = stackOf(error);
   dropShownKeys(context, keys, error, stack);
-  if ('cause' in error && (keys.length === 0 || !ArrayPrototypeIncludes(keys, 'cause'))) ArrayPrototypePush(keys, 'cause');
-  if (ArrayIsArray(error.errors) && (keys.length === 0 || !ArrayPrototypeIncludes(keys, 'errors'))) ArrayPrototypePush(keys, 'errors');
+  if ('cause' in error && (keys.length === 0 || !ArrayPrototypeIncludes(keys, 'cause')))
+    ArrayPrototypePush(keys, 'cause');
+  if (ArrayIsArray(error.errors) && (keys.length === 0 || !ArrayPrototypeIncludes(keys, 'errors')))
+    ArrayPrototypePush(keys, 'errors');
   stack = withClassName(stack, constructor, name, tag);
   let from = (error.message && StringPrototypeIndexOf(stack, error.message)) || -1;
   if (from !== -1) from += error.message.length;
@@ -97,8 +161,10 @@ exports.describeError = (context, error, constructor, tag, keys) => {
     stack = `[${stack}]`;
   } else {
     const frames = framesOf(context, error, StringPrototypeSlice(stack, start + 1));
+    if (context.colors) colourFrames(context, frames);
     stack = `${StringPrototypeSlice(stack, 0, start)}\n${ArrayPrototypeJoin(frames, '\n')}`;
   }
-  if (context.indentationLvl !== 0) stack = StringPrototypeReplaceAll(stack, '\n', `\n${StringPrototypeRepeat(' ', context.indentationLvl)}`);
+  if (context.indentationLvl !== 0)
+    stack = StringPrototypeReplaceAll(stack, '\n', `\n${StringPrototypeRepeat(' ', context.indentationLvl)}`);
   return stack;
 };

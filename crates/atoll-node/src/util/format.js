@@ -1,8 +1,18 @@
 // util.format: printf-like, with inspect for what the format does not name.
 const {
-  JSONStringify, Number, NumberParseFloat, NumberParseInt, ObjectGetOwnPropertyDescriptor, ObjectGetPrototypeOf,
-  ObjectPrototypeHasOwnProperty, String, StringPrototypeCharCodeAt, StringPrototypeIncludes, StringPrototypeSlice,
-  SymbolToPrimitive, TypeError,
+  JSONStringify,
+  Number,
+  NumberParseFloat,
+  NumberParseInt,
+  ObjectGetOwnPropertyDescriptor,
+  ObjectGetPrototypeOf,
+  ObjectPrototypeHasOwnProperty,
+  String,
+  StringPrototypeCharCodeAt,
+  StringPrototypeIncludes,
+  StringPrototypeSlice,
+  SymbolToPrimitive,
+  TypeError,
 } = primordials;
 const { inspect, isBuiltInName } = use('node/internal/util/inspect');
 const { bigintText, numberText } = use('node/internal/util/text');
@@ -27,7 +37,8 @@ function asJson(value) {
   try {
     return `${JSONStringify(value)}`;
   } catch (error) {
-    if (error instanceof TypeError && StringPrototypeIncludes(`${error.message}`, 'circular structure')) return '[Circular]';
+    if (error instanceof TypeError && StringPrototypeIncludes(`${error.message}`, 'circular structure'))
+      return '[Circular]';
     throw error;
   }
 }
@@ -62,7 +73,9 @@ function directive(letter, value, options) {
     case 105: // i
       return asInteger(value, options);
     case 102: // f
-      return typeof value === 'symbol' ? 'NaN' : numberText(NumberParseFloat(value), options?.numericSeparator ?? false);
+      return typeof value === 'symbol'
+        ? 'NaN'
+        : numberText(NumberParseFloat(value), options?.numericSeparator ?? false);
     case 99: // c: CSS, which terminals don't have
       return '';
     default:
@@ -72,7 +85,10 @@ function directive(letter, value, options) {
 
 exports.formatWith = (options, values) => {
   const { 0: first, length } = values;
-  if (length === 1) return typeof first === 'string' ? first : inspect(first, { ...options, compact: 3, colors: options?.colors ?? false, depth: options?.depth ?? 2 });
+  if (length === 1)
+    return typeof first === 'string'
+      ? first
+      : inspect(first, { ...options, compact: 3, colors: options?.colors ?? false, depth: options?.depth ?? 2 });
   let text = '';
   let next = 0;
   let gap = '';
@@ -100,7 +116,10 @@ exports.formatWith = (options, values) => {
   for (; next < length; next++) {
     const value = values[next];
     text += gap;
-    text += typeof value === 'string' ? value : inspect(value, { ...options, compact: 3, colors: options?.colors ?? false, depth: options?.depth ?? 2 });
+    text +=
+      typeof value === 'string'
+        ? value
+        : inspect(value, { ...options, compact: 3, colors: options?.colors ?? false, depth: options?.depth ?? 2 });
     gap = ' ';
   }
   return text;

@@ -1,14 +1,38 @@
 // util.inspect: the dispatch over kinds of values, and properties. Kinds are worded in kinds.js, lines are
 // fitted in text.js, options kept in options.js. `context` is the state of one inspect call: the options, plus the way from the root (`seen`).
 const {
-  ArrayIsArray, ArrayPrototypeIncludes, ArrayPrototypeJoin, ArrayPrototypePush, ArrayPrototypeSort,
-  ArrayPrototypeSplice, FunctionPrototypeCall, Number, ObjectDefineProperty, ObjectGetOwnPropertyDescriptor,
-  ObjectGetOwnPropertyNames, ObjectGetOwnPropertySymbols, ObjectGetPrototypeOf, ObjectKeys,
-  ObjectPrototypeHasOwnProperty, ObjectPrototypePropertyIsEnumerable, ObjectSetPrototypeOf, RangeError,
-  ReflectOwnKeys, RegExpPrototypeExec, SafeMap, SafeSet, String, StringPrototypeIndexOf, StringPrototypeRepeat,
-  StringPrototypeReplaceAll, StringPrototypeSlice, SymbolFor, SymbolPrototypeToString, SymbolToStringTag,
+  ArrayIsArray,
+  ArrayPrototypeIncludes,
+  ArrayPrototypeJoin,
+  ArrayPrototypePush,
+  ArrayPrototypeSort,
+  ArrayPrototypeSplice,
+  FunctionPrototypeCall,
+  Number,
+  ObjectGetOwnPropertyDescriptor,
+  ObjectGetOwnPropertyNames,
+  ObjectGetOwnPropertySymbols,
+  ObjectGetPrototypeOf,
+  ObjectKeys,
+  ObjectPrototypeHasOwnProperty,
+  ObjectPrototypePropertyIsEnumerable,
+  ObjectSetPrototypeOf,
+  RangeError,
+  ReflectOwnKeys,
+  RegExpPrototypeExec,
+  SafeMap,
+  SafeSet,
+  String,
+  StringPrototypeIndexOf,
+  StringPrototypeRepeat,
+  StringPrototypeReplaceAll,
+  StringPrototypeSlice,
+  SymbolFor,
+  SymbolPrototypeToString,
+  SymbolToStringTag,
 } = primordials;
-const { ARRAY, ELEMENT, OBJECT, bigintText, columnsOf, escapeText, layOut, numberText, quote, remainingText } = use('node/internal/util/text');
+const { ARRAY, ELEMENT, OBJECT, bigintText, columnsOf, escapeText, layOut, numberText, quote, remainingText } =
+  use('node/internal/util/text');
 const { OPTIONS, attachOptions, coloured, contextFrom } = use('node/internal/util/options');
 const { proxyDetails, tagOf } = use('node/internal/util/types');
 
@@ -67,18 +91,22 @@ function userOptions(context, foreign) {
 
 /** Text of `value`, which is `level` levels below the root. `typedArray`: as the buffer of one, shown by length only. */
 function formatValue(context, value, level, typedArray = false) {
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return formatPrimitive(context.stylize, value, context);
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null)
+    return formatPrimitive(context.stylize, value, context);
   const original = value;
-  const isProxy = tagOf(value) === 'Proxy';
+  let type = tagOf(value);
+  const isProxy = type === 'Proxy';
   if (isProxy) {
     const details = proxyDetails(value);
     if (details[0] === null) return context.stylize('<Revoked Proxy>', 'special');
     if (context.showProxy) return formatProxy(context, details, level);
     value = details[0];
-    while (tagOf(value) === 'Proxy') {
+    type = tagOf(value);
+    while (type === 'Proxy') {
       const inner = proxyDetails(value);
       if (inner[0] === null) return context.stylize('<Revoked Proxy>', 'special');
       value = inner[0];
+      type = tagOf(value);
     }
   }
   if (context.customInspect) {
@@ -91,7 +119,12 @@ function formatValue(context, value, level, typedArray = false) {
         const foreign = isProxy || !(original instanceof Object);
         const shown = FunctionPrototypeCall(custom, original, depth, userOptions(context, foreign), inspect);
         if (shown !== original) {
-          if (typeof shown !== 'object') return StringPrototypeReplaceAll(`${shown}`, '\n', `\n${StringPrototypeRepeat(' ', context.indentationLvl)}`);
+          if (typeof shown !== 'object')
+            return StringPrototypeReplaceAll(
+              `${shown}`,
+              '\n',
+              `\n${StringPrototypeRepeat(' ', context.indentationLvl)}`,
+            );
           return formatValue(context, shown, level);
         }
       }
@@ -109,12 +142,16 @@ function formatValue(context, value, level, typedArray = false) {
     }
     return context.stylize(`[Circular *${index}]`, 'special');
   }
-  return formatObject(context, value, level, typedArray);
+  return formatObject(context, value, level, type, typedArray);
 }
 exports.formatValue = formatValue;
 
 function formatPlatform(context, value, level) {
-  for (let holder = ObjectGetPrototypeOf(value), steps = 0; holder !== null && steps < PROTOTYPES_SHOWN; holder = ObjectGetPrototypeOf(holder), steps++) {
+  for (
+    let holder = ObjectGetPrototypeOf(value), steps = 0;
+    holder !== null && steps < PROTOTYPES_SHOWN;
+    holder = ObjectGetPrototypeOf(holder), steps++
+  ) {
     const descriptor = ObjectGetOwnPropertyDescriptor(holder, 'constructor');
     if (typeof descriptor?.value !== 'function') continue;
     const describe = platformKinds.get(descriptor.value);
@@ -155,7 +192,11 @@ function formatPrimitive(stylize, value, context) {
         trailer = remainingText(text.length - context.maxStringLength, 'character');
         text = StringPrototypeSlice(text, 0, context.maxStringLength);
       }
-      if (context.compact !== true && text.length > LONG_STRING_CHARACTERS && text.length > context.breakLength - context.indentationLvl - 4) {
+      if (
+        context.compact !== true &&
+        text.length > LONG_STRING_CHARACTERS &&
+        text.length > context.breakLength - context.indentationLvl - 4
+      ) {
         const lines = linesOf(text);
         for (let index = 0; index < lines.length; index++) lines[index] = stylize(quote(lines[index]), 'string');
         return ArrayPrototypeJoin(lines, ` +\n${StringPrototypeRepeat(' ', context.indentationLvl + 2)}`) + trailer;
@@ -180,8 +221,23 @@ exports.formatPrimitive = formatPrimitive;
 
 // --- objects ---
 
-function formatObject(context, value, level, typedArray) {
-  const shown = { __proto__: null, base: '', braces: ['{', '}'], kind: OBJECT, entries: undefined, keys: undefined, hidden: undefined, done: undefined, typedArray };
+/** What kinds.js fills in: text before the brace, braces, entries that are no properties, keys of properties. */
+class Shown {
+  base = '';
+  braces = ['{', '}'];
+  kind = OBJECT;
+  entries = undefined;
+  keys = undefined;
+  hidden = undefined;
+  done = undefined;
+  constructor(type, typedArray) {
+    this.type = type;
+    this.typedArray = typedArray;
+  }
+}
+
+function formatObject(context, value, level, type, typedArray) {
+  const shown = new Shown(type, typedArray);
   if (context.showHidden && (context.depth === null || level <= context.depth)) shown.hidden = [];
   const constructor = constructorName(value, context, level, shown.hidden);
   if (shown.hidden?.length === 0) shown.hidden = undefined;
@@ -206,13 +262,18 @@ function formatEntries(context, value, level, shown) {
   const { indentationLvl } = context;
   try {
     output = shown.entries === undefined ? [] : shown.entries(context, value, level);
-    for (let index = 0; index < keys.length; index++) ArrayPrototypePush(output, formatProperty(context, value, level, keys[index], kind));
-    if (hidden !== undefined) for (let index = 0; index < hidden.length; index++) ArrayPrototypePush(output, hidden[index]);
+    for (let index = 0; index < keys.length; index++)
+      ArrayPrototypePush(output, formatProperty(context, value, level, keys[index], kind));
+    if (hidden !== undefined)
+      for (let index = 0; index < hidden.length; index++) ArrayPrototypePush(output, hidden[index]);
   } catch (error) {
     if (!isStackOverflow(error)) throw error;
     context.seen = [];
     context.indentationLvl = indentationLvl;
-    return context.stylize(`[${constructorName(value, context, level - 1)}: Inspection interrupted prematurely. Maximum call stack size exceeded.]`, 'special');
+    return context.stylize(
+      `[${constructorName(value, context, level - 1)}: Inspection interrupted prematurely. Maximum call stack size exceeded.]`,
+      'special',
+    );
   }
   let { base } = shown;
   const reference = context.circular?.get(value);
@@ -273,11 +334,12 @@ function kindName(value) {
 /** The name of the nearest constructor on the prototype chain, null without any. Collects prototypes' properties in `hidden`. */
 function constructorName(value, context, level, hidden) {
   let first;
-  for (let holder = value; holder !== null && holder !== undefined; ) {
+  for (let holder = value; holder !== null && holder !== undefined;) {
     const descriptor = ObjectGetOwnPropertyDescriptor(holder, 'constructor');
     const Class = descriptor?.value;
     if (typeof Class === 'function' && Class.name !== '' && isInstance(value, Class)) {
-      if (hidden !== undefined && (first !== holder || !BUILT_IN.has(Class.name))) addPrototypeProperties(context, value, first ?? value, level, hidden);
+      if (hidden !== undefined && (first !== holder || !BUILT_IN.has(Class.name)))
+        addPrototypeProperties(context, value, first ?? value, level, hidden);
       return String(Class.name);
     }
     holder = ObjectGetPrototypeOf(holder);
@@ -288,7 +350,14 @@ function constructorName(value, context, level, hidden) {
   if (context.depth !== null && level > context.depth) return `${name} <Complex prototype>`;
   const outer = constructorName(first, context, level + 1, hidden);
   if (outer === null) {
-    const options = { showHidden: context.showHidden, colors: context.colors, compact: context.compact, breakLength: context.breakLength, customInspect: false, depth: -1 };
+    const options = {
+      showHidden: context.showHidden,
+      colors: context.colors,
+      compact: context.compact,
+      breakLength: context.breakLength,
+      customInspect: false,
+      depth: -1,
+    };
     return `${name} <${inspect(first, options)}>`;
   }
   return `${name} <${outer}>`;
@@ -310,7 +379,8 @@ function addPrototypeProperties(context, value, start, level, output) {
     ArrayPrototypePush(context.seen, value);
     for (let index = 0; index < keys.length; index++) {
       const key = keys[index];
-      if (key === 'constructor' || ObjectPrototypeHasOwnProperty(value, key) || (depth !== 0 && listed.has(key))) continue;
+      if (key === 'constructor' || ObjectPrototypeHasOwnProperty(value, key) || (depth !== 0 && listed.has(key)))
+        continue;
       const descriptor = ObjectGetOwnPropertyDescriptor(holder, key);
       if (typeof descriptor.value === 'function') continue;
       const text = formatProperty(context, holder, level, key, OBJECT, descriptor, value);
@@ -334,7 +404,8 @@ function keysOf(value, showHidden) {
   }
   const symbols = ObjectGetOwnPropertySymbols(value);
   for (let index = 0; index < symbols.length; index++) {
-    if (showHidden || ObjectPrototypePropertyIsEnumerable(value, symbols[index])) ArrayPrototypePush(keys, symbols[index]);
+    if (showHidden || ObjectPrototypePropertyIsEnumerable(value, symbols[index]))
+      ArrayPrototypePush(keys, symbols[index]);
   }
   return keys;
 }
@@ -360,7 +431,8 @@ exports.nonIndexKeysOf = (value, showHidden) => {
   for (let index = low; index < names.length; index++) ArrayPrototypePush(keys, names[index]);
   const symbols = ObjectGetOwnPropertySymbols(value);
   for (let index = 0; index < symbols.length; index++) {
-    if (showHidden || ObjectPrototypePropertyIsEnumerable(value, symbols[index])) ArrayPrototypePush(keys, symbols[index]);
+    if (showHidden || ObjectPrototypePropertyIsEnumerable(value, symbols[index]))
+      ArrayPrototypePush(keys, symbols[index]);
   }
   return keys;
 };
@@ -369,18 +441,28 @@ exports.nonIndexKeysOf = (value, showHidden) => {
 
 function formatAccessor(context, descriptor, original, level) {
   const { stylize } = context;
-  if (descriptor.get === undefined) return stylize(descriptor.set === undefined ? 'undefined' : '[Setter]', descriptor.set === undefined ? 'undefined' : 'special');
+  if (descriptor.get === undefined)
+    return stylize(
+      descriptor.set === undefined ? 'undefined' : '[Setter]',
+      descriptor.set === undefined ? 'undefined' : 'special',
+    );
   const label = descriptor.set === undefined ? 'Getter' : 'Getter/Setter';
   const { getters } = context;
-  const read = getters === true || (getters === 'get' && descriptor.set === undefined) || (getters === 'set' && descriptor.set !== undefined);
+  const read =
+    getters === true ||
+    (getters === 'get' && descriptor.set === undefined) ||
+    (getters === 'set' && descriptor.set !== undefined);
   if (!read) return stylize(`[${label}]`, 'special');
   try {
     const value = FunctionPrototypeCall(descriptor.get, original);
     context.indentationLvl += 2;
     let text;
-    if (value === null) text = `${stylize(`[${label}:`, 'special')} ${stylize('null', 'null')}${stylize(']', 'special')}`;
-    else if (typeof value === 'object') text = `${stylize(`[${label}]`, 'special')} ${formatValue(context, value, level)}`;
-    else text = `${stylize(`[${label}:`, 'special')} ${formatPrimitive(stylize, value, context)}${stylize(']', 'special')}`;
+    if (value === null)
+      text = `${stylize(`[${label}:`, 'special')} ${stylize('null', 'null')}${stylize(']', 'special')}`;
+    else if (typeof value === 'object')
+      text = `${stylize(`[${label}]`, 'special')} ${formatValue(context, value, level)}`;
+    else
+      text = `${stylize(`[${label}:`, 'special')} ${formatPrimitive(stylize, value, context)}${stylize(']', 'special')}`;
     context.indentationLvl -= 2;
     return text;
   } catch (error) {
@@ -398,14 +480,16 @@ function formatKey(context, key, enumerable) {
 
 /** `key: value`; only the value for an element. `original` is what getters are called on. */
 function formatProperty(context, value, level, key, kind, given = undefined, original = value) {
-  const descriptor = given ?? ObjectGetOwnPropertyDescriptor(value, key) ?? { value: value[key], configurable: true, enumerable: true };
+  const descriptor = given ??
+    ObjectGetOwnPropertyDescriptor(value, key) ?? { value: value[key], configurable: true, enumerable: true };
   let text;
   let gap = ' ';
   if (descriptor.value !== undefined) {
     const indent = kind !== OBJECT || context.compact !== true ? 2 : 3;
     context.indentationLvl += indent;
     text = formatValue(context, descriptor.value, level);
-    if (indent === 3 && context.breakLength < columnsOf(text, context.colors)) gap = `\n${StringPrototypeRepeat(' ', context.indentationLvl)}`;
+    if (indent === 3 && context.breakLength < columnsOf(text, context.colors))
+      gap = `\n${StringPrototypeRepeat(' ', context.indentationLvl)}`;
     context.indentationLvl -= indent;
   } else {
     text = formatAccessor(context, descriptor, original, level);

@@ -1,27 +1,62 @@
 // util.inspect's wording of each kind of object: what stands before the brace, and the entries that are no properties.
 const {
-  ArrayIsArray, ArrayPrototypePush, ArrayPrototypeSort, ArrayPrototypeUnshift, BigIntPrototypeValueOf,
-  BooleanPrototypeValueOf, DatePrototypeGetTime, DatePrototypeToISOString, DatePrototypeToString,
-  FunctionPrototypeToString, MapIteratorPrototypeNext, MapPrototypeEntries, MapPrototypeGetSize, MathMax, MathMin,
-  NumberPrototypeToString, NumberPrototypeValueOf, ObjectGetPrototypeOf, ObjectKeys, ObjectPrototypeHasOwnProperty,
-  ReferenceError, RegExp, RegExpPrototypeExec, RegExpPrototypeSymbolReplace, RegExpPrototypeToString,
-  SetIteratorPrototypeNext, SetPrototypeGetSize, SetPrototypeValues, StringPrototypeEndsWith, StringPrototypeIncludes,
-  StringPrototypeIndexOf, StringPrototypeLastIndexOf, StringPrototypePadStart, StringPrototypeSlice,
-  StringPrototypeStartsWith, StringPrototypeToLowerCase, StringPrototypeValueOf, SymbolIterator,
-  SymbolPrototypeValueOf, TypedArrayPrototypeGetLength, TypedArrayPrototypeGetSymbolToStringTag, Uint8Array,
+  ArrayIsArray,
+  ArrayPrototypePush,
+  ArrayPrototypeSort,
+  ArrayPrototypeUnshift,
+  BigIntPrototypeValueOf,
+  BooleanPrototypeValueOf,
+  DatePrototypeGetTime,
+  DatePrototypeToISOString,
+  DatePrototypeToString,
+  FunctionPrototypeToString,
+  MapIteratorPrototypeNext,
+  MapPrototypeEntries,
+  MapPrototypeGetSize,
+  MathMax,
+  MathMin,
+  NumberPrototypeToString,
+  NumberPrototypeValueOf,
+  ObjectGetPrototypeOf,
+  ObjectKeys,
+  ObjectPrototypeHasOwnProperty,
+  ReferenceError,
+  RegExp,
+  RegExpPrototypeExec,
+  RegExpPrototypeSymbolReplace,
+  RegExpPrototypeToString,
+  SetIteratorPrototypeNext,
+  SetPrototypeGetSize,
+  SetPrototypeValues,
+  StringPrototypeEndsWith,
+  StringPrototypeIncludes,
+  StringPrototypeIndexOf,
+  StringPrototypeLastIndexOf,
+  StringPrototypePadStart,
+  StringPrototypeSlice,
+  StringPrototypeStartsWith,
+  StringPrototypeToLowerCase,
+  StringPrototypeValueOf,
+  SymbolIterator,
+  SymbolPrototypeValueOf,
+  TypedArrayPrototypeGetLength,
+  TypedArrayPrototypeGetSymbolToStringTag,
+  Uint8Array,
 } = primordials;
 const { ARRAY, ELEMENT, OBJECT, layOut, remainingText } = use('node/internal/util/text');
-const { previewEntries, promiseDetails, tagOf } = use('node/internal/util/types');
-const { formatPrimitive, formatProperty, formatValue, keysOf, nonIndexKeysOf, prefixOf } = use('node/internal/util/inspect');
+const { previewEntries, promiseDetails } = use('node/internal/util/types');
+const { formatPrimitive, formatProperty, formatValue, keysOf, nonIndexKeysOf, prefixOf } =
+  use('node/internal/util/inspect');
 const { plain } = use('node/internal/util/options');
 const { describeError } = use('node/internal/util/error_text');
 
 const PROMISE_PENDING = 0;
 const PROMISE_REJECTED = 2;
 
-/** Fills `shown` for the value; sets `shown.done` where nothing more is to be listed. */
+/** Fills `shown` for the value, whose kind is `shown.type`; sets `shown.done` where nothing more is to be listed. */
 exports.describe = (context, value, level, constructor, tag, shown) => {
-  if ((SymbolIterator in value || constructor === null) && describeIterable(context, value, constructor, tag, shown)) return;
+  if ((SymbolIterator in value || constructor === null) && describeIterable(context, value, constructor, tag, shown))
+    return;
   describeOther(context, value, level, constructor, tag, shown);
 };
 
@@ -33,7 +68,8 @@ function limitOf(context, length) {
 
 function describeIterable(context, value, constructor, tag, shown) {
   if (ArrayIsArray(value)) {
-    const prefix = constructor !== 'Array' || tag !== '' ? prefixOf(constructor, tag, 'Array', `(${value.length})`) : '';
+    const prefix =
+      constructor !== 'Array' || tag !== '' ? prefixOf(constructor, tag, 'Array', `(${value.length})`) : '';
     shown.keys = nonIndexKeysOf(value, context.showHidden);
     shown.braces = [`${prefix}[`, ']'];
     shown.kind = ARRAY;
@@ -41,7 +77,7 @@ function describeIterable(context, value, constructor, tag, shown) {
     shown.entries = arrayEntries;
     return true;
   }
-  const kind = tagOf(value);
+  const kind = shown.type;
   if (kind === 'Set' || kind === 'Map') {
     const size = kind === 'Set' ? SetPrototypeGetSize(value) : MapPrototypeGetSize(value);
     const prefix = prefixOf(constructor, tag, kind, `(${size})`);
@@ -109,7 +145,8 @@ function sparseEntries(context, value, level, limit, output, firstHole) {
   }
   const remaining = value.length - next;
   if (output.length !== limit) {
-    if (remaining > 0) ArrayPrototypePush(output, context.stylize(`<${remaining} empty item${remaining > 1 ? 's' : ''}>`, 'undefined'));
+    if (remaining > 0)
+      ArrayPrototypePush(output, context.stylize(`<${remaining} empty item${remaining > 1 ? 's' : ''}>`, 'undefined'));
   } else if (remaining > 0) {
     ArrayPrototypePush(output, remainingText(remaining));
   }
@@ -162,7 +199,10 @@ function mapEntries(context, value, level) {
   for (let index = 0; index < limit; index++) {
     const step = MapIteratorPrototypeNext(iterator);
     if (step.done) break;
-    ArrayPrototypePush(output, `${formatValue(context, step.value[0], level)} => ${formatValue(context, step.value[1], level)}`);
+    ArrayPrototypePush(
+      output,
+      `${formatValue(context, step.value[0], level)} => ${formatValue(context, step.value[1], level)}`,
+    );
   }
   if (size > limit) ArrayPrototypePush(output, remainingText(size - limit));
   context.indentationLvl -= 2;
@@ -190,7 +230,10 @@ function pairedEntries(context, level, values, unordered) {
   for (let index = 0; index < limit; index++) {
     const key = formatValue(context, values[index * 2], level);
     const value = formatValue(context, values[index * 2 + 1], level);
-    ArrayPrototypePush(output, unordered ? `${key} => ${value}` : layOut(context, [key, value], '', ['[', ']'], ARRAY, level));
+    ArrayPrototypePush(
+      output,
+      unordered ? `${key} => ${value}` : layOut(context, [key, value], '', ['[', ']'], ARRAY, level),
+    );
   }
   context.indentationLvl -= 2;
   if (unordered && !context.sorted) ArrayPrototypeSort(output);
@@ -202,14 +245,15 @@ function iteratorEntries(context, iterator, level, shown) {
   const { 0: values, 1: keyed } = previewEntries(iterator);
   if (!keyed) return looseEntries(context, level, values, false);
   const { braces } = shown;
-  if (StringPrototypeEndsWith(braces[0], ' Iterator] {')) braces[0] = `${StringPrototypeSlice(braces[0], 0, -12)} Entries] {`;
+  if (StringPrototypeEndsWith(braces[0], ' Iterator] {'))
+    braces[0] = `${StringPrototypeSlice(braces[0], 0, -12)} Entries] {`;
   return pairedEntries(context, level, values, false);
 }
 
 // --- all others ---
 
 function describeOther(context, value, level, constructor, tag, shown) {
-  const kind = tagOf(value);
+  const kind = shown.type;
   if (kind !== 'ModuleNamespace') shown.keys = keysOf(value, context.showHidden);
   const { keys } = shown;
   if (constructor === 'Object' && kind === 'Arguments') {
@@ -235,7 +279,8 @@ function describeOther(context, value, level, constructor, tag, shown) {
     return;
   }
   if (nothingElse(shown)) {
-    shown.done = kind === 'External' ? context.stylize('[External]', 'special') : `${prefixOf(constructor, tag, 'Object')}{}`;
+    shown.done =
+      kind === 'External' ? context.stylize('[External]', 'special') : `${prefixOf(constructor, tag, 'Object')}{}`;
     return;
   }
   shown.keys = keys;
@@ -248,7 +293,8 @@ const KINDS = {
   RegExp(context, value, level, constructor, tag, shown) {
     const prefix = prefixOf(constructor, tag, 'RegExp');
     shown.base = `${prefix !== 'RegExp ' ? prefix : ''}${RegExpPrototypeToString(constructor !== null ? value : new RegExp(value))}`;
-    if (nothingElse(shown) || (context.depth !== null && level > context.depth)) shown.done = context.stylize(shown.base, 'regexp');
+    if (nothingElse(shown) || (context.depth !== null && level > context.depth))
+      shown.done = context.stylize(shown.base, 'regexp');
   },
 
   Date(context, value, level, constructor, tag, shown) {
@@ -278,12 +324,16 @@ const KINDS = {
 
   WeakSet(context, value, level, constructor, tag, shown) {
     shown.braces[0] = `${prefixOf(constructor, tag, 'WeakSet')}{`;
-    shown.entries = context.showHidden ? (given, set, depth) => looseEntries(given, depth, previewEntries(set)[0], true) : unknownEntries;
+    shown.entries = context.showHidden
+      ? (given, set, depth) => looseEntries(given, depth, previewEntries(set)[0], true)
+      : unknownEntries;
   },
 
   WeakMap(context, value, level, constructor, tag, shown) {
     shown.braces[0] = `${prefixOf(constructor, tag, 'WeakMap')}{`;
-    shown.entries = context.showHidden ? (given, map, depth) => pairedEntries(given, depth, previewEntries(map)[0], true) : unknownEntries;
+    shown.entries = context.showHidden
+      ? (given, map, depth) => pairedEntries(given, depth, previewEntries(map)[0], true)
+      : unknownEntries;
   },
 
   ModuleNamespace(context, value, level, constructor, tag, shown) {
@@ -293,28 +343,37 @@ const KINDS = {
     shown.entries = (given, namespace, depth) => namespaceEntries(given, namespace, depth, keys);
   },
 
-  BoxedNumber: (...call) => boxed(NumberPrototypeValueOf, 'Number', ...call),
-  BoxedBoolean: (...call) => boxed(BooleanPrototypeValueOf, 'Boolean', ...call),
-  BoxedBigInt: (...call) => boxed(BigIntPrototypeValueOf, 'BigInt', ...call),
-  BoxedSymbol: (...call) => boxed(SymbolPrototypeValueOf, 'Symbol', ...call),
+  BoxedNumber(context, value, level, constructor, tag, shown) {
+    boxed(NumberPrototypeValueOf, 'Number', context, value, constructor, tag, shown);
+  },
+  BoxedBoolean(context, value, level, constructor, tag, shown) {
+    boxed(BooleanPrototypeValueOf, 'Boolean', context, value, constructor, tag, shown);
+  },
+  BoxedBigInt(context, value, level, constructor, tag, shown) {
+    boxed(BigIntPrototypeValueOf, 'BigInt', context, value, constructor, tag, shown);
+  },
+  BoxedSymbol(context, value, level, constructor, tag, shown) {
+    boxed(SymbolPrototypeValueOf, 'Symbol', context, value, constructor, tag, shown);
+  },
   BoxedString(context, value, level, constructor, tag, shown) {
     shown.keys = nonIndexKeysOf(value, context.showHidden);
-    boxed(StringPrototypeValueOf, 'String', context, value, level, constructor, tag, shown);
+    boxed(StringPrototypeValueOf, 'String', context, value, constructor, tag, shown);
   },
 };
 
-function boxed(unwrap, type, context, value, level, constructor, tag, shown) {
+function boxed(unwrap, type, context, value, constructor, tag, shown) {
   let base = `[${type}`;
   if (type !== constructor) base += constructor === null ? ' (null prototype)' : ` (${constructor})`;
   base += `: ${formatPrimitive(plain, unwrap(value), context)}]`;
   if (tag !== '' && tag !== constructor) base += ` [${tag}]`;
-  if (shown.keys.length === 0 && context.stylize !== plain) base = context.stylize(base, StringPrototypeToLowerCase(type));
+  if (shown.keys.length === 0 && context.stylize !== plain)
+    base = context.stylize(base, StringPrototypeToLowerCase(type));
   shown.base = base;
   if (nothingElse(shown)) shown.done = base;
 }
 
 function arrayBuffer(context, value, level, constructor, tag, shown) {
-  const prefix = prefixOf(constructor, tag, tagOf(value));
+  const prefix = prefixOf(constructor, tag, shown.type);
   if (!shown.typedArray) {
     shown.entries = arrayBufferEntries;
   } else if (nothingElse(shown)) {
@@ -335,7 +394,8 @@ function arrayBufferEntries(context, value) {
   const length = TypedArrayPrototypeGetLength(bytes);
   const limit = limitOf(context, length);
   let text = '';
-  for (let index = 0; index < limit; index++) text += `${index > 0 ? ' ' : ''}${StringPrototypePadStart(NumberPrototypeToString(bytes[index], 16), 2, '0')}`;
+  for (let index = 0; index < limit; index++)
+    text += `${index > 0 ? ' ' : ''}${StringPrototypePadStart(NumberPrototypeToString(bytes[index], 16), 2, '0')}`;
   const remaining = length - limit;
   if (remaining > 0) text += ` ... ${remaining} more byte${remaining > 1 ? 's' : ''}`;
   return [`${context.stylize('[Uint8Contents]', 'special')}: <${text}>`];
@@ -364,7 +424,10 @@ function namespaceEntries(context, value, level, keys) {
       if (!(error instanceof ReferenceError)) throw error;
       const blank = formatProperty(context, { [keys[index]]: '' }, level, keys[index], OBJECT);
       const end = StringPrototypeLastIndexOf(blank, ' ');
-      ArrayPrototypePush(output, `${StringPrototypeSlice(blank, 0, end + 1)}${context.stylize('<uninitialized>', 'special')}`);
+      ArrayPrototypePush(
+        output,
+        `${StringPrototypeSlice(blank, 0, end + 1)}${context.stylize('<uninitialized>', 'special')}`,
+      );
     }
   }
   keys.length = 0; // they are listed
@@ -383,7 +446,10 @@ function isClassSource(source) {
   const brace = StringPrototypeIndexOf(rest, '{');
   if (brace === -1) return false;
   const head = StringPrototypeSlice(rest, 0, brace);
-  return !StringPrototypeIncludes(head, '(') || RegExpPrototypeExec(CLASS_HEAD, RegExpPrototypeSymbolReplace(COMMENTS, head, '')) !== null;
+  return (
+    !StringPrototypeIncludes(head, '(') ||
+    RegExpPrototypeExec(CLASS_HEAD, RegExpPrototypeSymbolReplace(COMMENTS, head, '')) !== null
+  );
 }
 
 function functionText(context, value, constructor, tag, kind) {

@@ -2,16 +2,24 @@
 use atoll_engine::{Builtin, Call, NativeResult, natives};
 
 /// `util.inspect`: options, dispatch, properties.
-pub(crate) const INSPECT: Builtin =
-    Builtin { name: "node/internal/util/inspect", source: include_str!("inspect.js"), natives: natives! {}, globals: &[] };
+pub(crate) const INSPECT: Builtin = Builtin {
+    name: "node/internal/util/inspect",
+    source: include_str!("inspect.js"),
+    natives: natives! {},
+    globals: &[],
+};
 
 /// The wording of each kind of object.
 pub(crate) const KINDS: Builtin =
     Builtin { name: "node/internal/util/kinds", source: include_str!("kinds.js"), natives: natives! {}, globals: &[] };
 
 /// The wording of errors.
-pub(crate) const ERROR_TEXT: Builtin =
-    Builtin { name: "node/internal/util/error_text", source: include_str!("error_text.js"), natives: natives! {}, globals: &[] };
+pub(crate) const ERROR_TEXT: Builtin = Builtin {
+    name: "node/internal/util/error_text",
+    source: include_str!("error_text.js"),
+    natives: natives! {},
+    globals: &[],
+};
 
 /// Quoting, widths and line fitting.
 pub(crate) const TEXT: Builtin =
@@ -31,6 +39,7 @@ pub(crate) const TYPES_INTERNAL: Builtin = Builtin {
 };
 
 /// The engine's name for the kind of object.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn type_tag(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(call.type_tag(0).into())
 }
@@ -63,8 +72,12 @@ pub(crate) const TYPES: Builtin = Builtin {
 };
 
 /// `util.format`.
-pub(crate) const FORMAT: Builtin =
-    Builtin { name: "node/internal/util/format", source: include_str!("format.js"), natives: natives! {}, globals: &[] };
+pub(crate) const FORMAT: Builtin = Builtin {
+    name: "node/internal/util/format",
+    source: include_str!("format.js"),
+    natives: natives! {},
+    globals: &[],
+};
 
 /// Deep equality.
 pub(crate) const COMPARISONS: Builtin = Builtin {
@@ -91,5 +104,9 @@ pub(crate) const PLATFORM: Builtin = Builtin {
 };
 
 /// The options of `util.inspect`.
-pub(crate) const OPTIONS: Builtin =
-    Builtin { name: "node/internal/util/options", source: include_str!("options.js"), natives: natives! {}, globals: &[] };
+pub(crate) const OPTIONS: Builtin = Builtin {
+    name: "node/internal/util/options",
+    source: include_str!("options.js"),
+    natives: natives! {},
+    globals: &[],
+};

@@ -1,11 +1,32 @@
 // util.parseArgs: options and positionals out of an argument list.
 const {
-  ArrayPrototypeFilter, ArrayPrototypeForEach, ArrayPrototypePush, ArrayPrototypeSlice, ObjectEntries, ObjectKeys,
-  ObjectPrototypeHasOwnProperty, StringPrototypeCharAt, StringPrototypeIndexOf, StringPrototypeSlice,
+  ArrayPrototypeFilter,
+  ArrayPrototypeForEach,
+  ArrayPrototypePush,
+  ArrayPrototypeSlice,
+  ObjectEntries,
+  ObjectKeys,
+  ObjectPrototypeHasOwnProperty,
+  StringPrototypeCharAt,
+  StringPrototypeIndexOf,
+  StringPrototypeSlice,
   StringPrototypeStartsWith,
 } = primordials;
-const { ERR_INVALID_ARG_VALUE, ERR_PARSE_ARGS_INVALID_OPTION_VALUE, ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL, ERR_PARSE_ARGS_UNKNOWN_OPTION } = use('node/internal/errors');
-const { validateArray, validateBoolean, validateBooleanArray, validateObject, validateString, validateStringArray, validateUnion } = use('node/internal/validators');
+const {
+  ERR_INVALID_ARG_VALUE,
+  ERR_PARSE_ARGS_INVALID_OPTION_VALUE,
+  ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL,
+  ERR_PARSE_ARGS_UNKNOWN_OPTION,
+} = use('node/internal/errors');
+const {
+  validateArray,
+  validateBoolean,
+  validateBooleanArray,
+  validateObject,
+  validateString,
+  validateStringArray,
+  validateUnion,
+} = use('node/internal/validators');
 
 function own(object, key) {
   return ObjectPrototypeHasOwnProperty(object, key) ? object[key] : undefined;
@@ -16,7 +37,8 @@ function settingOf(options, name, field) {
 
 function longNameOf(options, short) {
   const names = ObjectKeys(options);
-  for (let index = 0; index < names.length; index++) if (own(options[names[index]], 'short') === short) return names[index];
+  for (let index = 0; index < names.length; index++)
+    if (own(options[names[index]], 'short') === short) return names[index];
   return short;
 }
 
@@ -38,7 +60,8 @@ function tokenize(args, options) {
     else index++;
     if (arg === '--') {
       ArrayPrototypePush(tokens, { kind: 'option-terminator', index });
-      for (let at = 0; at < rest.length; at++) ArrayPrototypePush(tokens, { kind: 'positional', index: ++index, value: rest[at] });
+      for (let at = 0; at < rest.length; at++)
+        ArrayPrototypePush(tokens, { kind: 'positional', index: ++index, value: rest[at] });
       break;
     }
     const isShort = arg.length > 1 && StringPrototypeCharAt(arg, 0) === '-' && StringPrototypeCharAt(arg, 1) !== '-';
@@ -59,7 +82,14 @@ function tokenize(args, options) {
     if (isShort) {
       const first = longNameOf(options, StringPrototypeCharAt(arg, 1));
       if (settingOf(options, first, 'type') === 'string') {
-        ArrayPrototypePush(tokens, { kind: 'option', name: first, rawName: StringPrototypeSlice(arg, 0, 2), index, value: StringPrototypeSlice(arg, 2), inlineValue: true });
+        ArrayPrototypePush(tokens, {
+          kind: 'option',
+          name: first,
+          rawName: StringPrototypeSlice(arg, 0, 2),
+          index,
+          value: StringPrototypeSlice(arg, 2),
+          inlineValue: true,
+        });
         continue;
       }
       // -abc is -a -b -c; the last of them that takes a value takes what follows it.
@@ -94,7 +124,14 @@ function tokenize(args, options) {
         if (value !== undefined) index++;
       } else {
         const name = StringPrototypeSlice(arg, 2, equals);
-        ArrayPrototypePush(tokens, { kind: 'option', name, rawName: `--${name}`, index, value: StringPrototypeSlice(arg, equals + 1), inlineValue: true });
+        ArrayPrototypePush(tokens, {
+          kind: 'option',
+          name,
+          rawName: `--${name}`,
+          index,
+          value: StringPrototypeSlice(arg, equals + 1),
+          inlineValue: true,
+        });
       }
       continue;
     }
@@ -106,19 +143,25 @@ function tokenize(args, options) {
 function checkUsage(options, token, allowPositionals, allowNegative) {
   let name = token.name;
   const positive = StringPrototypeSlice(name, 3);
-  const isNegative = allowNegative && StringPrototypeStartsWith(name, 'no-') && !ObjectPrototypeHasOwnProperty(options, name);
+  const isNegative =
+    allowNegative && StringPrototypeStartsWith(name, 'no-') && !ObjectPrototypeHasOwnProperty(options, name);
   if (isNegative && settingOf(options, positive, 'type') === 'boolean') name = positive;
-  if (!ObjectPrototypeHasOwnProperty(options, name)) throw ERR_PARSE_ARGS_UNKNOWN_OPTION(token.rawName, allowPositionals);
+  if (!ObjectPrototypeHasOwnProperty(options, name))
+    throw ERR_PARSE_ARGS_UNKNOWN_OPTION(token.rawName, allowPositionals);
   const short = own(options[name], 'short');
   const shown = `${short ? `-${short}, ` : ''}--${name}`;
   const type = own(options[name], 'type');
-  if (type === 'string' && typeof token.value !== 'string') throw ERR_PARSE_ARGS_INVALID_OPTION_VALUE(`Option '${shown} <value>' argument missing`);
-  if (type === 'boolean' && token.value != null) throw ERR_PARSE_ARGS_INVALID_OPTION_VALUE(`Option '${shown}' does not take an argument`);
+  if (type === 'string' && typeof token.value !== 'string')
+    throw ERR_PARSE_ARGS_INVALID_OPTION_VALUE(`Option '${shown} <value>' argument missing`);
+  if (type === 'boolean' && token.value != null)
+    throw ERR_PARSE_ARGS_INVALID_OPTION_VALUE(`Option '${shown}' does not take an argument`);
 }
 
 function checkAmbiguity(token) {
   if (token.inlineValue !== false || !isOptionLike(token.value)) return;
-  const example = StringPrototypeStartsWith(token.rawName, '--') ? `'${token.rawName}=-XYZ'` : `'--${token.name}=-XYZ' or '${token.rawName}-XYZ'`;
+  const example = StringPrototypeStartsWith(token.rawName, '--')
+    ? `'${token.rawName}=-XYZ'`
+    : `'--${token.name}=-XYZ' or '${token.rawName}-XYZ'`;
   throw ERR_PARSE_ARGS_INVALID_OPTION_VALUE(
     `Option '${token.rawName}' argument is ambiguous.\nDid you forget to specify the option argument for '${token.rawName}'?\nTo specify an option argument starting with a dash use ${example}.`,
   );
@@ -127,7 +170,12 @@ function checkAmbiguity(token) {
 function store(token, options, values, allowNegative) {
   let { name, value } = token;
   if (name === '__proto__') return;
-  if (allowNegative && value === undefined && StringPrototypeStartsWith(name, 'no-') && !ObjectPrototypeHasOwnProperty(options, name)) {
+  if (
+    allowNegative &&
+    value === undefined &&
+    StringPrototypeStartsWith(name, 'no-') &&
+    !ObjectPrototypeHasOwnProperty(options, name)
+  ) {
     // --no-x is x: false
     name = StringPrototypeSlice(name, 3);
     token.name = name;
@@ -150,7 +198,8 @@ function checkConfig(options) {
     validateUnion(type, `options.${name}.type`, ['string', 'boolean']);
     if (ObjectPrototypeHasOwnProperty(setting, 'short')) {
       validateString(setting.short, `options.${name}.short`);
-      if (setting.short.length !== 1) throw ERR_INVALID_ARG_VALUE(`options.${name}.short`, setting.short, 'must be a single character');
+      if (setting.short.length !== 1)
+        throw ERR_INVALID_ARG_VALUE(`options.${name}.short`, setting.short, 'must be a single character');
     }
     const multiple = own(setting, 'multiple');
     if (ObjectPrototypeHasOwnProperty(setting, 'multiple')) validateBoolean(multiple, `options.${name}.multiple`);

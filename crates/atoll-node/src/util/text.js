@@ -1,10 +1,29 @@
 // The text side of inspect: quoting, widths, numbers, and fitting entries into lines.
 const {
-  ArrayPrototypeJoin, ArrayPrototypePush, MathFloor, MathMax, MathMin, MathRound, MathSqrt, MathTrunc, NumberIsFinite,
-  NumberPrototypeToString, ObjectIs, RegExpPrototypeExec, RegExpPrototypeSymbolReplace, String,
-  StringPrototypeCharCodeAt, StringPrototypeCodePointAt, StringPrototypeIncludes, StringPrototypeIndexOf,
-  StringPrototypeNormalize, StringPrototypePadEnd, StringPrototypePadStart, StringPrototypeRepeat,
-  StringPrototypeSlice, StringPrototypeToUpperCase,
+  ArrayPrototypeJoin,
+  ArrayPrototypePush,
+  MathFloor,
+  MathMax,
+  MathMin,
+  MathRound,
+  MathSqrt,
+  MathTrunc,
+  NumberIsFinite,
+  NumberPrototypeToString,
+  ObjectIs,
+  RegExpPrototypeExec,
+  RegExpPrototypeSymbolReplace,
+  String,
+  StringPrototypeCharCodeAt,
+  StringPrototypeCodePointAt,
+  StringPrototypeIncludes,
+  StringPrototypeIndexOf,
+  StringPrototypeNormalize,
+  StringPrototypePadEnd,
+  StringPrototypePadStart,
+  StringPrototypeRepeat,
+  StringPrototypeSlice,
+  StringPrototypeToUpperCase,
 } = primordials;
 
 const SEPARATOR_CHARACTERS = 2; // ", "
@@ -17,7 +36,8 @@ exports.OBJECT = 0;
 exports.ELEMENT = 1;
 exports.ARRAY = 2;
 
-const NEEDS_ESCAPE = /[\x00-\x1f\x27\x5c\x7f-\x9f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+const NEEDS_ESCAPE =
+  /[\x00-\x1f\x27\x5c\x7f-\x9f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 const SHORT_ESCAPES = { __proto__: null, 8: '\\b', 9: '\\t', 10: '\\n', 12: '\\f', 13: '\\r', 92: '\\\\' };
 
 function isLoneSurrogate(text, index, code) {
@@ -52,7 +72,9 @@ function escapeText(text, mark) {
     if (code === 39) {
       if (mark === "'") escape = "\\'";
     } else if (code < 32 || code === 92 || (code >= 127 && code <= 159)) {
-      escape = SHORT_ESCAPES[code] ?? `\\x${StringPrototypePadStart(StringPrototypeToUpperCase(NumberPrototypeToString(code, 16)), 2, '0')}`;
+      escape =
+        SHORT_ESCAPES[code] ??
+        `\\x${StringPrototypePadStart(StringPrototypeToUpperCase(NumberPrototypeToString(code, 16)), 2, '0')}`;
     } else if (code >= 0xd800 && code <= 0xdfff) {
       if (isLoneSurrogate(text, index, code)) escape = `\\u${NumberPrototypeToString(code, 16)}`;
       else index++; // the second half of a pair
@@ -66,7 +88,8 @@ function escapeText(text, mark) {
 exports.escapeText = escapeText;
 
 // CSI and OSC sequences (ECMA-48).
-const CONTROL_SEQUENCE = /[\u001b\u009b][[\]()#;?]*(?:(?:(?:(?:;[-a-zA-Z\d/#&.:=?%@~_]+)*|[a-zA-Z\d]+(?:;[-a-zA-Z\d/#&.:=?%@~_]*)*)?(?:\u0007|\u001b\u005c|\u009c))|(?:(?:\d{1,4}(?:;\d{0,4})*)?[\dA-PR-TZcf-ntqry=><~]))/g;
+const CONTROL_SEQUENCE =
+  /[\u001b\u009b][[\]()#;?]*(?:(?:(?:(?:;[-a-zA-Z\d/#&.:=?%@~_]+)*|[a-zA-Z\d]+(?:;[-a-zA-Z\d/#&.:=?%@~_]*)*)?(?:\u0007|\u001b\u005c|\u009c))|(?:(?:\d{1,4}(?:;\d{0,4})*)?[\dA-PR-TZcf-ntqry=><~]))/g;
 const COLOUR = /\u001b\[\d\d?m/g;
 
 function stripControlSequences(text) {
@@ -83,17 +106,36 @@ function lengthWithoutColours(text) {
 function isWide(code) {
   return (
     code >= 0x1100 &&
-    (code <= 0x115f || code === 0x2329 || code === 0x232a || (code >= 0x2e80 && code <= 0x3247 && code !== 0x303f) || (code >= 0x3250 && code <= 0x4dbf) ||
-      (code >= 0x4e00 && code <= 0xa4c6) || (code >= 0xa960 && code <= 0xa97c) || (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) ||
-      (code >= 0xfe10 && code <= 0xfe19) || (code >= 0xfe30 && code <= 0xfe6b) || (code >= 0xff01 && code <= 0xff60) || (code >= 0xffe0 && code <= 0xffe6) ||
-      (code >= 0x1b000 && code <= 0x1b001) || (code >= 0x1f200 && code <= 0x1f251) || (code >= 0x1f300 && code <= 0x1f64f) ||
-      (code >= 0x1f900 && code <= 0x1f9ff) || (code >= 0x20000 && code <= 0x3fffd))
+    (code <= 0x115f ||
+      code === 0x2329 ||
+      code === 0x232a ||
+      (code >= 0x2e80 && code <= 0x3247 && code !== 0x303f) ||
+      (code >= 0x3250 && code <= 0x4dbf) ||
+      (code >= 0x4e00 && code <= 0xa4c6) ||
+      (code >= 0xa960 && code <= 0xa97c) ||
+      (code >= 0xac00 && code <= 0xd7a3) ||
+      (code >= 0xf900 && code <= 0xfaff) ||
+      (code >= 0xfe10 && code <= 0xfe19) ||
+      (code >= 0xfe30 && code <= 0xfe6b) ||
+      (code >= 0xff01 && code <= 0xff60) ||
+      (code >= 0xffe0 && code <= 0xffe6) ||
+      (code >= 0x1b000 && code <= 0x1b001) ||
+      (code >= 0x1f200 && code <= 0x1f251) ||
+      (code >= 0x1f300 && code <= 0x1f64f) ||
+      (code >= 0x1f900 && code <= 0x1f9ff) ||
+      (code >= 0x20000 && code <= 0x3fffd))
   );
 }
 function isZeroWidth(code) {
   return (
-    code <= 0x1f || (code >= 0x7f && code <= 0x9f) || (code >= 0x300 && code <= 0x36f) || (code >= 0x200b && code <= 0x200f) ||
-    (code >= 0x20d0 && code <= 0x20ff) || (code >= 0xfe00 && code <= 0xfe0f) || (code >= 0xfe20 && code <= 0xfe2f) || (code >= 0xe0100 && code <= 0xe01ef)
+    code <= 0x1f ||
+    (code >= 0x7f && code <= 0x9f) ||
+    (code >= 0x300 && code <= 0x36f) ||
+    (code >= 0x200b && code <= 0x200f) ||
+    (code >= 0x20d0 && code <= 0x20ff) ||
+    (code >= 0xfe00 && code <= 0xfe0f) ||
+    (code >= 0xfe20 && code <= 0xfe2f) ||
+    (code >= 0xe0100 && code <= 0xe01ef)
   );
 }
 
@@ -136,7 +178,9 @@ exports.numberText = (number, separators) => {
   if (whole === text) return separated(whole);
   // Of -0.5 the sign is in the whole's text only as "0": keep Node's result.
   const start = StringPrototypeIndexOf(text, '.') + 1;
-  return start === 0 ? text : `${separated(StringPrototypeSlice(text, 0, start - 1))}.${separatedFraction(StringPrototypeSlice(text, start))}`;
+  return start === 0
+    ? text
+    : `${separated(StringPrototypeSlice(text, 0, start - 1))}.${separatedFraction(StringPrototypeSlice(text, start))}`;
 };
 exports.bigintText = (value, separators) => `${separators ? separated(String(value)) : String(value)}n`;
 
@@ -186,9 +230,14 @@ function inColumns(context, entries, value) {
     const end = MathMin(start + columns, count);
     let line = '';
     let index = start;
-    for (; index < end - 1; index++) line += pad(`${entries[index]}, `, columnWidths[index - start] + entries[index].length - widths[index], ' ');
+    for (; index < end - 1; index++)
+      line += pad(`${entries[index]}, `, columnWidths[index - start] + entries[index].length - widths[index], ' ');
     if (pad === StringPrototypePadStart) {
-      line += pad(entries[index], columnWidths[index - start] + entries[index].length - widths[index] - SEPARATOR_CHARACTERS, ' ');
+      line += pad(
+        entries[index],
+        columnWidths[index - start] + entries[index].length - widths[index] - SEPARATOR_CHARACTERS,
+        ' ',
+      );
     } else {
       line += entries[index];
     }

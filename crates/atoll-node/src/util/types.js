@@ -47,7 +47,14 @@ byTag('isProxy', 'Proxy');
 byTag('isModuleNamespaceObject', 'ModuleNamespace');
 byTag('isAnyArrayBuffer', 'ArrayBuffer', 'SharedArrayBuffer');
 
-const BOXED = { __proto__: null, BoxedBigInt: true, BoxedBoolean: true, BoxedNumber: true, BoxedString: true, BoxedSymbol: true };
+const BOXED = {
+  __proto__: null,
+  BoxedBigInt: true,
+  BoxedBoolean: true,
+  BoxedNumber: true,
+  BoxedString: true,
+  BoxedSymbol: true,
+};
 types.isBoxedPrimitive = function isBoxedPrimitive(value) {
   return typeof value === 'object' && value !== null && BOXED[tagOf(value)] === true;
 };
@@ -67,7 +74,19 @@ function byTypedArrayName(array) {
     },
   }[name];
 }
-const ARRAYS = ['Uint8Array', 'Uint8ClampedArray', 'Uint16Array', 'Uint32Array', 'Int8Array', 'Int16Array', 'Int32Array', 'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array'];
+const ARRAYS = [
+  'Uint8Array',
+  'Uint8ClampedArray',
+  'Uint16Array',
+  'Uint32Array',
+  'Int8Array',
+  'Int16Array',
+  'Int32Array',
+  'Float32Array',
+  'Float64Array',
+  'BigInt64Array',
+  'BigUint64Array',
+];
 for (let index = 0; index < ARRAYS.length; index++) byTypedArrayName(ARRAYS[index]);
 
 /** There is no node:crypto yet, hence no KeyObject. */

@@ -1,8 +1,19 @@
 // Checks of arguments, with Node's error for each.
 const {
-  ArrayBufferIsView, ArrayIsArray, ArrayPrototypeIncludes, ArrayPrototypeJoin, ArrayPrototypeMap, NumberIsFinite,
-  NumberIsInteger, NumberMAX_SAFE_INTEGER, NumberMIN_SAFE_INTEGER, NumberParseInt, RangeError, RegExpPrototypeExec,
-  String, StringPrototypeTrim,
+  ArrayBufferIsView,
+  ArrayIsArray,
+  ArrayPrototypeIncludes,
+  ArrayPrototypeJoin,
+  ArrayPrototypeMap,
+  NumberIsFinite,
+  NumberIsInteger,
+  NumberMAX_SAFE_INTEGER,
+  NumberMIN_SAFE_INTEGER,
+  NumberParseInt,
+  RangeError,
+  RegExpPrototypeExec,
+  String,
+  StringPrototypeTrim,
 } = primordials;
 const { ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE } = use('node/internal/errors');
 
@@ -38,7 +49,8 @@ function integer(value, name, min, max) {
   if (!NumberIsInteger(value)) throw ERR_OUT_OF_RANGE(name, 'an integer', value);
   if (value < min || value > max) throw ERR_OUT_OF_RANGE(name, `>= ${min} && <= ${max}`, value);
 }
-exports.validateInteger = (value, name, min = NumberMIN_SAFE_INTEGER, max = NumberMAX_SAFE_INTEGER) => integer(value, name, min, max);
+exports.validateInteger = (value, name, min = NumberMIN_SAFE_INTEGER, max = NumberMAX_SAFE_INTEGER) =>
+  integer(value, name, min, max);
 exports.validateInt32 = (value, name, min = INT32_MIN, max = INT32_MAX) => integer(value, name, min, max);
 exports.validateUint32 = (value, name, positive = false) => integer(value, name, positive ? 1 : 0, UINT32_MAX);
 
@@ -53,7 +65,8 @@ exports.validateObject = (value, name, flags = 0) => {
     return;
   }
   if (ArrayIsArray(value) && (flags & 2) === 0) throw ERR_INVALID_ARG_TYPE(name, 'Object', value);
-  if (typeof value !== 'object' && ((flags & 4) === 0 || typeof value !== 'function')) throw ERR_INVALID_ARG_TYPE(name, 'Object', value);
+  if (typeof value !== 'object' && ((flags & 4) === 0 || typeof value !== 'function'))
+    throw ERR_INVALID_ARG_TYPE(name, 'Object', value);
 };
 
 exports.validateArray = (value, name, minLength = 0) => {
@@ -71,11 +84,15 @@ exports.validateBooleanArray = (value, name) => {
 
 exports.validateOneOf = (value, name, allowed) => {
   if (ArrayPrototypeIncludes(allowed, value)) return;
-  const shown = ArrayPrototypeJoin(ArrayPrototypeMap(allowed, (each) => (typeof each === 'string' ? `'${each}'` : String(each))), ', ');
+  const shown = ArrayPrototypeJoin(
+    ArrayPrototypeMap(allowed, (each) => (typeof each === 'string' ? `'${each}'` : String(each))),
+    ', ',
+  );
   throw ERR_INVALID_ARG_VALUE(name, value, `must be one of: ${shown}`);
 };
 exports.validateUnion = (value, name, union) => {
-  if (!ArrayPrototypeIncludes(union, value)) throw ERR_INVALID_ARG_TYPE(name, `('${ArrayPrototypeJoin(union, '|')}')`, value);
+  if (!ArrayPrototypeIncludes(union, value))
+    throw ERR_INVALID_ARG_TYPE(name, `('${ArrayPrototypeJoin(union, '|')}')`, value);
 };
 
 exports.validateAbortSignal = (signal, name) => {
@@ -90,10 +107,17 @@ exports.validateBuffer = (value, name = 'buffer') => {
 
 exports.validatePort = (port, name = 'Port', allowZero = true) => {
   const text = typeof port === 'string' ? StringPrototypeTrim(port) : port;
-  const valid = (typeof port === 'number' || (typeof port === 'string' && text.length > 0)) && +port === +port >>> 0 && port <= 0xffff;
+  const valid =
+    (typeof port === 'number' || (typeof port === 'string' && text.length > 0)) &&
+    +port === +port >>> 0 &&
+    port <= 0xffff;
   if (!valid || (+port === 0 && !allowZero)) {
     const range = allowZero ? '>= 0 and < 65536' : '> 0 and < 65536';
-    throw use('node/internal/errors').codedError(RangeError, 'ERR_SOCKET_BAD_PORT', `${name} should be ${range}. Received ${use('node/internal/errors').describeReceived(port)}.`);
+    throw use('node/internal/errors').codedError(
+      RangeError,
+      'ERR_SOCKET_BAD_PORT',
+      `${name} should be ${range}. Received ${use('node/internal/errors').describeReceived(port)}.`,
+    );
   }
   return port | 0;
 };
@@ -103,7 +127,8 @@ const OCTAL = /^[0-7]+$/;
 exports.parseFileMode = (value, name, byDefault = undefined) => {
   let mode = value ?? byDefault;
   if (typeof mode === 'string') {
-    if (RegExpPrototypeExec(OCTAL, mode) === null) throw ERR_INVALID_ARG_VALUE(name, mode, 'must be a 32-bit unsigned integer or an octal string');
+    if (RegExpPrototypeExec(OCTAL, mode) === null)
+      throw ERR_INVALID_ARG_VALUE(name, mode, 'must be a 32-bit unsigned integer or an octal string');
     mode = NumberParseInt(mode, 8);
   }
   integer(mode, name, 0, UINT32_MAX);

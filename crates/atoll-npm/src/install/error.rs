@@ -105,6 +105,7 @@ impl InstallError {
             Self::NoIntegrity { .. } => {
                 "Delete the entry, or the whole package-lock.json, and install again to record one."
             }
+            Self::Resolve(error) => return error.hint(),
             Self::Fetch(error) => return error.hint().map(str::to_owned),
             Self::Registry(error) => return error.hint().map(str::to_owned),
             Self::Script(_) => {

@@ -80,12 +80,15 @@ pub(super) async fn resolve_project(
         let Some(existing) = existing.as_ref() else {
             return Err(InstallError::FrozenWithoutLock { folder: options.project_dir.clone() });
         };
-        frozen(&manifest, existing, &rules).await?
+        let lock = frozen(&manifest, existing, &rules).await?;
+        reporter.stage_finished(Stage::Resolve, started.elapsed());
+        lock
     } else {
         let (source, guesses) = Eager::new(client, &manifest, reporter);
         let resolving = async {
             let result = resolve(&manifest, existing.as_ref(), &source, &rules).await;
             drop(source);
+            reporter.stage_finished(Stage::Resolve, started.elapsed());
             result.map_err(InstallError::from)
         };
         let prefetching = async {
@@ -114,7 +117,6 @@ pub(super) async fn resolve_project(
         }
         summary.saved.push((request.name.clone(), saved));
     }
-    reporter.stage_finished(Stage::Resolve, started.elapsed());
     let lock_text = match &files.lock {
         Some(text) if options.frozen => text.clone(),
         _ => lock.to_text(),

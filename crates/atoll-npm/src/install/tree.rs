@@ -19,7 +19,7 @@ use crate::{
     plan::{Plan, bin_folder, link_target},
     report::{Progress, Reporter, Stage as Step, Warning},
     scripts::{self, Surroundings},
-    store::{Entry, Store},
+    store::{Entry, MachineKey, Store},
 };
 
 /// How often a tree is built when stored packages change while they are used.
@@ -81,12 +81,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Makes sure that the store has everything that has to be built.
-    pub(super) async fn gather(
-        &self,
-        fetcher: &Fetcher<'_>,
-        store: &Store,
-        reporter: &dyn Reporter,
-    ) -> Result<Vec<Job>, InstallError> {
+    pub(super) async fn gather(&self, fetcher: &Fetcher<'_>, store: &Store) -> Result<Vec<Job>, InstallError> {
         let packages: Vec<_> = self.plan.build.iter().copied().filter(|(_, entry)| !entry.link).collect();
         let wanted: Vec<Wanted> =
             packages.iter().map(|(path, entry)| fetcher.wanted(path, entry)).collect::<Result<_, _>>()?;
@@ -98,15 +93,13 @@ impl<'a> Tree<'a> {
             .map(|(wanted, _)| wanted.clone())
             .collect();
         if !missing.is_empty() {
-            let started = Instant::now();
-            reporter.stage_started(Step::Fetch, missing.len());
-            fetcher.fetch_all(missing.clone(), reporter).await?;
-            reporter.stage_finished(Step::Fetch, started.elapsed());
+            fetcher.fetch_all(missing.clone()).await?;
             let mut fetched = look_up(store, &missing).await.into_iter();
             for entry in entries.iter_mut().filter(|entry| entry.is_none()) {
                 *entry = fetched.next().flatten();
             }
         }
+        fetcher.finish();
         let mut jobs = Vec::with_capacity(wanted.len());
         for (((path, locked), wanted), entry) in packages.into_iter().zip(wanted).zip(entries) {
             let entry = entry.ok_or_else(|| LinkError::Damaged { package: wanted.package.clone(), job: jobs.len() })?;
@@ -156,7 +149,7 @@ impl<'a> Tree<'a> {
                     let path = &jobs[job].path;
                     let wanted = fetcher.wanted(path, &self.resolved.lock.packages[path])?;
                     store.evict(&wanted.integrity)?;
-                    fetcher.fetch_all(vec![wanted.clone()], reporter).await?;
+                    fetcher.fetch_all(vec![wanted.clone()]).await?;
                     let entry = look_up(store, &[wanted]).await.pop().flatten();
                     jobs[job].entry =
                         entry.ok_or_else(|| LinkError::Damaged { package: jobs[job].package.clone(), job })?;
@@ -326,7 +319,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Puts everything in place, on a thread that finishes even when nobody waits any more.
-    pub(super) async fn commit(self, files: &ProjectFiles) -> Result<(), InstallError> {
+    pub(super) async fn commit(self, files: &ProjectFiles, key: MachineKey) -> Result<(), InstallError> {
         let mut journal = Journal::default();
         let bytes = |text: &str| text.as_bytes().to_vec();
         let mut changed = Vec::new();
@@ -362,7 +355,7 @@ impl<'a> Tree<'a> {
                 bins: &bins,
                 files: &changed,
             };
-            stage.commit(journal, &changes)
+            stage.commit(journal, &changes, &key)
         });
         match work.await {
             Ok(result) => result.map(|_| ()).map_err(InstallError::from),

@@ -5,18 +5,26 @@
 //! between leaves stage and journal; the next installation does the steps again, which is harmless for those already
 //! done, and finishes. Should someone have changed `package.json` or the lockfile in the meantime, the journal is not
 //! followed: the tree is then planned anew, from nothing, since the first steps took away its description.
+//!
+//! A repository can contain a folder that looks like a stage, and links for its steps to follow out of the project. So a
+//! journal carries a proof made with the machine key, for this project's path, and is discarded without it.
 
 use std::{
     fs, io,
+    os::unix::ffi::OsStrExt,
     path::{Component, Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::{MachineKey, PROOF_BYTES};
+
 /// File name of the journal, in the stage.
 const JOURNAL: &str = "commit.json";
 /// Folder in the stage for what was replaced or removed.
 const TRASH: &str = "trash";
+/// What the proof of a journal is for.
+const PURPOSE: &str = "atoll commit 1";
 
 /// What is to be done, in order.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -65,12 +73,27 @@ impl Journal {
     }
 
     /// Writes the journal, then does what it says.
-    pub(crate) fn commit(&self, project: &Path, stage: &Path) -> io::Result<()> {
+    pub(crate) fn commit(&self, project: &Path, stage: &Path, key: &MachineKey) -> io::Result<()> {
         let temporary = stage.join("commit.tmp");
-        fs::write(&temporary, serde_json::to_vec(self)?)?;
+        fs::write(&temporary, self.to_bytes(project, key)?)?;
         fs::File::open(&temporary)?.sync_all()?;
         fs::rename(&temporary, stage.join(JOURNAL))?;
         self.follow(project, stage)
+    }
+
+    /// The proof, then JSON.
+    fn to_bytes(&self, project: &Path, key: &MachineKey) -> io::Result<Vec<u8>> {
+        let text = serde_json::to_vec(self)?;
+        let mut bytes = key.prove(PURPOSE, &[project.as_os_str().as_bytes(), &text]).to_vec();
+        bytes.extend_from_slice(&text);
+        Ok(bytes)
+    }
+
+    /// `None` for anything that this machine did not write for this project.
+    fn from_bytes(bytes: &[u8], project: &Path, key: &MachineKey) -> Option<Self> {
+        let (proof, text) = bytes.split_at_checked(PROOF_BYTES)?;
+        let is_ours = key.believes(proof, PURPOSE, &[project.as_os_str().as_bytes(), text]);
+        if is_ours { serde_json::from_slice(text).ok() } else { None }
     }
 
     /// Does the steps; those that are done already change nothing.
@@ -131,13 +154,13 @@ impl Journal {
 }
 
 /// Finishes or discards what a killed installation left in `stage`. `true` when there were steps to finish.
-pub(crate) fn recover(project: &Path, stage: &Path) -> io::Result<bool> {
+pub(crate) fn recover(project: &Path, stage: &Path, key: &MachineKey) -> io::Result<bool> {
     if !exists(stage)? {
         return Ok(false);
     }
     let journal = match fs::read(stage.join(JOURNAL)) {
-        Ok(bytes) => serde_json::from_slice::<Journal>(&bytes).ok(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Ok(bytes) => Journal::from_bytes(&bytes, project, key),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
         Err(error) => return Err(error),
     };
     let mut followed = false;
@@ -147,7 +170,12 @@ pub(crate) fn recover(project: &Path, stage: &Path) -> io::Result<bool> {
         journal.follow(project, stage)?;
         followed = true;
     }
-    fs::remove_dir_all(stage)?;
+    // A link or a file in its place goes as what it is.
+    if fs::symlink_metadata(stage)?.is_dir() {
+        fs::remove_dir_all(stage)?;
+    } else {
+        fs::remove_file(stage)?;
+    }
     Ok(followed)
 }
 
@@ -164,7 +192,7 @@ fn exists(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// A journal found on disk is foreign until proved otherwise: its paths must stay inside.
+/// Joins a path of the journal, which must name something inside.
 fn inside(root: &Path, path: &str) -> io::Result<PathBuf> {
     let is_plain = |component: Component<'_>| matches!(component, Component::Normal(_));
     if path.is_empty() || !Path::new(path).components().all(is_plain) {
@@ -178,7 +206,8 @@ mod tests {
     use super::*;
 
     /// A project with `a` (old) and `gone`, a stage with `a` (new) and `b`, and the journal for it.
-    fn scene(dir: &Path) -> (PathBuf, PathBuf, Journal) {
+    fn scene(dir: &Path) -> (PathBuf, PathBuf, Journal, MachineKey) {
+        let key = MachineKey::open(&dir.join("state")).unwrap();
         let (project, stage) = (dir.join("project"), dir.join("project/stage"));
         for (path, content) in [
             ("nm/a/x", "old"),
@@ -199,7 +228,7 @@ mod tests {
         journal.place("t/a", "nm/a");
         journal.place("t/s/b", "nm/s/b");
         journal.place("t/lock", "lock");
-        (project, stage, journal)
+        (project, stage, journal, key)
     }
 
     fn assert_done(project: &Path) {
@@ -212,56 +241,81 @@ mod tests {
     fn a_commit_interrupted_after_any_step_is_finished() {
         for steps_done in 0..=5 {
             let dir = tempfile::tempdir().unwrap();
-            let (project, stage, mut journal) = scene(dir.path());
-            let all = std::mem::take(&mut journal.steps);
-            let text =
-                serde_json::to_vec(&Journal { guards: std::mem::take(&mut journal.guards), steps: all }).unwrap();
+            let (project, stage, journal, key) = scene(dir.path());
+            let text = journal.to_bytes(&project, &key).unwrap();
             fs::write(stage.join(JOURNAL), &text).unwrap();
-            let mut partial: Journal = serde_json::from_slice(&text).unwrap();
+            let mut partial = journal;
             partial.steps.truncate(steps_done);
             partial.follow(&project, &stage).unwrap();
 
-            assert!(recover(&project, &stage).unwrap());
+            assert!(recover(&project, &stage, &key).unwrap());
             assert_done(&project);
             assert!(!stage.exists());
-            assert!(!recover(&project, &stage).unwrap());
+            assert!(!recover(&project, &stage, &key).unwrap());
         }
     }
 
     #[test]
     fn a_step_interrupted_in_its_middle_is_finished() {
         let dir = tempfile::tempdir().unwrap();
-        let (project, stage, journal) = scene(dir.path());
-        fs::write(stage.join(JOURNAL), serde_json::to_vec(&journal).unwrap()).unwrap();
+        let (project, stage, journal, key) = scene(dir.path());
+        fs::write(stage.join(JOURNAL), journal.to_bytes(&project, &key).unwrap()).unwrap();
         fs::create_dir_all(stage.join(TRASH)).unwrap();
         fs::rename(project.join("nm/a"), stage.join(TRASH).join("2")).unwrap();
-        assert!(recover(&project, &stage).unwrap());
+        assert!(recover(&project, &stage, &key).unwrap());
         assert_done(&project);
     }
 
     #[test]
     fn without_a_journal_or_with_changed_files_nothing_moves() {
         let dir = tempfile::tempdir().unwrap();
-        let (project, stage, journal) = scene(dir.path());
-        assert!(!recover(&project, &stage).unwrap());
+        let (project, stage, journal, key) = scene(dir.path());
+        assert!(!recover(&project, &stage, &key).unwrap());
         assert_eq!(fs::read_to_string(project.join("nm/a/x")).unwrap(), "old");
         assert!(!stage.exists());
 
         fs::create_dir_all(stage.join("t/a")).unwrap();
-        fs::write(stage.join(JOURNAL), serde_json::to_vec(&journal).unwrap()).unwrap();
+        fs::write(stage.join(JOURNAL), journal.to_bytes(&project, &key).unwrap()).unwrap();
         fs::write(project.join("lock"), "someone else's").unwrap();
-        assert!(!recover(&project, &stage).unwrap());
+        assert!(!recover(&project, &stage, &key).unwrap());
         assert_eq!(fs::read_to_string(project.join("nm/a/x")).unwrap(), "old");
     }
 
     #[test]
-    fn a_hostile_journal_moves_nothing_outside() {
+    fn a_journal_of_unknown_origin_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (project, stage, journal, key) = scene(dir.path());
+        let other = MachineKey::open(&dir.path().join("other")).unwrap();
+        for bytes in [
+            serde_json::to_vec(&journal).unwrap(),
+            journal.to_bytes(&project, &other).unwrap(),
+            journal.to_bytes(&dir.path().join("elsewhere"), &key).unwrap(),
+            Vec::new(),
+        ] {
+            fs::create_dir_all(stage.join("t/a")).unwrap();
+            fs::write(stage.join(JOURNAL), bytes).unwrap();
+            assert!(!recover(&project, &stage, &key).unwrap());
+            assert_eq!(fs::read_to_string(project.join("nm/a/x")).unwrap(), "old");
+        }
+        for place in ["a file", "a link"] {
+            if place == "a file" {
+                fs::write(&stage, "").unwrap();
+            } else {
+                std::os::unix::fs::symlink(project.join("nm"), &stage).unwrap();
+            }
+            assert!(!recover(&project, &stage, &key).unwrap());
+            assert!(!exists(&stage).unwrap() && project.join("nm/a/x").exists(), "{place}");
+        }
+    }
+
+    #[test]
+    fn a_journal_moves_nothing_outside() {
         for to in ["../outside", "/tmp/outside", "", "a/../../x"] {
             let dir = tempfile::tempdir().unwrap();
-            let (project, stage, _) = scene(dir.path());
+            let (project, stage, _, key) = scene(dir.path());
             let mut journal = Journal::default();
             journal.place("t/a", to);
-            assert!(journal.commit(&project, &stage).is_err(), "{to}");
+            assert!(journal.commit(&project, &stage, &key).is_err(), "{to}");
             assert!(stage.join("t/a").exists());
         }
     }

@@ -42,7 +42,7 @@ use place::Placer;
 
 use crate::{
     lock::{InstallPath, LockEntry},
-    store::Entry,
+    store::{Entry, MachineKey},
 };
 
 /// Name of the stage, in the project or in its `node_modules`.
@@ -131,21 +131,26 @@ impl Project {
     }
 
     /// Finishes or discards what killed installations left. `true` when something was finished.
-    pub(crate) fn recover(&self) -> io::Result<bool> {
-        let mut repaired = false;
-        for stage in [self.dir.join(STAGE_NAME), self.dir.join("node_modules").join(STAGE_NAME)] {
-            repaired |= commit::recover(&self.dir, &stage)?;
+    pub(crate) fn recover(&self, key: &MachineKey) -> io::Result<bool> {
+        let mut repaired = commit::recover(&self.dir, &self.dir.join(STAGE_NAME), key)?;
+        if self.has_modules() {
+            repaired |= commit::recover(&self.dir, &self.dir.join("node_modules").join(STAGE_NAME), key)?;
         }
         Ok(repaired)
+    }
+
+    /// Whether there is a `node_modules`. A link is none: it would lead out of the project, and is replaced as by npm.
+    pub(crate) fn has_modules(&self) -> bool {
+        fs::symlink_metadata(self.dir.join("node_modules")).is_ok_and(|metadata| metadata.is_dir())
     }
 }
 
 impl Stage {
     /// A new, empty stage. There is none left from before: [`Project::recover`] saw to that.
     pub(crate) fn new(project: &Arc<Project>) -> io::Result<Arc<Self>> {
-        let modules = project.dir.join("node_modules");
-        let is_first = fs::symlink_metadata(&modules).is_err();
-        let dir = if is_first { project.dir.join(STAGE_NAME) } else { modules.join(STAGE_NAME) };
+        let is_first = !project.has_modules();
+        let parent = if is_first { project.dir.clone() } else { project.dir.join("node_modules") };
+        let dir = parent.join(STAGE_NAME);
         fs::create_dir(&dir)?;
         let stage = Self { dir, is_first, cancelled: AtomicBool::new(false), project: Arc::clone(project) };
         fs::create_dir_all(stage.tree().join("node_modules"))?;
@@ -219,7 +224,12 @@ impl Stage {
 
     /// Puts the tree in place: takes `remove` away, moves in the `packages` (paths of which none is inside another),
     /// `.bin` folders and `files`, in that order.
-    pub(crate) fn commit(&self, mut journal: commit::Journal, changes: &Changes<'_>) -> Result<usize, LinkError> {
+    pub(crate) fn commit(
+        &self,
+        mut journal: commit::Journal,
+        changes: &Changes<'_>,
+        key: &MachineKey,
+    ) -> Result<usize, LinkError> {
         let in_tree = |path: &str| format!("{TREE}/{path}");
         if self.is_first {
             journal.place(in_tree("node_modules"), "node_modules");
@@ -246,7 +256,7 @@ impl Stage {
         }
         let project = &self.project.dir;
         let wrap = |source| LinkError::Write { path: project.join("node_modules"), source };
-        journal.commit(project, &self.dir).map_err(wrap)?;
+        journal.commit(project, &self.dir, key).map_err(wrap)?;
         for path in changes.remove {
             remove_empty_parents(project, path);
         }

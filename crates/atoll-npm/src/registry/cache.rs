@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::store::{MachineKey, unique_name};
+use crate::store::{MachineKey, sweep, unique_name};
 
 /// What the proofs in this cache are for.
 const PURPOSE: &str = "atoll packument 1";
@@ -33,7 +33,9 @@ pub(super) struct Cached {
 
 impl PackumentCache {
     pub(super) fn new(cache_dir: &Path, key: MachineKey) -> Self {
-        Self { dir: cache_dir.join("packuments-v1"), key }
+        let dir = cache_dir.join("packuments-v1");
+        sweep(&dir.join("stage"));
+        Self { dir, key }
     }
 
     pub(super) fn read(&self, url: &str) -> Option<Cached> {
@@ -61,8 +63,10 @@ impl PackumentCache {
         let mut bytes = self.key.prove(PURPOSE, &[url.as_bytes(), &rest]).to_vec();
         bytes.append(&mut rest);
         let path = self.path(url);
-        let temporary = self.dir.join(unique_name());
-        fs::create_dir_all(path.parent().unwrap_or(&self.dir))?;
+        let temporary = self.dir.join("stage").join(unique_name());
+        for folder in [path.parent(), temporary.parent()].into_iter().flatten() {
+            fs::create_dir_all(folder)?;
+        }
         fs::write(&temporary, bytes)?;
         fs::rename(&temporary, path).inspect_err(|_| {
             // Nothing more can be done about the file that could not take its name.

@@ -72,6 +72,12 @@ pub enum RegistryError {
         /// What was needed.
         what: String,
     },
+    /// A proxy's address that is no URL.
+    #[error("\"{url}\" is not the URL of a proxy")]
+    BadProxy {
+        /// The text, without credentials.
+        url: String,
+    },
     /// The TLS library cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),

@@ -27,7 +27,7 @@ use std::{
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use reqwest::{Client, Response, StatusCode, Url, header, redirect};
+use reqwest::{Client, NoProxy, Proxy, Response, StatusCode, Url, header, redirect};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -51,9 +51,15 @@ const REDIRECTS_MAX: usize = 5;
 /// Longest pause between two attempts that a server may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(20);
 
-/// How patient to be with the network.
+/// How to reach the network, and how patient to be with it.
 #[derive(Clone, Debug)]
-pub struct Patience {
+pub struct Network {
+    /// Proxy for `http:` addresses, as a URL; credentials in it are used.
+    pub http_proxy: Option<String>,
+    /// Proxy for `https:` addresses.
+    pub https_proxy: Option<String>,
+    /// Hosts that are reached without a proxy, as in the variable `NO_PROXY`.
+    pub no_proxy: Option<String>,
     /// Attempts for one request, the first included.
     pub attempts: u32,
     /// Pause before the second attempt; it doubles with each further one.
@@ -64,9 +70,12 @@ pub struct Patience {
     pub stall: Duration,
 }
 
-impl Default for Patience {
+impl Default for Network {
     fn default() -> Self {
         Self {
+            http_proxy: None,
+            https_proxy: None,
+            no_proxy: None,
             attempts: 4,
             first_pause: Duration::from_millis(300),
             connect: Duration::from_secs(10),
@@ -81,7 +90,8 @@ pub struct RegistryClient {
     http: Client,
     npmrc: Npmrc,
     cache: PackumentCache,
-    patience: Patience,
+    attempts: u32,
+    first_pause: Duration,
     offline: bool,
     permits: Semaphore,
     counters: Counters,
@@ -112,25 +122,29 @@ impl RegistryClient {
         npmrc: Npmrc,
         cache_dir: &Path,
         key: MachineKey,
-        patience: Patience,
+        network: &Network,
         offline: bool,
     ) -> Result<Self, RegistryError> {
-        let http = Client::builder()
+        let mut http = Client::builder()
             .tls_backend_preconfigured(tls()?)
             .http1_only()
             .user_agent(concat!("atoll/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(patience.connect)
-            .read_timeout(patience.stall)
+            .connect_timeout(network.connect)
+            .read_timeout(network.stall)
             .dns_resolver(Arc::new(dns::Lookup::default()))
             .pool_max_idle_per_host(REQUESTS_MAX)
             .redirect(redirect::Policy::custom(follow))
-            .build()
-            .map_err(|error| RegistryError::Tls(error.to_string()))?;
+            .no_proxy();
+        for proxy in proxies(network)? {
+            http = http.proxy(proxy);
+        }
+        let http = http.build().map_err(|error| RegistryError::Tls(error.to_string()))?;
         Ok(Self {
             http,
             npmrc,
             cache: PackumentCache::new(cache_dir, key),
-            patience,
+            attempts: network.attempts,
+            first_pause: network.first_pause,
             offline,
             permits: Semaphore::new(REQUESTS_MAX),
             counters: Counters::default(),
@@ -257,10 +271,10 @@ impl RegistryClient {
             let asked = match once().await {
                 Ok(value) => return Ok(value),
                 Err(Attempt::Final(error)) => return Err((error, attempt)),
-                Err(Attempt::Again(error, _)) if attempt >= self.patience.attempts => return Err((error, attempt)),
+                Err(Attempt::Again(error, _)) if attempt >= self.attempts => return Err((error, attempt)),
                 Err(Attempt::Again(_, asked)) => asked,
             };
-            let doubled = self.patience.first_pause * 2_u32.saturating_pow(attempt - 1);
+            let doubled = self.first_pause * 2_u32.saturating_pow(attempt - 1);
             tokio::time::sleep(asked.map_or_else(|| jitter(doubled), |asked| asked.min(RETRY_AFTER_MAX))).await;
             attempt += 1;
         }
@@ -345,6 +359,17 @@ fn http_text(url: &str) -> String {
     let _ = parsed.set_password(None);
     parsed.set_query(None);
     parsed.to_string()
+}
+
+fn proxies(network: &Network) -> Result<Vec<Proxy>, RegistryError> {
+    let exceptions = network.no_proxy.as_deref().and_then(NoProxy::from_string);
+    let http = network.http_proxy.as_deref().map(|url| (url, Proxy::http(url)));
+    let https = network.https_proxy.as_deref().map(|url| (url, Proxy::https(url)));
+    let made = [http, https].into_iter().flatten().map(|(url, proxy)| match proxy {
+        Ok(proxy) => Ok(proxy.no_proxy(exceptions.clone())),
+        Err(_) => Err(RegistryError::BadProxy { url: http_text(url) }),
+    });
+    made.collect()
 }
 
 /// Root certificates of the system, verified by rustls with ring.

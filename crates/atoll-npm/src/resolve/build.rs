@@ -22,8 +22,11 @@ use crate::{
     version::Version,
 };
 
-/// How many times a package may be looked at, over all packages. The largest real trees take some ten thousand.
-const STEPS_MAX: usize = 400_000;
+/// How many packages may be looked at: so many in any case, and so many more for each version in play. Real trees look at
+/// each place two or three times at most; peers that drive each other out of their places never come to an end, and npm
+/// hangs on them.
+const STEPS_MIN: usize = 2_000;
+const STEPS_PER_VERSION: usize = 50;
 
 /// How many nodes may be made, scratch ones included.
 const NODES_MAX: usize = 8_000_000;
@@ -128,7 +131,7 @@ impl<'a> Builder<'a> {
                 continue;
             }
             steps += 1;
-            if steps > STEPS_MAX || self.graph.len() > NODES_MAX {
+            if steps > STEPS_MIN + STEPS_PER_VERSION * self.packages.len() || self.graph.len() > NODES_MAX {
                 return Err(Halt::too_complex("the dependency tree does not come to an end"));
             }
             self.seen.insert(node);

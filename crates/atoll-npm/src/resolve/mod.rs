@@ -159,6 +159,7 @@ pub(crate) fn misfits(manifest: &Manifest, lock: &Lockfile) -> impl Iterator<Ite
     let edges: Vec<graph::EdgeId> = builder.placed().into_iter().flat_map(|node| builder.problem_edges(node)).collect();
     let misfits: Vec<Disagreement> = edges
         .into_iter()
+        .filter(|&edge| !builder.graph[edge].is_conceded)
         .map(|edge| {
             let asker = Asker::of(&builder.graph, edge);
             match builder.graph[edge].to {

@@ -121,7 +121,10 @@ impl Builder<'_> {
         if best.is_some() {
             return Ok(best);
         }
-        if self.is_ours(top_of(done, index), done) {
+        // npm would go on without a package that finds no place at all; a tree without a regular dependency does not run.
+        let is_needed =
+            best_alone.is_none() && !self.graph[edge].kind.is_peer() && !self.graph[edge].kind.is_optional();
+        if is_needed || self.is_ours(top_of(done, index), done) {
             return Err(self.placement_conflict(top_of(done, index), index, best_alone.as_ref(), done));
         }
         Ok(best_alone)

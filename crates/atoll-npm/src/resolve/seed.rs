@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     build::Builder,
-    graph::{NodeId, Package},
+    graph::{EdgeId, EdgeKind, NodeId, Package},
     overrides::Rules,
     spec::Spec,
 };
@@ -81,15 +81,24 @@ impl Builder<'_> {
                 self.register(link);
             }
         }
+        self.accept_as_locked(project, lockfile);
+    }
+
+    /// What a lockfile leaves wanting was decided when it was written, and is not decided again: an optional dependency
+    /// that could not be had, a peer that had to make do with another version.
+    fn accept_as_locked(&mut self, project: NodeId, lockfile: &Lockfile) {
         let locked_root = lockfile.packages.get(&InstallPath::ROOT);
         for node in self.placed() {
-            for &edge in self.graph[node].edges_out.values() {
+            let edges: Vec<EdgeId> = self.graph[node].edges_out.values().copied().collect();
+            for edge in edges {
                 let it = &self.graph[edge];
-                let is_open = it.to.is_none() && it.kind == super::graph::EdgeKind::Optional;
                 let locked_spec = locked_root.and_then(|root| root.optional_dependencies.get(it.name.as_ref()));
                 let is_locked_so = node != project || locked_spec.is_some_and(|spec| **spec == *it.raw_spec);
-                if is_open && is_locked_so {
+                if it.to.is_none() && it.kind == EdgeKind::Optional && is_locked_so {
                     self.left_open.insert(edge);
+                }
+                if it.to.is_some() && it.kind.is_peer() && node != project && !self.graph.is_valid(edge) {
+                    self.graph[edge].is_conceded = true;
                 }
             }
         }

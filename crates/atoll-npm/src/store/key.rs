@@ -31,7 +31,7 @@ impl MachineKey {
     /// # Errors
     /// When the directory cannot be made or the file cannot be read or written.
     pub fn open(state_dir: &Path) -> io::Result<Self> {
-        fs::create_dir_all(state_dir)?;
+        super::create_private(state_dir)?;
         let path = state_dir.join(FILE_NAME);
         for _ in 0..ATTEMPTS_MAX {
             match read(&path) {

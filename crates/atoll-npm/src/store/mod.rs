@@ -31,6 +31,7 @@ mod key;
 
 use std::{
     fs, io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -86,26 +87,16 @@ pub struct StoreError {
 }
 
 impl Store {
-    /// Opens the store at `root`, creating it if need be, with the machine key kept in `state_dir`.
+    /// Opens the store at `root`, creating it if need be: for this user only.
     ///
     /// # Errors
-    /// When either directory cannot be made, or the key cannot be read or written.
-    pub fn open(root: &Path, state_dir: &Path) -> Result<Self, StoreError> {
-        let key = MachineKey::open(state_dir).map_err(|source| StoreError {
-            action: "open its key in",
-            path: state_dir.to_path_buf(),
-            source,
-        })?;
+    /// When the directory cannot be made.
+    pub fn open(root: &Path, key: MachineKey) -> Result<Self, StoreError> {
         let store = Self { root: root.join("v1"), key };
         let stage = store.stage_dir();
-        fs::create_dir_all(&stage).map_err(|source| StoreError { action: "create", path: stage.clone(), source })?;
+        create_private(&stage).map_err(|source| StoreError { action: "create", path: stage.clone(), source })?;
         sweep(&stage);
         Ok(store)
-    }
-
-    /// The key that this store's proofs are made with.
-    pub fn key(&self) -> &MachineKey {
-        &self.key
     }
 
     /// The entry for this integrity, if there is one that can be believed.
@@ -229,9 +220,14 @@ fn is_taken(error: &io::Error) -> bool {
     )
 }
 
+/// Makes a directory, and those above it that are missing, for this user only.
+fn create_private(dir: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
 /// Removes what killed processes left in `stage/`. Best effort: a failure costs disk space, nothing else. The clock is
 /// the file system's own: a file made now says what time it is there.
-fn sweep(stage: &Path) {
+pub(crate) fn sweep(stage: &Path) {
     let clock = stage.join(unique_name());
     let now = fs::write(&clock, []).and_then(|()| fs::metadata(&clock)?.modified());
     let _ = fs::remove_file(&clock);

@@ -275,14 +275,74 @@ async fn names_that_differ_in_case_only_are_two_files() {
 }
 
 #[tokio::test]
-async fn a_stranger_in_a_stages_place_is_discarded() {
+async fn a_stage_that_came_with_the_project_is_discarded() {
     let scene = Scene::new(r#"{"dependencies":{"good":"*"}}"#);
     scene.registry.publish(&Package::new("good", "1.0.0").file("x.js", "x"));
-    let journal = json!({ "guards": [], "steps": [{ "from": "tree/x", "to": "../planted" }] });
-    scene.write(".atoll-stage/commit.json", &journal.to_string());
-    scene.write(".atoll-stage/tree/x", "planted");
-    assert!(scene.install().await.is_err());
-    assert!(!scene.home().join("planted").exists());
-    fs::remove_dir_all(scene.path(".atoll-stage")).unwrap();
+    let journal = json!({ "guards": [], "steps": [{ "from": "tree/x", "to": "out/planted" }] });
+    std::os::unix::fs::symlink("..", scene.path("out")).unwrap();
+    for proof in ["", "0123456789abcdef0123456789abcdef"] {
+        scene.write(".atoll-stage/commit.json", &format!("{proof}{journal}"));
+        scene.write(".atoll-stage/tree/x", "planted");
+        scene.install().await.unwrap();
+        assert!(!scene.home().join("planted").exists() && !scene.exists(".atoll-stage"));
+    }
+}
+
+#[tokio::test]
+async fn links_deeper_in_the_tree_do_not_lead_out_either() {
+    let scene = Scene::new(r#"{"dependencies":{"a":"1","c":"1"}}"#);
+    scene.registry.publish(&Package::new("a", "1.0.0").dependency("c", "2"));
+    scene.registry.publish(&Package::new("c", "1.0.0").file("x.js", "1"));
+    scene.registry.publish(&Package::new("c", "2.0.0").file("x.js", "2").bin("run", "x.js"));
     scene.install().await.unwrap();
+    let before = scene.snapshot();
+    assert!(scene.exists("node_modules/a/node_modules/.bin/run"));
+    let outside = scene.home().join("outside");
+    fs::rename(scene.path("node_modules/a/node_modules"), &outside).unwrap();
+    fs::create_dir(outside.join("precious")).unwrap();
+    std::os::unix::fs::symlink(&outside, scene.path("node_modules/a/node_modules")).unwrap();
+    scene.install().await.unwrap();
+    assert_eq!(scene.snapshot(), before);
+    assert!(outside.join("precious").exists() && outside.join("c/x.js").exists());
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// Whatever stands in an archive's headers, nothing is written outside the folder and nothing panics.
+    #[test]
+    fn any_archive_stays_in_its_folder(
+        changes in proptest::collection::vec((0..2048_usize, proptest::prelude::any::<u8>()), 0..12),
+        path in "[a./\\\\ ]{0,12}",
+        kind in proptest::sample::select(&b"0125LxgKS7\0"[..]),
+    ) {
+        let mut archive = tar_header(format!("package/{path}").as_bytes(), 4);
+        archive[156] = kind;
+        archive.extend_from_slice(b"data");
+        archive.resize(1024, 0);
+        archive.extend(tar_header(path.as_bytes(), 0));
+        archive.resize(3072, 0);
+        for (at, byte) in changes {
+            archive[at] = byte;
+        }
+        for header in [0, 1024] {
+            let end = header + 512;
+            archive[header + 148..header + 156].copy_from_slice(b"        ");
+            let sum: u32 = archive[header..end].iter().map(|byte| u32::from(*byte)).sum();
+            archive[header + 148..header + 156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let into = folder.path().join("deep/into");
+        fs::create_dir_all(&into).unwrap();
+        let compressed = gzip(&archive);
+        let extracted = atoll_npm::extract::extract(&mut compressed.as_slice(), &into);
+        let written = crate::support::snapshot(folder.path());
+        proptest::prop_assert!(written.keys().all(|path| path.starts_with("deep/into/")), "{written:?}");
+        if let Ok(files) = extracted {
+            let listed: Vec<String> = files.iter().map(|file| format!("deep/into/{}", file.path)).collect();
+            let mut found: Vec<String> = written.into_keys().collect();
+            found.sort();
+            proptest::prop_assert_eq!(listed, found);
+        }
+    }
 }

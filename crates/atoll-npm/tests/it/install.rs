@@ -4,11 +4,12 @@ use std::{os::unix::fs::MetadataExt, time::Duration};
 
 use atoll_npm::{
     install::{InstallError, install},
-    report::Warning,
+    npmrc::Npmrc,
+    report::{Silent, Stage, Warning},
 };
 use atoll_test::npm_registry::{Fault, NpmRegistry, Package};
 
-use crate::support::{Scene, Warnings};
+use crate::support::{Scene, Steps, Warnings};
 
 /// `a` needs `b` and `c@1`; `d` needs `c@2`.
 fn small() -> Scene {
@@ -357,4 +358,37 @@ async fn a_cancelled_installation_leaves_the_project_as_before_or_done() {
         }
     }
     assert!(cancelled > 3, "{cancelled}");
+}
+
+#[tokio::test]
+async fn a_proxy_is_used_but_for_its_exceptions() {
+    let scene = small();
+    // The registry answers requests in a proxy's form, too; the host that it stands for does not exist.
+    let npmrc = Npmrc::default().with_file(".npmrc", "registry=http://registry.invalid/", |_| None).unwrap();
+    let with_proxy = |no_proxy: Option<&str>| {
+        let mut options = scene.options();
+        options.npmrc = npmrc.clone();
+        options.network.http_proxy = Some(scene.registry.url());
+        options.network.no_proxy = no_proxy.map(str::to_owned);
+        options
+    };
+    let error = install(with_proxy(Some("registry.invalid")), &Silent).await.unwrap_err();
+    assert!(error.to_string().contains("registry.invalid"), "{error}");
+    assert_eq!(scene.registry.requests().len(), 0);
+    install(with_proxy(None), &Silent).await.unwrap();
+    assert_eq!(scene.read("node_modules/a/index.js"), "a");
+}
+
+#[tokio::test]
+async fn progress_adds_up() {
+    let scene = small();
+    let progress = Steps::default();
+    let summary = install(scene.options(), &progress).await.unwrap();
+    let seen = progress.all();
+    let last = |stage: Stage| seen.iter().rev().find(|(at, _)| *at == stage).map(|(_, progress)| *progress).unwrap();
+    assert_eq!((last(Stage::Resolve).done, last(Stage::Resolve).total), (4, 4));
+    assert_eq!((last(Stage::Fetch).done, last(Stage::Fetch).total), (5, 5));
+    assert_eq!((last(Stage::Link).done, last(Stage::Link).total), (5, 5));
+    assert_eq!(last(Stage::Fetch).bytes, summary.bytes);
+    assert!(seen.iter().all(|(_, progress)| progress.done <= progress.total));
 }

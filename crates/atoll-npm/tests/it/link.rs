@@ -36,14 +36,15 @@ async fn a_store_on_another_file_system_is_copied_from() {
 }
 
 #[tokio::test]
-async fn node_modules_may_be_a_link_to_a_folder_elsewhere() {
+async fn a_link_in_the_place_of_node_modules_is_replaced() {
     let scene = Scene::new(r#"{"dependencies":{"a":"*"}}"#);
     scene.registry.publish(&Package::new("a", "1.0.0").file("a.js", "a"));
-    fs::create_dir(scene.home().join("elsewhere")).unwrap();
+    fs::create_dir_all(scene.home().join("elsewhere/precious")).unwrap();
     std::os::unix::fs::symlink("../elsewhere", scene.path("node_modules")).unwrap();
     scene.install().await.unwrap();
-    assert!(fs::symlink_metadata(scene.path("node_modules")).unwrap().is_symlink());
-    assert_eq!(fs::read_to_string(scene.home().join("elsewhere/a/a.js")).unwrap(), "a");
+    assert!(fs::symlink_metadata(scene.path("node_modules")).unwrap().is_dir());
+    assert_eq!(scene.read("node_modules/a/a.js"), "a");
+    assert_eq!(fs::read_dir(scene.home().join("elsewhere")).unwrap().count(), 1, "what it led to is untouched");
     assert!(scene.install().await.unwrap().up_to_date);
 }
 

@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use atoll_npm::{integrity::Integrity, store::Store};
+use atoll_npm::{
+    integrity::Integrity,
+    store::{MachineKey, Store},
+};
 use atoll_test::npm_registry::{Package, sha512_integrity};
 
 use crate::support::Scene;
@@ -129,7 +132,8 @@ fn of_many_that_store_the_same_one_wins_and_nothing_is_left() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..20 {
-                    let store = Store::open(&folder.path().join("store"), &folder.path().join("state")).unwrap();
+                    let key = MachineKey::open(&folder.path().join("state")).unwrap();
+                    let store = Store::open(&folder.path().join("store"), key).unwrap();
                     let staged = store.stage().unwrap();
                     let file = staged.files_dir().join("x");
                     fs::write(&file, "x").unwrap();

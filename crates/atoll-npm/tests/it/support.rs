@@ -12,8 +12,8 @@ use atoll_npm::{
     install::{InstallError, InstallOptions, Summary, install},
     lock::Platform,
     npmrc::Npmrc,
-    registry::Patience,
-    report::{Reporter, Silent, Warning},
+    registry::Network,
+    report::{Progress, Reporter, Silent, Stage, Warning},
 };
 use atoll_test::npm_registry::NpmRegistry;
 use tempfile::TempDir;
@@ -115,11 +115,12 @@ pub(crate) fn options(dir: &Path, home: &Path, registry: &str, npmrc: &str) -> I
     let mut options = InstallOptions::new(dir, home, npmrc);
     options.platform = Platform { os: "linux".to_owned(), cpu: "x64".to_owned(), libc: Some("glibc".to_owned()) };
     options.script_environment = vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())];
-    options.patience = Patience {
+    options.network = Network {
         attempts: 3,
         first_pause: Duration::from_millis(5),
         connect: Duration::from_secs(2),
-        stall: Duration::from_millis(500),
+        stall: Duration::from_secs(1),
+        ..Network::default()
     };
     options
 }
@@ -174,4 +175,20 @@ pub(crate) fn noise(bytes: usize) -> Vec<u8> {
     }
     noise.truncate(bytes);
     noise
+}
+
+/// Collects progress.
+#[derive(Default)]
+pub(crate) struct Steps(Mutex<Vec<(Stage, Progress)>>);
+
+impl Steps {
+    pub(crate) fn all(&self) -> Vec<(Stage, Progress)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Reporter for Steps {
+    fn progressed(&self, stage: Stage, progress: Progress) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((stage, progress));
+    }
 }

@@ -27,6 +27,7 @@ fn request() -> IncomingRequest {
 struct ShowProblems(Arc<crate::harness::Recorder>);
 
 impl Drop for ShowProblems {
+    #[expect(clippy::print_stderr, reason = "a failing test says why")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the worker reported: {:#?} {:?}", self.0.problems(), self.0.lines());

@@ -36,6 +36,10 @@ use atoll_sys::fs as sys;
 /// Permission bits a guest may set on the host: no set-user-id, set-group-id or sticky bit.
 const PERMISSION_MASK: u32 = 0o777;
 
+/// Names that one listing may hold. The largest directories of npm packages have some ten thousand; a directory that
+/// somebody else on the host fills must not take the process's memory.
+const MAX_LISTED_NAMES: usize = 1 << 20;
+
 /// A directory of the host, read-only or writable.
 #[derive(Debug)]
 pub struct HostDir {
@@ -199,8 +203,11 @@ impl Layer for HostDir {
                 FileKind::Regular
             });
             entries.push(DirEntry { name: name.to_vec(), kind });
-            true
+            entries.len() <= MAX_LISTED_NAMES
         })?;
+        if entries.len() > MAX_LISTED_NAMES {
+            return Err(Errno::EOVERFLOW.into());
+        }
         for index in of_unknown_kind {
             // A name that has gone meanwhile keeps the default; the program will find out when it opens it.
             if let Ok(stat) = sys::stat_at(&directory, &entries[index].name) {

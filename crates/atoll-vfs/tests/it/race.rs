@@ -1,8 +1,11 @@
 //! A host that swaps a directory for a link while a guest uses it.
 
-use crate::support::{at, put};
-use atoll_vfs::{AccessMode, Confinement, Errno, FinalLink, HostDir, Layer, LayerError, OpenOptions};
+use crate::support::{at, guest, put};
+use atoll_vfs::{
+    Access, AccessMode, Confinement, Errno, FinalLink, HostDir, Layer, LayerError, MountTable, OpenOptions,
+};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,9 +33,14 @@ impl Drop for StopOnDrop<'_> {
 /// exchanged with `mount/folder` all the time. Nothing that the layer returns may come from outside.
 fn attack(confinement: Confinement, target: &Path, host: &Path) {
     let mount = host.join("mount");
-    let layer = HostDir::read_write(&mount).unwrap().confined_by(confinement);
+    let layer = Arc::new(HostDir::read_write(&mount).unwrap().confined_by(confinement));
+    let shared: Arc<dyn Layer> = Arc::<HostDir>::clone(&layer);
+    let table = MountTable::builder()
+        .mount_shared("/app", shared, Access::ReadOnly)
+        .and_then(atoll_vfs::MountTableBuilder::build)
+        .unwrap();
     std::fs::create_dir(mount.join("folder")).unwrap();
-    put(&layer, "folder/file", b"inside");
+    put(&*layer, "folder/file", b"inside");
     layer.symlink(target.as_os_str().as_encoded_bytes(), at("trap")).unwrap();
     let outside_inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(host.join("outside/file")).unwrap());
 
@@ -55,6 +63,15 @@ fn attack(confinement: Confinement, target: &Path, host: &Path) {
                 }
                 Err(LayerError::Leaves | LayerError::Errno(Errno::ENOENT | Errno::EAGAIN)) => refused += 1,
                 Err(error) => panic!("{error:?}"),
+            }
+            // The same through the mount table, which resolves in the guest's tree what leaves the layer.
+            for path in ["/app/folder/file", "/app/folder/../folder/file", "/app/trap/file"] {
+                if let Ok(content) = table.read(&guest(path), 100) {
+                    assert_eq!(content, b"inside", "{path}");
+                }
+                if let Ok(real) = table.canonicalize(&guest(path)) {
+                    assert!(real.as_bytes().starts_with(b"/app/"), "{real}");
+                }
             }
             if let Ok(metadata) = layer.metadata(at("folder/file"), FinalLink::Follow) {
                 assert_ne!(metadata.ino, outside_inode);

@@ -3,8 +3,9 @@ const {
   ArrayBufferIsView, ArrayPrototypePush, DateNow, MathMax, MathMin, PromiseReject, PromiseResolve,
   RegExpPrototypeExec, StringPrototypeCharCodeAt, StringPrototypeSlice, StringPrototypeToLowerCase,
   StringPrototypeToWellFormed, SymbolFor, TypeError, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength,
-  TypedArrayPrototypeSet, TypedArrayPrototypeSlice, TypedArrayPrototypeSubarray, Uint8Array,
+  TypedArrayPrototypeSet, Uint8Array,
 } = primordials;
+const { copyBytes, partOf } = use('web/body/bytes');
 const { createByteStream, readableObject } = use('web/streams');
 const { decodeUtf8, encodeUtf8 } = use('web/encoding');
 const {
@@ -39,7 +40,7 @@ class BlobState {
       const length = TypedArrayPrototypeGetByteLength(part);
       const from = MathMax(start - offset, 0);
       const to = MathMin(end - offset, length);
-      if (from < to) ArrayPrototypePush(parts, TypedArrayPrototypeSubarray(part, from, to));
+      if (from < to) ArrayPrototypePush(parts, partOf(part, from, to));
       offset += length;
     }
     return new BlobState(parts, MathMax(end - start, 0), type);
@@ -71,7 +72,7 @@ function blobStream(state) {
     const part = state.parts[index];
     const length = TypedArrayPrototypeGetByteLength(part);
     const end = MathMin(offset + STREAM_CHUNK_BYTES, length);
-    const chunk = TypedArrayPrototypeSlice(part, offset, end);
+    const chunk = copyBytes(partOf(part, offset, end));
     if (end === length) {
       index++;
       offset = 0;
@@ -124,7 +125,7 @@ function makeState(elements, { lineEndings, type }) {
     } else if (element instanceof BlobState) {
       for (let part = 0; part < element.parts.length; part++) push(element.parts[part]);
     } else {
-      push(TypedArrayPrototypeSlice(bytesOf(element)));
+      push(copyBytes(bytesOf(element)));
     }
   }
   return new BlobState(parts, size, type);

@@ -1,15 +1,15 @@
 // Bodies of requests and responses. A body that came as text or bytes stays that until somebody touches `.body`; one that comes from the
 // host is read from the host directly. Only `.body`, clone() of a stream and guests' own streams involve stream objects.
 const {
-  ArrayBufferIsView, ArrayBufferPrototypeGetByteLength, ArrayBufferPrototypeSlice, ArrayPrototypePush, JSONParse,
-  ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, Promise, PromisePrototypeThen, PromiseReject, PromiseResolve,
-  StringPrototypeCharCodeAt, StringPrototypeSlice, StringPrototypeToWellFormed, SymbolAsyncIterator, TypeError,
-  TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset,
-  TypedArrayPrototypeGetSymbolToStringTag, TypedArrayPrototypeSet, TypedArrayPrototypeSlice, Uint8Array,
+  ArrayBufferIsView, ArrayPrototypePush, JSONParse, ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, Promise,
+  PromisePrototypeThen, PromiseReject, PromiseResolve, StringPrototypeCharCodeAt, StringPrototypeSlice,
+  StringPrototypeToWellFormed, SymbolAsyncIterator, TypeError, TypedArrayPrototypeGetByteLength,
+  TypedArrayPrototypeSet, Uint8Array,
 } = primordials;
 const streams = use('web/streams');
 const { blobBytes, blobStream, createBlob, getBlobState } = use('web/blob');
 const { decodeUtf8, encodeUtf8 } = use('web/encoding');
+const { copyBytes, exactBuffer, isUint8Array } = use('web/body/bytes');
 const { parseMime, serializeMime } = use('web/body/mime');
 const { createFormData, encodeMultipart, getFormEntries, parseMultipart } = use('web/form-data');
 const { isURLSearchParams, parseUrlEncoded, serializeParams } = use('web/url/search_params');
@@ -93,7 +93,7 @@ class Body {
     } else {
       const { shared } = this;
       this.stream = streams.createByteStream((controller) => {
-        const bytes = kind === STRING ? encodeUtf8(data) : shared ? TypedArrayPrototypeSlice(data) : data;
+        const bytes = kind === STRING ? encodeUtf8(data) : shared ? copyBytes(data) : data;
         if (TypedArrayPrototypeGetByteLength(bytes) > 0) controller.enqueue(bytes);
         closeByteStream(controller);
       }, null);
@@ -158,12 +158,8 @@ function endedStream() {
 }
 
 function cloneChunk(chunk) {
-  if (isUint8Array(chunk)) return TypedArrayPrototypeSlice(chunk);
+  if (isUint8Array(chunk)) return copyBytes(chunk);
   return use('web/structured-clone').structuredClone(chunk);
-}
-
-function isUint8Array(value) {
-  return TypedArrayPrototypeGetSymbolToStringTag(value) === 'Uint8Array';
 }
 
 /** From a BodyInit that is not null: `{ body, type }`, where `type` is the Content-Type it implies or null. */
@@ -180,7 +176,7 @@ function extractBody(init, context) {
     const blob = getBlobState(init);
     if (blob !== undefined) return { body: new Body(BLOB, blob), type: blob.type === '' ? null : blob.type };
     if (ArrayBufferIsView(init) || isArrayBuffer(init)) {
-      return { body: new Body(BYTES, TypedArrayPrototypeSlice(bytesOf(init))), type: null };
+      return { body: new Body(BYTES, copyBytes(bytesOf(init))), type: null };
     }
     const entries = getFormEntries(init);
     if (entries !== undefined) {
@@ -288,7 +284,7 @@ function consume(body, fromText, fromBytes) {
       return settle(fromText, withoutByteOrderMark(data), data);
     case BYTES:
       body.use();
-      return settle(fromBytes, body.shared ? TypedArrayPrototypeSlice(data) : data);
+      return settle(fromBytes, body.shared ? copyBytes(data) : data);
     case BLOB:
       body.use();
       return settle(fromBytes, blobBytes(data));
@@ -329,15 +325,6 @@ const identity = (value) => value;
 const encodeOriginal = (text, original = text) => encodeUtf8(original);
 const parseText = (text) => JSONParse(text);
 const parseBytes = (bytes) => JSONParse(decodeUtf8(bytes));
-
-/** The ArrayBuffer with exactly these bytes. */
-function exactBuffer(bytes) {
-  const buffer = TypedArrayPrototypeGetBuffer(bytes);
-  const length = TypedArrayPrototypeGetByteLength(bytes);
-  if (ArrayBufferPrototypeGetByteLength(buffer) === length) return buffer;
-  const offset = TypedArrayPrototypeGetByteOffset(bytes);
-  return ArrayBufferPrototypeSlice(buffer, offset, offset + length);
-}
 
 function formDataFrom(mime, bytes) {
   if (mime !== null && mime.essence === 'multipart/form-data') {

@@ -227,20 +227,45 @@ test('mixin: brand checks', async () => {
   }
 });
 
-test('mixin: guests who change prototypes see nothing internal', async () => {
-  const { then } = Promise.prototype;
-  const { push } = Array.prototype;
-  let calls = 0;
-  Array.prototype.push = function (...args) {
-    calls++;
-    return push.apply(this, args);
+test('mixin: what guests do to prototypes does not reach the inside', async () => {
+  const saved = [];
+  const replace = (object, key, value) => {
+    saved[saved.length] = [object, key, Object.getOwnPropertyDescriptor(object, key)];
+    Object.defineProperty(object, key, { value, configurable: true, writable: true });
   };
+  const TypedArray = Object.getPrototypeOf(Uint8Array);
+  let calls = 0;
+  const spy = () => {
+    calls++;
+    throw new Error('the guest was called');
+  };
+  const bytes = encode('bytes');
+  const form = new FormData();
+  form.append('a', new Blob(['x']));
+  if (nodeQuirks) return;
+  for (const name of ['push', 'shift', 'slice', 'sort', 'join', 'map', 'forEach', 'indexOf']) replace(Array.prototype, name, spy);
+  for (const name of ['slice', 'subarray', 'set', 'indexOf']) replace(TypedArray.prototype, name, spy);
+  for (const name of ['slice', 'indexOf', 'toLowerCase', 'charCodeAt', 'trim', 'split']) replace(String.prototype, name, spy);
+  for (const name of ['get', 'set', 'has', 'forEach', 'entries']) replace(Map.prototype, name, spy);
+  replace(RegExp.prototype, 'exec', spy);
+  replace(TypedArray, Symbol.species, undefined);
+  Object.defineProperty(TypedArray, Symbol.species, { get: spy, configurable: true });
+  replace(Uint8Array.prototype, 'constructor', null);
+  Object.defineProperty(Uint8Array.prototype, 'constructor', { get: spy, configurable: true });
+  let results;
   try {
-    const response = new Response('x', { headers: { a: 'b' } });
+    const response = new Response(bytes, { headers: { a: ' b ', 'content-type': 'text/plain; charset=x' } });
     response.headers.append('c', 'd');
-    if (!nodeQuirks) assertEquals(calls, 0);
+    const copy = response.clone();
+    results = [
+      await new Blob([bytes, 'y']).slice(1, 3).text(), await new Response(form).formData(), await response.text(), await copy.blob(),
+      await new Response(copy.body === null ? '' : 'z').arrayBuffer(), response.headers.get('A'),
+      await new Response(new Response(bytes).body.pipeThrough(new TransformStream())).text(),
+    ];
   } finally {
-    Array.prototype.push = push;
-    Promise.prototype.then = then;
+    for (const [object, key, descriptor] of saved) Object.defineProperty(object, key, descriptor);
   }
+  assertEquals(calls, 0);
+  assertEquals([results[0], results[2], results[3].size, results[4].byteLength, results[5], results[6]], ['yt', 'bytes', 5, 1, 'b', 'bytes']);
+  assertEquals(await results[1].get('a').text(), 'x');
 });

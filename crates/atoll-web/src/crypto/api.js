@@ -1,7 +1,13 @@
 // crypto: https://w3c.github.io/webcrypto/#crypto-interface
 
-const { ArrayBufferIsView, ObjectDefineProperty, TypeError, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetSymbolToStringTag } =
-  primordials;
+const {
+  ArrayBufferIsView,
+  ObjectDefineProperty,
+  TypeError,
+  TypedArrayPrototypeGetByteLength,
+  TypedArrayPrototypeGetSymbolToStringTag,
+  Uint8Array,
+} = primordials;
 const webidl = use('web/webidl');
 const { defineEnumerable, illegalConstructor, illegalInvocation, requireArguments, setToStringTag } = webidl;
 const { DOMException } = use('web/dom-exception');
@@ -21,6 +27,37 @@ const INTEGER_ARRAYS = {
   BigInt64Array: true,
   BigUint64Array: true,
 };
+
+// Random bytes for UUIDs are fetched many at a time, and overwritten when used.
+const UUID_BYTES = 16;
+const POOLED_UUIDS = 64;
+let pool;
+let used = 0;
+
+const HEX = [];
+for (let byte = 0; byte < 256; byte++) HEX[byte] = '0123456789abcdef'[byte >> 4] + '0123456789abcdef'[byte & 15];
+
+function takeByte() {
+  const byte = pool[used];
+  pool[used++] = 0;
+  return byte;
+}
+
+function randomUUID() {
+  if (pool === undefined || used === UUID_BYTES * POOLED_UUIDS) {
+    pool ??= new Uint8Array(UUID_BYTES * POOLED_UUIDS);
+    native.fillRandom(pool);
+    used = 0;
+  }
+  let text = '';
+  for (let index = 0; index < UUID_BYTES; index++) {
+    let byte = takeByte();
+    if (index === 6) byte = (byte & 0x0f) | 0x40; // version 4
+    else if (index === 8) byte = (byte & 0x3f) | 0x80; // variant 1
+    text += index === 4 || index === 6 || index === 8 || index === 10 ? `-${HEX[byte]}` : HEX[byte];
+  }
+  return text;
+}
 
 class Crypto {
   #subtle;
@@ -55,7 +92,7 @@ class Crypto {
 
   randomUUID() {
     if (!(#subtle in this)) illegalInvocation();
-    return native.randomUuid();
+    return randomUUID();
   }
 }
 

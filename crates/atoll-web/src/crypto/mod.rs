@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 pub(crate) const BUILTIN: Builtin = Builtin {
     name: "web/crypto",
     source: include_str!("api.js"),
-    natives: natives! { "fillRandom" => fill_random, "randomUuid" => random_uuid },
+    natives: natives! { "fillRandom" => fill_random },
     globals: &[
         Global::eager("crypto"),
         Global::eager("Crypto"),
@@ -34,30 +34,9 @@ pub(crate) const SUBTLE: Builtin = Builtin {
 
 /// `fillRandom(view)`.
 fn fill_random(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    call.with_bytes_mut(0, getrandom::fill)?.map_err(|_| no_entropy())?;
+    let no_entropy = |_| JsError::dom("OperationError", "the system gives no random bytes");
+    call.with_bytes_mut(0, getrandom::fill)?.map_err(no_entropy)?;
     Ok(Value::Undefined)
-}
-
-fn no_entropy() -> JsError {
-    JsError::dom("OperationError", "the system gives no random bytes")
-}
-
-/// `randomUuid()`: version 4, in lower case.
-fn random_uuid(_: &mut Call<'_, '_, '_>) -> NativeResult {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|_| no_entropy())?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.into_iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        for digit in [byte >> 4, byte & 0x0f] {
-            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-        }
-    }
-    Ok(Value::String(text))
 }
 
 /// The hash functions of the standard, under the standard's names.

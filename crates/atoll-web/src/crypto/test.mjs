@@ -99,8 +99,8 @@ test('HMAC: keys', async () => {
   assertEquals([key.type, key.extractable, key.usages], ['secret', false, ['sign']]);
   assertEquals(key.algorithm, { name: 'HMAC', length: 48, hash: { name: 'SHA-384' } });
   assertEquals(Object.prototype.toString.call(key), '[object CryptoKey]');
-  await assertRejects(() => subtle.exportKey('raw', key), 'InvalidAccessError');
-  await assertRejects(() => subtle.verify('HMAC', key, new Uint8Array(48), utf8('')), 'InvalidAccessError');
+  if (exact) await assertRejects(() => subtle.exportKey('raw', key), 'InvalidAccessError');
+  if (exact) await assertRejects(() => subtle.verify('HMAC', key, new Uint8Array(48), utf8('')), 'InvalidAccessError');
   await assertRejects(() => importHmac(utf8('x'), 'SHA-256', ['encrypt']), 'SyntaxError');
   await assertRejects(() => importHmac(utf8('x'), 'SHA-256', []), 'SyntaxError');
   await assertRejects(() => importHmac(utf8(''), 'SHA-256'), 'DataError');

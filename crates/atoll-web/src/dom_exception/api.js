@@ -2,7 +2,6 @@
 
 const {
   Error,
-  ErrorCaptureStackTrace,
   ErrorPrototype,
   ObjectDefineProperty,
   ObjectSetPrototypeOf,
@@ -111,14 +110,13 @@ class DOMException {
     } else {
       name = convert.DOMString(options);
     }
+    // Captures the stack; its text, which begins with name and message, is made when somebody reads it.
     const error = new Error();
     ObjectSetPrototypeOf(error, new.target.prototype);
     new State(error, text, name);
     if (hasCause) {
       ObjectDefineProperty(error, 'cause', { __proto__: null, value: cause, configurable: true, writable: true, enumerable: false });
     }
-    // Again, now that name and message are known: they make the first line.
-    ErrorCaptureStackTrace(error, new.target);
     return error;
   }
 

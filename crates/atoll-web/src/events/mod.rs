@@ -17,9 +17,9 @@ pub(crate) const CLASSES: Builtin = Builtin {
     source: include_str!("classes.js"),
     natives: &[],
     globals: &[
-        Global::eager("CustomEvent"),
-        Global::eager("ErrorEvent"),
-        Global::eager("MessageEvent"),
-        Global::eager("PromiseRejectionEvent"),
+        Global::lazy("CustomEvent"),
+        Global::lazy("ErrorEvent"),
+        Global::lazy("MessageEvent"),
+        Global::lazy("PromiseRejectionEvent"),
     ],
 };

@@ -1,8 +1,9 @@
 // data: URLs (Fetch Standard, "data: URL processor").
 const {
   StringFromCharCode, StringPrototypeCharCodeAt, StringPrototypeIndexOf, StringPrototypeSlice,
-  StringPrototypeToLowerCase, StringPrototypeTrim, TypedArrayPrototypeGetLength, TypedArrayPrototypeSlice, Uint8Array,
+  StringPrototypeToLowerCase, StringPrototypeTrim, TypedArrayPrototypeGetLength, Uint8Array,
 } = primordials;
+const { partOf } = use('web/body/bytes');
 const { parseMime, serializeMime } = use('web/body/mime');
 const { atob } = use('web/base64');
 
@@ -51,7 +52,7 @@ function percentDecode(text) {
     }
     bytes[length++] = code;
   }
-  return TypedArrayPrototypeSlice(bytes, 0, length);
+  return partOf(bytes, 0, length);
 }
 
 function hexDigit(code) {

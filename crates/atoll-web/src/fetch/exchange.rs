@@ -1,16 +1,18 @@
 //! Requests under way, and what a worker may have of them.
 
 use super::client::{self, FetchClient};
+use super::download::{Buffering, Download};
 use atoll_engine::{JsError, NativeResult, Value};
 use bytes::Bytes;
 use futures_util::stream;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::future::Future;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 /// Chunks of an upload that wait for the network: the guest produces one while one is sent.
 const UPLOAD_CHUNKS: usize = 1;
@@ -45,7 +47,15 @@ pub struct FetchState {
 
 /// Exchanges by id, shared with their futures.
 #[derive(Debug, Clone, Default)]
-struct Table(Arc<Mutex<HashMap<u64, Exchange>>>);
+struct Table(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    exchanges: Mutex<HashMap<u64, Exchange>>,
+    /// Told when a response arrives, which those who wait for a slot may take from it, and when a guest begins to read
+    /// one, which they must let go.
+    changed: Notify,
+}
 
 #[derive(Debug)]
 struct Exchange {
@@ -53,22 +63,89 @@ struct Exchange {
     cancelled: watch::Sender<bool>,
     /// Where a streamed upload goes; gone once it is complete.
     upload: Option<mpsc::Sender<Bytes>>,
+    /// Whether it is complete: an exchange that goes away earlier must not look to the server like one that is.
+    upload_complete: Arc<AtomicBool>,
     /// What an upload's chunks come out of, until the request starts.
     upload_source: Option<mpsc::Receiver<Bytes>>,
-    download: Option<Arc<tokio::sync::Mutex<Download>>>,
+    response: Response,
 }
 
-/// A response whose body is read chunk by chunk.
-#[derive(Debug)]
-struct Download {
-    response: reqwest::Response,
-    _slot: OwnedSemaphorePermit,
+#[derive(Debug, Clone)]
+enum Response {
+    /// There is none yet.
+    Awaited,
+    /// Nobody has asked for its body.
+    Unread(Arc<tokio::sync::Mutex<Download>>),
+    /// Nobody has asked for its body, and it does not fit into memory.
+    UnreadLong(Arc<tokio::sync::Mutex<Download>>),
+    /// Its body is being read, or is in memory.
+    Settled(Arc<tokio::sync::Mutex<Download>>),
+    /// It was given up so that another request could start.
+    GivenUp,
 }
 
 impl Table {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Exchange>> {
         // No code panics while it holds the lock; if it did, the map would still be whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a slot, and makes room when there is none (see the module `download`).
+    async fn take_slot(&self, slots: &Arc<Semaphore>, limit: usize) -> Result<OwnedSemaphorePermit, JsError> {
+        let acquired = Arc::clone(slots).acquire_owned();
+        tokio::pin!(acquired);
+        loop {
+            let changed = self.0.changed.notified();
+            tokio::select! {
+                biased;
+                // The semaphore is never closed.
+                slot = &mut acquired => return slot.map_err(|_| over()),
+                () = self.make_room(limit) => {}
+            }
+            tokio::select! {
+                biased;
+                slot = &mut acquired => return slot.map_err(|_| over()),
+                () = changed => {}
+            }
+        }
+    }
+
+    /// Receives all unread bodies into memory, one after the other, as far as they fit.
+    async fn make_room(&self, limit: usize) {
+        while let Some((id, download)) = self.oldest_unread() {
+            let changed = self.0.changed.notified();
+            let buffering = tokio::select! {
+                biased;
+                () = changed => continue,
+                buffering = async { download.lock().await.buffer().await } => buffering,
+            };
+            let mut exchanges = self.lock();
+            if let Some(exchange) = exchanges.get_mut(&id)
+                && matches!(exchange.response, Response::Unread(_))
+            {
+                exchange.response = match buffering {
+                    Buffering::Complete => Response::Settled(download),
+                    Buffering::TooLong => Response::UnreadLong(download),
+                };
+            }
+        }
+        let mut exchanges = self.lock();
+        let long = exchanges.iter().filter(|(_, exchange)| matches!(exchange.response, Response::UnreadLong(_)));
+        let (count, oldest) = long.fold((0, u64::MAX), |(count, oldest), (id, _)| (count + 1, oldest.min(*id)));
+        if count >= limit
+            && let Some(exchange) = exchanges.get_mut(&oldest)
+        {
+            exchange.response = Response::GivenUp;
+        }
+    }
+
+    fn oldest_unread(&self) -> Option<(u64, Arc<tokio::sync::Mutex<Download>>)> {
+        let exchanges = self.lock();
+        let unread = exchanges.iter().filter_map(|(id, exchange)| match &exchange.response {
+            Response::Unread(download) => Some((*id, Arc::clone(download))),
+            _ => None,
+        });
+        unread.min_by_key(|(id, _)| *id)
     }
 }
 
@@ -134,7 +211,13 @@ impl FetchState {
         } else {
             (None, None)
         };
-        let exchange = Exchange { cancelled: watch::Sender::new(false), upload, upload_source, download: None };
+        let exchange = Exchange {
+            cancelled: watch::Sender::new(false),
+            upload,
+            upload_complete: Arc::default(),
+            upload_source,
+            response: Response::Awaited,
+        };
         self.table.lock().insert(self.last_id, exchange);
         Ok(self.last_id)
     }
@@ -144,19 +227,19 @@ impl FetchState {
         &mut self,
         id: u64,
         outgoing: Outgoing,
-    ) -> Result<impl Future<Output = NativeResult> + Send + 'static, JsError> {
+    ) -> Result<impl Future<Output = NativeResult> + Send + use<>, JsError> {
         let mut table = self.table.lock();
         let exchange = table.get_mut(&id).ok_or_else(over)?;
-        let upload_source = exchange.upload_source.take();
+        let upload_complete = Arc::clone(&exchange.upload_complete);
+        let upload_source = exchange.upload_source.take().map(|source| (source, upload_complete));
         let cancelled = exchange.cancelled.subscribe();
         drop(table);
         let prepared = prepare(&self.client, outgoing, upload_source);
-        let (slots, table) = (Arc::clone(&self.slots), self.table.clone());
+        let (slots, table, limit) = (Arc::clone(&self.slots), self.table.clone(), self.limits.concurrent);
         Ok(async move {
             let sent = async {
                 let (request, url) = prepared?;
-                // The semaphore is never closed.
-                let slot = slots.acquire_owned().await.map_err(|_| over())?;
+                let slot = table.take_slot(&slots, limit).await?;
                 let response = request.send().await.map_err(|error| client::describe(&error, &url))?;
                 Ok((response, slot))
             };
@@ -171,30 +254,32 @@ impl FetchState {
     }
 
     /// The next chunk of the response's body, null at its end.
-    pub(super) fn read(&mut self, id: u64) -> impl Future<Output = NativeResult> + Send + 'static {
+    pub(super) fn read(&mut self, id: u64) -> impl Future<Output = NativeResult> + Send + use<> {
         let table = self.table.clone();
-        let found = {
-            let exchanges = table.lock();
-            let exchange = exchanges.get(&id);
-            exchange.and_then(|exchange| Some((exchange.download.clone()?, exchange.cancelled.subscribe())))
-        };
+        let found = table.lock().get_mut(&id).map(|exchange| {
+            if let Response::Unread(download) | Response::UnreadLong(download) = &exchange.response {
+                exchange.response = Response::Settled(Arc::clone(download));
+                self.table.0.changed.notify_waiters();
+            }
+            (exchange.response.clone(), exchange.cancelled.subscribe())
+        });
         async move {
-            let Some((download, cancelled)) = found else { return Ok(Value::Null) };
-            let next = async {
-                let mut download = download.lock().await;
-                let chunk = download.response.chunk().await;
-                chunk.map_err(|error| client::describe(&error, download.response.url()))
+            let next = match found {
+                Some((Response::Settled(download), cancelled)) => {
+                    unless_cancelled(cancelled, async { download.lock().await.next().await }).await
+                }
+                Some((Response::GivenUp, _)) => Err(given_up()),
+                _ => Ok(Value::Null),
             };
-            let next = unless_cancelled(cancelled, next).await;
-            if !matches!(next, Ok(Some(_))) {
+            if !matches!(next, Ok(Value::Bytes(_))) {
                 table.lock().remove(&id);
             }
-            next.map(|chunk| chunk.map_or(Value::Null, |chunk| Value::Bytes(chunk.into())))
+            next
         }
     }
 
     /// Hands over a chunk of a streamed upload, when there is room; false when nobody wants it any more.
-    pub(super) fn write(&mut self, id: u64, chunk: Bytes) -> impl Future<Output = NativeResult> + Send + 'static {
+    pub(super) fn write(&mut self, id: u64, chunk: Bytes) -> impl Future<Output = NativeResult> + Send + use<> {
         let upload = self.table.lock().get(&id).and_then(|exchange| exchange.upload.clone());
         async move {
             let Some(upload) = upload else { return Ok(Value::Bool(false)) };
@@ -205,6 +290,7 @@ impl FetchState {
     /// The streamed upload is complete.
     pub(super) fn end(&mut self, id: u64) {
         if let Some(exchange) = self.table.lock().get_mut(&id) {
+            exchange.upload_complete.store(true, Ordering::Release);
             exchange.upload = None;
         }
     }
@@ -242,11 +328,16 @@ fn over() -> JsError {
     JsError::error("the request was given up").with("code", "ABORT_ERR")
 }
 
+fn given_up() -> JsError {
+    let message = "the body was given up: nobody read it while other requests waited for its connection";
+    JsError::error(message).with("code", "ERR_UNREAD")
+}
+
 /// Builds the request; checks its host.
 fn prepare(
     client: &FetchClient,
     outgoing: Outgoing,
-    upload_source: Option<mpsc::Receiver<Bytes>>,
+    upload_source: Option<(mpsc::Receiver<Bytes>, Arc<AtomicBool>)>,
 ) -> Result<(reqwest::RequestBuilder, Url), JsError> {
     let Outgoing { method, url, headers, body } = outgoing;
     let url = Url::parse(&url).map_err(|error| JsError::error(format!("'{url}' is not a valid URL: {error}")))?;
@@ -257,9 +348,13 @@ fn prepare(
         (OutgoingBody::None, _) => {}
         (OutgoingBody::Whole(bytes), _) => request = request.body(bytes),
         (OutgoingBody::Streamed, Some(source)) => {
-            let chunks = stream::unfold(source, async |mut source| {
-                let chunk = source.recv().await?;
-                Some((Ok::<_, Infallible>(chunk), source))
+            let chunks = stream::unfold(Some(source), async |source| {
+                let (mut source, complete) = source?;
+                match source.recv().await {
+                    Some(chunk) => Some((Ok(chunk), Some((source, complete)))),
+                    None if complete.load(Ordering::Acquire) => None,
+                    None => Some((Err(io::Error::other("the upload was given up")), None)),
+                }
             });
             request = request.body(reqwest::Body::wrap_stream(chunks));
         }
@@ -302,12 +397,13 @@ fn accept(table: &Table, id: u64, response: reqwest::Response, slot: OwnedSemaph
     let mut exchanges = table.lock();
     if has_body {
         if let Some(exchange) = exchanges.get_mut(&id) {
-            let download = Download { response, _slot: slot };
-            exchange.download = Some(Arc::new(tokio::sync::Mutex::new(download)));
+            exchange.response = Response::Unread(Arc::new(tokio::sync::Mutex::new(Download::new(response, slot))));
         }
     } else {
         exchanges.remove(&id);
     }
+    drop(exchanges);
+    table.0.changed.notify_waiters();
     Value::Record(vec![
         ("status", Value::from(u32::from(status.as_u16()))),
         ("statusText", Value::String(status_text)),

@@ -6,8 +6,11 @@
 //! ALPN, HTTP/2, kept alive, and compressed responses are decoded as they are read.
 
 mod client;
+mod download;
 mod exchange;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 pub use client::{FetchClient, FetchClientError};
 pub use exchange::{FetchLimits, FetchState};

@@ -2,9 +2,9 @@
 const {
   ArrayPrototypePush, MathFloor, MathRandom, NumberPrototypeToString, RegExpPrototypeExec, StringPrototypeCharCodeAt,
   StringPrototypeIndexOf, StringPrototypePadStart, StringPrototypeSlice, StringPrototypeToLowerCase,
-  StringPrototypeTrim, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeIndexOf, TypedArrayPrototypeSlice,
-  TypedArrayPrototypeSubarray,
+  StringPrototypeTrim, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeIndexOf,
 } = primordials;
+const { copyBytes, partOf } = use('web/body/bytes');
 const { decodeUtf8, encodeUtf8 } = use('web/encoding');
 const { BlobState, createFile, fileAttributes, getBlobState, withLineEnding } = use('web/blob');
 
@@ -117,7 +117,7 @@ function parseHeaders(bytes, start) {
     const lineEnd = findLineEnd(bytes, position);
     if (lineEnd === -1) return null;
     if (lineEnd === position) break;
-    const line = decodeUtf8(TypedArrayPrototypeSubarray(bytes, position, lineEnd));
+    const line = decodeUtf8(partOf(bytes, position, lineEnd));
     position = lineEnd + 2;
     const colon = StringPrototypeIndexOf(line, ':');
     if (colon < 1) return null;
@@ -181,9 +181,9 @@ function unescape(text) {
 }
 
 function makeValue(bytes, { filename, type, end: start }, end) {
-  const content = TypedArrayPrototypeSubarray(bytes, start, end);
+  const content = partOf(bytes, start, end);
   if (filename === undefined) return decodeKeepingMark(content);
-  const copy = TypedArrayPrototypeSlice(content);
+  const copy = copyBytes(content);
   const size = end - start;
   const state = new BlobState(size === 0 ? [] : [copy], size, type === undefined ? 'text/plain' : type);
   return createFile(state, filename);

@@ -2,7 +2,8 @@
 // is a shell that is made when a guest asks for one.
 const {
   ArrayPrototypePush, ArrayPrototypeSort, ObjectPrototypePropertyIsEnumerable, ReflectOwnKeys, RegExpPrototypeExec,
-  SafeMap, StringPrototypeCharCodeAt, StringPrototypeSlice, StringPrototypeToLowerCase, SymbolFor, SymbolIterator, TypeError,
+  SafeMap, StringPrototypeCharCodeAt, StringPrototypeSlice, StringPrototypeToLowerCase, SymbolFor, SymbolIterator,
+  TypeError,
 } = primordials;
 const { convert, defineEnumerable, illegalInvocation, isObject, requireArguments, setToStringTag } = use('web/webidl');
 const { definePairIterable } = use('web/headers/iterable');

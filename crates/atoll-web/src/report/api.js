@@ -13,7 +13,6 @@ const {
 } = primordials;
 const { requireArguments } = use('web/webidl');
 const { EventTarget, defineEventHandler, dispatchTrusted, hasListeners } = use('web/events');
-const { ErrorEvent, PromiseRejectionEvent } = use('web/events/classes');
 
 const globalObject = globalThis;
 
@@ -54,6 +53,7 @@ function dispatchError(error) {
   reporting = true;
   try {
     const { filename, lineno, colno } = positionOf(error);
+    const { ErrorEvent } = use('web/events/classes');
     const init = { __proto__: null, cancelable: true, message: messageOf(error), filename, lineno, colno, error };
     return !dispatchTrusted(globalObject, new ErrorEvent('error', init));
   } finally {
@@ -89,6 +89,7 @@ exports.uncaught = (error) => {
 /** For the engine: a promise was rejected and at the end of the turn has no handler. True when the guest handled it. */
 exports.unhandledRejection = (promise, reason) => {
   if (hasListeners(globalObject, 'unhandledrejection')) {
+    const { PromiseRejectionEvent } = use('web/events/classes');
     const init = { __proto__: null, cancelable: true, promise, reason };
     if (!dispatchTrusted(globalObject, new PromiseRejectionEvent('unhandledrejection', init))) return true;
   }
@@ -98,6 +99,7 @@ exports.unhandledRejection = (promise, reason) => {
 /** For the engine: a promise that was reported by `unhandledRejection` got a handler after all. */
 exports.rejectionHandled = (promise, reason) => {
   if (hasListeners(globalObject, 'rejectionhandled')) {
+    const { PromiseRejectionEvent } = use('web/events/classes');
     const init = { __proto__: null, promise, reason };
     dispatchTrusted(globalObject, new PromiseRejectionEvent('rejectionhandled', init));
   }

@@ -1,10 +1,9 @@
 // The byte controller: a queue of bytes, and the buffers that readers brought along ("pull-into descriptors").
 const {
-  ArrayBufferPrototypeGetByteLength, ArrayBufferPrototypeSlice, ArrayBufferPrototypeTransfer, BigInt64Array,
-  BigUint64Array, DataView, Float32Array, Float64Array, Int16Array, Int32Array, Int8Array, MathMin,
-  PromisePrototypeThen, PromiseResolve, RangeError, ReflectConstruct, TypeError,
-  TypedArrayPrototypeGetSymbolToStringTag, TypedArrayPrototypeSet, Uint16Array, Uint32Array, Uint8Array,
-  Uint8ClampedArray,
+  ArrayBufferPrototypeGetByteLength, ArrayBufferPrototypeTransfer, BigInt64Array, BigUint64Array, DataView,
+  Float32Array, Float64Array, Int16Array, Int32Array, Int8Array, MathMin, PromisePrototypeThen, PromiseResolve,
+  RangeError, ReflectConstruct, TypeError, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetSymbolToStringTag,
+  TypedArrayPrototypeSet, Uint16Array, Uint32Array, Uint8Array, Uint8ClampedArray,
 } = primordials;
 const { Queue, allocate, isDetached, promiseCall, resolved, viewParts } = use('web/streams/common');
 const { CLOSED, READABLE, closeStream, errorStream, fulfillRequest, hasByobReader, hasDefaultReader, pendingRequests } =
@@ -211,7 +210,7 @@ class ByteController {
   #queueCopy(buffer, byteOffset, byteLength) {
     let copy;
     try {
-      copy = ArrayBufferPrototypeSlice(buffer, byteOffset, byteOffset + byteLength);
+      copy = TypedArrayPrototypeGetBuffer(new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength)));
     } catch (error) {
       this.error(error);
       throw error;

@@ -1,10 +1,10 @@
 // What all stream kinds share: the queue with sizes, promises made on demand, strategies, buffer helpers.
 const {
-  ArrayBuffer, ArrayBufferPrototypeGetByteLength, ArrayBufferPrototypeGetDetached, ArrayBufferPrototypeSlice,
-  DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset, NumberIsNaN, Promise,
-  PromisePrototypeThen, PromiseReject, PromiseResolve, RangeError, ReflectApply, TypeError,
-  TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset,
-  TypedArrayPrototypeGetSymbolToStringTag, Uint8Array,
+  ArrayBuffer, ArrayBufferPrototypeGetByteLength, ArrayBufferPrototypeGetDetached, DataViewPrototypeGetBuffer,
+  DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset, NumberIsNaN, Promise, PromisePrototypeThen,
+  PromiseReject, PromiseResolve, RangeError, ReflectApply, TypeError, TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetSymbolToStringTag,
+  Uint8Array,
 } = primordials;
 
 const noop = () => {};
@@ -232,7 +232,7 @@ function isArrayBuffer(value) {
 /** A Uint8Array with a copy of the view's bytes. */
 function cloneAsUint8Array(view) {
   const { buffer, byteOffset, byteLength } = viewParts(view);
-  return new Uint8Array(ArrayBufferPrototypeSlice(buffer, byteOffset, byteOffset + byteLength));
+  return new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength));
 }
 
 /** A new ArrayBuffer; throws a RangeError when there is no memory for it. */

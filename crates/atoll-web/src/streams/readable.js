@@ -132,7 +132,9 @@ ObjectDefineProperty(ReadableStream.prototype, SymbolAsyncIterator, {
 
 /** Reads an underlying source's members in the standard's order. */
 function readSource(source) {
-  if (source === null) return { type: undefined };
+  if (source === null) {
+    return { autoAllocateChunkSize: undefined, cancel: undefined, pull: undefined, start: undefined, type: undefined };
+  }
   let { autoAllocateChunkSize } = source;
   if (autoAllocateChunkSize !== undefined) autoAllocateChunkSize = byob.enforceLength(autoAllocateChunkSize, 'autoAllocateChunkSize');
   const cancel = callbackMember(source, 'cancel', 'The underlying source\'s');

@@ -39,7 +39,9 @@ const {
   Object,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
+  ObjectGetPrototypeOf,
   ObjectKeys,
+  ObjectPrototype,
   ObjectPrototypeHasOwnProperty,
   RangeError,
   ReferenceError,
@@ -103,6 +105,7 @@ function refuse(value) {
 
 // --- Serialize -------------------------------------------------------------------------------------------------------
 
+// A primitive stands for itself, an object becomes a Record.
 class Record {
   data = undefined;
   keys = undefined;
@@ -120,16 +123,10 @@ function record(memory, value, kind) {
   return made;
 }
 
-class Primitive {
-  constructor(value) {
-    this.value = value;
-  }
-}
-
 function serialize(value, memory) {
   if (!isObject(value)) {
     if (typeof value === 'symbol') refuse(value);
-    return new Primitive(value);
+    return value;
   }
   const known = memory.get(value);
   if (known !== undefined) return known;
@@ -258,14 +255,16 @@ function serializeDOMException(value, memory) {
 }
 
 function serializeObject(value, memory) {
-  for (let index = 0; index < platformChecks.length; index++) {
+  const isArray = ArrayIsArray(value);
+  const prototype = ObjectGetPrototypeOf(value);
+  const isPlain = isArray || prototype === ObjectPrototype || prototype === null;
+  for (let index = 0; index < platformChecks.length && !isPlain; index++) {
     const serializer = platformChecks[index](value);
     if (serializer === false) {
       throw new DOMException('A platform object of this class could not be cloned.', 'DataCloneError');
     }
     if (serializer !== undefined) return withData(record(memory, value, 'platform'), serializer);
   }
-  const isArray = ArrayIsArray(value);
   const made = record(memory, value, isArray ? 'array' : 'object');
   if (isArray) made.data = value.length;
   const keys = ObjectKeys(value);
@@ -284,7 +283,7 @@ function serializeObject(value, memory) {
 // --- Deserialize -----------------------------------------------------------------------------------------------------
 
 function deserialize(made) {
-  if (made instanceof Primitive) return made.value;
+  if (typeof made !== 'object' || made === null) return made;
   if (made.copy !== undefined) return made.copy;
   const { data } = made;
   switch (made.kind) {
@@ -328,7 +327,13 @@ function deserialize(made) {
 
 function defineMembers(made) {
   const { copy, keys, values } = made;
-  for (let index = 0; index < keys.length; index++) define(copy, keys[index], deserialize(values[index]), true);
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index];
+    const value = deserialize(values[index]);
+    // Assignment is faster, but would run a setter that the prototype has for the key.
+    if (key in copy) define(copy, key, value, true);
+    else copy[key] = value;
+  }
   return copy;
 }
 

@@ -31,6 +31,22 @@ test('objects and arrays are copied with their own enumerable string keys', () =
   assertEquals(Object.hasOwn(structuredClone({ ['__proto__']: 1 }), '__proto__'), true);
 });
 
+test('setters on prototypes are not run', () => {
+  let leaked = false;
+  Object.defineProperty(Object.prototype, 'trap', { configurable: true, set() { leaked = true; } });
+  Object.defineProperty(Array.prototype, '7', { configurable: true, set() { leaked = true; } });
+  let copy;
+  try {
+    const sparse = [];
+    Object.defineProperty(sparse, '7', { value: 'own', enumerable: true, writable: true, configurable: true });
+    copy = structuredClone([JSON.parse('{"trap":1,"toString":2}'), sparse]);
+  } finally {
+    delete Object.prototype.trap;
+    delete Array.prototype[7];
+  }
+  assertEquals([leaked, Object.hasOwn(copy[0], 'trap'), copy[0].toString, copy[1][7]], [false, true, 2, 'own']);
+});
+
 test('sparse arrays and arrays with names', () => {
   const array = [1, , 3];
   array.extra = 'x';

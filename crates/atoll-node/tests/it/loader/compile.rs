@@ -1,7 +1,9 @@
 //! Formats, TypeScript, JSX, CommonJS names, source maps and syntax errors.
 
 use super::{App, guest, options, tables, word, write};
-use atoll_node::loader::{ErrorClass, ImportType, LoadErrorKind, Loader, LoaderOptions, Location, SourceKind, TextCache};
+use atoll_node::loader::{
+    ErrorClass, ImportType, LoadErrorKind, Loader, LoaderOptions, Location, SourceKind, TextCache,
+};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -117,14 +119,17 @@ fn jsx_follows_tsconfig_and_pragmas() {
         ("/app/a.tsx", &format!("import {{ h, F }} from 'x';\n{view}")),
     ]);
     let source = classic.load("/app/a.tsx");
-    assert!(source.code.contains("h(\"div\"") && source.code.contains("h(F") && source.code.contains("import { h, F }"));
+    assert!(
+        source.code.contains("h(\"div\"") && source.code.contains("h(F") && source.code.contains("import { h, F }")
+    );
     let required = App::new(&[("/app/a.jsx", "module.exports = () => <a/>;")]).load("/app/a.jsx");
     assert!(required.code.contains("require(\"react/jsx-runtime\")"), "{}", required.code);
 }
 
 #[test]
 fn positions_lead_back_to_the_source() {
-    let source = "interface A {\n  a: number;\n}\n\nexport function f(a: A): never {\n  throw new Error('é' + a.a);\n}\n";
+    let source =
+        "interface A {\n  a: number;\n}\n\nexport function f(a: A): never {\n  throw new Error('é' + a.a);\n}\n";
     let app = App::new(&[("/app/src/a.ts", source)]);
     let compiled = app.load("/app/src/a.ts");
     let (line, text) = compiled.code.lines().enumerate().find(|(_, text)| text.contains("new Error")).unwrap();
@@ -132,7 +137,10 @@ fn positions_lead_back_to_the_source() {
     let map = compiled.source_map.as_deref().unwrap();
     assert_eq!(map.lookup(line as u32 + 1, column as u32), Some(("/app/src/a.ts", 6, 9)));
     let location = Location { file: "/app/src/a.ts".to_owned(), line: 6, column: 9 };
-    assert_eq!(app.loader.original_position("file:///app/src/a.ts", line as u32 + 1, column as u32), Some(location.clone()));
+    assert_eq!(
+        app.loader.original_position("file:///app/src/a.ts", line as u32 + 1, column as u32),
+        Some(location.clone())
+    );
     assert_eq!(app.loader.original_position("/app/src/a.ts", line as u32 + 1, column as u32), Some(location.clone()));
     assert_eq!(app.loader.original_position("/app/src/b.ts", 1, 1), None);
     assert_eq!(map.lookup(0, 0), None);
@@ -222,8 +230,14 @@ fn results_are_kept_by_content() {
 #[test]
 fn names_of_reexported_modules_are_followed() {
     let app = App::new(&[
-        ("/app/a.js", "exports.own = 1; __exportStar(require('./b'), exports); __exportStar(require('./missing'), exports);"),
-        ("/app/b.js", "exports.fromB = 1; exports.default = 2; module.exports = { ...require('./c'), ...require('node:fs') };"),
+        (
+            "/app/a.js",
+            "exports.own = 1; __exportStar(require('./b'), exports); __exportStar(require('./missing'), exports);",
+        ),
+        (
+            "/app/b.js",
+            "exports.fromB = 1; exports.default = 2; module.exports = { ...require('./c'), ...require('node:fs') };",
+        ),
         ("/app/c.js", "module.exports = require('./a'); exports.fromC = 1;"),
     ]);
     let names = app.loader.export_names(&app.load("/app/a.js"));
@@ -237,7 +251,9 @@ fn decorators_and_assigned_fields_bring_their_helpers() {
     let json = r#"{"compilerOptions":{"experimentalDecorators":true,"emitDecoratorMetadata":true,"target":"es2021"}}"#;
     let app = App::new(&[("/app/tsconfig.json", json), ("/app/a.ts", class)]);
     let source = app.load("/app/a.ts");
-    for expected in ["babelHelpers.decorate(", "babelHelpers.decorateParam(", "babelHelpers.decorateMetadata(", "this.x = this.y"] {
+    for expected in
+        ["babelHelpers.decorate(", "babelHelpers.decorateParam(", "babelHelpers.decorateMetadata(", "this.x = this.y"]
+    {
         assert!(source.code.contains(expected), "{expected} in {}", source.code);
     }
     assert!(!source.code.contains("this.z"), "{}", source.code);

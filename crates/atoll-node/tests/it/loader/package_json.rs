@@ -9,7 +9,9 @@ fn with_package(json: &str) -> App {
 
 #[test]
 fn broken_configurations_are_reported() {
-    for json in ["{", "", "[1", r#"{"exports":"#, &"[".repeat(1_000_000), &format!("{{\"a\":{}", "{\"a\":".repeat(100_000))] {
+    for json in
+        ["{", "", "[1", r#"{"exports":"#, &"[".repeat(1_000_000), &format!("{{\"a\":{}", "{\"a\":".repeat(100_000))]
+    {
         let app = with_package(json);
         let error = app.import("a", "/app/main.js").unwrap_err();
         assert_eq!(error.kind(), LoadErrorKind::InvalidPackageConfig, "{:.40}: {error}", json);

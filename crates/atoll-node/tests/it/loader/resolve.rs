@@ -15,7 +15,10 @@ fn builtins_win_and_internals_are_hidden() {
     assert_eq!(app.require("test", "/app/main.js").unwrap_err().kind(), LoadErrorKind::RequireNotFound);
     assert_eq!(app.require("node/internal/cjs", "/app/main.js").unwrap_err().kind(), LoadErrorKind::RequireNotFound);
     let unknown = app.import("node:nothing", "/app/main.js").unwrap_err();
-    assert_eq!((unknown.kind(), unknown.message()), (LoadErrorKind::UnknownBuiltin, "No such built-in module: node:nothing"));
+    assert_eq!(
+        (unknown.kind(), unknown.message()),
+        (LoadErrorKind::UnknownBuiltin, "No such built-in module: node:nothing")
+    );
     assert_eq!(unknown.location().map(|at| (at.line, at.column)), Some((1, 8)));
     let lacking = app.import("node:child_process", "/app/main.js").unwrap_err();
     assert!(lacking.help().unwrap().contains("does not provide"), "{lacking:?}");
@@ -75,7 +78,10 @@ fn installed_packages_import_as_node_does() {
     assert_eq!(app.import("./x.js", from).unwrap(), "/app/node_modules/a/x.js");
     let missing = app.import("./x", from).unwrap_err();
     assert_eq!(missing.kind(), LoadErrorKind::ImportNotFound);
-    assert_eq!(missing.message(), "Cannot find module '/app/node_modules/a/x' imported from /app/node_modules/a/main.js");
+    assert_eq!(
+        missing.message(),
+        "Cannot find module '/app/node_modules/a/x' imported from /app/node_modules/a/main.js"
+    );
     assert_eq!(missing.help(), Some("did you mean './x.js'?"));
     assert_eq!(missing.location().map(|at| (at.line, at.column)), Some((2, 8)));
     let directory = app.import("./lib", from).unwrap_err();
@@ -197,7 +203,10 @@ fn nested_packages_are_nearer() {
         ("/app/node_modules/b/node_modules/a/index.js", ""),
         ("/app/node_modules/@s/c/index.js", ""),
     ]);
-    assert_eq!(app.require("a", "/app/node_modules/b/index.js").unwrap(), "/app/node_modules/b/node_modules/a/index.js");
+    assert_eq!(
+        app.require("a", "/app/node_modules/b/index.js").unwrap(),
+        "/app/node_modules/b/node_modules/a/index.js"
+    );
     assert_eq!(app.require("a", "/app/src/deep/x.js").unwrap(), "/app/node_modules/a/index.js");
     assert_eq!(app.require("@s/c", "/app/x.js").unwrap(), "/app/node_modules/@s/c/index.js");
 }
@@ -206,7 +215,10 @@ fn nested_packages_are_nearer() {
 fn tsconfig_paths_are_for_the_app() {
     let app = App::new(&[
         ("/app/tsconfig.json", "{ // comments are allowed\n \"extends\": \"./base.json\", \"include\": [\"src\"] }"),
-        ("/app/base.json", r##"{"compilerOptions":{"baseUrl":".","paths":{"@/*":["./src/*"],"exact":["./src/lib/one.ts"]}}}"##),
+        (
+            "/app/base.json",
+            r##"{"compilerOptions":{"baseUrl":".","paths":{"@/*":["./src/*"],"exact":["./src/lib/one.ts"]}}}"##,
+        ),
         ("/app/src/main.ts", ""),
         ("/app/src/lib/one.ts", ""),
         ("/app/node_modules/a/index.js", ""),
@@ -223,7 +235,10 @@ fn tsconfig_paths_are_for_the_app() {
 #[test]
 fn a_broken_tsconfig_hurts_only_what_needs_it() {
     let app = App::new(&[
-        ("/app/tsconfig.json", r##"{"extends":"@tsconfig/node22/tsconfig.json","compilerOptions":{"paths":{"@/*":["./*"]}}}"##),
+        (
+            "/app/tsconfig.json",
+            r##"{"extends":"@tsconfig/node22/tsconfig.json","compilerOptions":{"paths":{"@/*":["./*"]}}}"##,
+        ),
         ("/app/main.ts", "import '@/a';"),
         ("/app/a.ts", ""),
     ]);

@@ -1,0 +1,166 @@
+//! From a directory or a file of the operator to an app that can be started: which project, which entry, which mounts.
+
+mod entry;
+mod grants;
+
+pub(crate) use grants::{Grants, Profile};
+
+use crate::terminal::{Failure, Places};
+use atoll_node::loader::{Loader, LoaderOptions};
+use atoll_runtime::{App, Reporter, SealedCache};
+use atoll_vfs::{Access, GuestPath, HostDir, Memory, MountTable, MountTableBuilder, Quota};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where a guest sees its project.
+const APP: &str = "/app";
+
+/// What a guest may keep in `/tmp`: as much as serverless platforms give at least, in files small enough to be many.
+const TMP_QUOTA: Quota = Quota { bytes: 128 << 20, inodes: 65_536 };
+
+/// What all apps of this process share.
+pub(crate) struct Surroundings {
+    pub(crate) working_directory: PathBuf,
+    /// The user's home is never taken for a project unless it is named.
+    pub(crate) home: Option<PathBuf>,
+    pub(crate) cache: Option<Arc<SealedCache>>,
+    pub(crate) reporter: Arc<dyn Reporter>,
+}
+
+/// Where an app's files are.
+#[derive(Debug, Clone)]
+pub(crate) struct Project {
+    /// What becomes `/app`, absolute and without links.
+    pub(crate) root: PathBuf,
+    /// The module to evaluate, relative to the root.
+    entry: PathBuf,
+    /// The working directory that the guest sees, relative to the root.
+    directory: PathBuf,
+    /// Shown in logs, and the host's first label where several apps are served.
+    pub(crate) name: String,
+}
+
+impl Project {
+    /// The project of an app to serve: `directory`, or the nearest one above with a `package.json`.
+    pub(crate) fn of_directory(
+        directory: &Path,
+        entry: Option<&Path>,
+        surroundings: &Surroundings,
+    ) -> Result<Self, Failure> {
+        let found = real_path(directory)?;
+        if !found.is_dir() {
+            let failure = Failure::new(format!("{} is not a directory", directory.display()));
+            return Err(failure.hint(format!("atoll serve takes the app's directory; --entry names a module in it, and atoll run {} runs a program", directory.display())));
+        }
+        let root = surroundings.project_of(&found);
+        let entry = match entry {
+            Some(named) => {
+                let path = real_path(&directory.join(named))?;
+                below(&root, &path).ok_or_else(|| outside(&path, &root))?
+            }
+            None => entry::find(&root, &found)?,
+        };
+        Ok(Self { name: name_of(&found), directory: below(&root, &found).unwrap_or_default(), root, entry })
+    }
+
+    /// The project of a program: the nearest directory above it with a `package.json`, else the one it lies in.
+    pub(crate) fn of_program(file: &Path, surroundings: &Surroundings) -> Result<Self, Failure> {
+        let path = real_path(file)?;
+        if path.is_dir() {
+            let failure = Failure::new(format!("{} is a directory", file.display()));
+            return Err(failure.hint(format!("name the program's file, or serve the app in it: atoll serve {}", file.display())));
+        }
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let root = surroundings.project_of(folder);
+        let entry = below(&root, &path).ok_or_else(|| outside(&path, &root))?;
+        let directory = below(&root, &surroundings.working_directory).unwrap_or_default();
+        Ok(Self { name: file.display().to_string(), root, entry, directory })
+    }
+
+    /// How paths of the guest are shown.
+    pub(crate) fn places(&self, surroundings: &Surroundings) -> Places {
+        Places::new(&self.root, &surroundings.working_directory)
+    }
+
+    /// The entry as the operator would name it.
+    pub(crate) fn shown_entry(&self, surroundings: &Surroundings) -> String {
+        self.places(surroundings).show(&format!("{APP}/{}", self.entry.display()))
+    }
+
+    /// The app, ready to be started. Modules are read when it starts.
+    pub(crate) fn app(
+        &self,
+        arguments: Vec<String>,
+        grants: &Grants,
+        surroundings: &Surroundings,
+    ) -> Result<Arc<App>, Failure> {
+        let mounts = Arc::new(self.mounts()?);
+        let cache = surroundings.cache.as_ref();
+        let options = LoaderOptions {
+            conditions: Vec::new(),
+            cache: cache.map(|cache| Arc::clone(cache) as _),
+            tsconfig: true,
+            builtins: atoll_runtime::builtin_names(),
+        };
+        Ok(Arc::new(App {
+            name: self.name.clone(),
+            entry: guest_path(&self.entry)?,
+            loader: Arc::new(Loader::new(Arc::clone(&mounts), options)),
+            mounts,
+            env: grants.env.clone(),
+            arguments,
+            working_directory: guest_path(&self.directory)?,
+            fetch: grants.fetch.clone(),
+            limits: grants.limits,
+            code_cache: cache.map(|cache| Arc::clone(cache) as _),
+            reporter: Arc::clone(&surroundings.reporter),
+        }))
+    }
+
+    fn mounts(&self) -> Result<MountTable, Failure> {
+        let app = HostDir::read_only(&self.root).map_err(|error| Failure::new(error.to_string()))?;
+        MountTable::builder()
+            .mount(APP, app, Access::ReadOnly)
+            .and_then(|builder| builder.mount("/tmp", Memory::new(TMP_QUOTA), Access::ReadWrite))
+            .and_then(MountTableBuilder::build)
+            .map_err(|error| Failure::new(error.to_string()))
+    }
+}
+
+impl Surroundings {
+    /// The nearest directory with a `package.json`, from `folder` up, else `folder`. The search ends below the user's home:
+    /// a stray file there must not hand all of it to a guest.
+    fn project_of(&self, folder: &Path) -> PathBuf {
+        let is_too_high = |path: &Path| path.parent().is_none() || self.home.as_deref() == Some(path);
+        let candidates = folder.ancestors().take_while(|path| *path == folder || !is_too_high(path));
+        let mut projects = candidates.filter(|path| path.join("package.json").is_file());
+        projects.next().unwrap_or(folder).to_owned()
+    }
+}
+
+fn real_path(path: &Path) -> Result<PathBuf, Failure> {
+    std::fs::canonicalize(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::new(format!("there is no {}", path.display())),
+        _ => Failure::new(format!("{}: {error}", path.display())),
+    })
+}
+
+fn below(root: &Path, path: &Path) -> Option<PathBuf> {
+    path.strip_prefix(root).ok().map(Path::to_owned)
+}
+
+fn outside(path: &Path, root: &Path) -> Failure {
+    Failure::new(format!("{} is not in the project {}", path.display(), root.display()))
+        .hint("a guest sees the files of its project only; name a module in it")
+}
+
+fn guest_path(relative: &Path) -> Result<GuestPath, Failure> {
+    let path = Path::new(APP).join(relative);
+    GuestPath::new(&path)
+        .map_err(|error| Failure::new(format!("{} can't be a path of a guest: {error}", path.display())))
+}
+
+fn name_of(directory: &Path) -> String {
+    directory.file_name().and_then(OsStr::to_str).unwrap_or("app").to_lowercase()
+}

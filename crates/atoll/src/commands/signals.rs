@@ -1,0 +1,48 @@
+//! Being asked to end: Ctrl-C and SIGTERM.
+
+use crate::terminal::Failure;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Ctrl-C: SIGINT.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl Ending {
+    /// What a shell reports for a process that the signal ended: 128 and its number.
+    pub(super) fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
+}
+
+/// Both signals; while it exists, they don't end the process.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Within a tokio runtime.
+    pub(super) fn listen() -> Result<Self, Failure> {
+        let failed = |error| Failure::new(format!("signals can't be received: {error}"));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) -> Ending {
+        tokio::select! {
+            _ = self.interrupt.recv() => Ending::Interrupt,
+            _ = self.terminate.recv() => Ending::Terminate,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! How far an installation is: one line that changes, on a terminal only.
+
+use super::text::{bytes, counted};
+use super::{Failure, print_warning};
+use atoll_npm::report::{Progress, Reporter, Stage, Warning};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::{Mutex, PoisonError};
+
+/// Draws on standard error; where that is no terminal, nothing but warnings is written.
+pub(crate) struct InstallProgress {
+    bar: ProgressBar,
+    stage: Mutex<Option<Stage>>,
+}
+
+/// Times per second that the line is drawn at most.
+const DRAWS_PER_SECOND: u8 = 15;
+
+impl InstallProgress {
+    pub(crate) fn new(is_shown: bool) -> Result<Self, Failure> {
+        let target =
+            if is_shown { ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND) } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template("{prefix:>9.cyan.bold} {bar:28.cyan/dim} {msg}")
+            .map_err(|error| Failure::new(format!("the progress bar's template: {error}")))?;
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style.progress_chars("━━╌"));
+        Ok(Self { bar, stage: Mutex::new(None) })
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// Whether `stage` is the one that is shown; the first to report of a later stage moves on to it.
+    fn moves_to(&self, stage: Stage) -> bool {
+        let mut shown = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_later = shown.is_none_or(|shown| order(shown) < order(stage));
+        if is_later {
+            *shown = Some(stage);
+            self.bar.set_prefix(name(stage));
+        }
+        is_later || *shown == Some(stage)
+    }
+}
+
+fn order(stage: Stage) -> u8 {
+    match stage {
+        Stage::Resolve => 0,
+        Stage::Fetch => 1,
+        Stage::Link => 2,
+        Stage::Scripts => 3,
+    }
+}
+
+fn name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resolve => "Resolving",
+        Stage::Fetch => "Fetching",
+        Stage::Link => "Linking",
+        Stage::Scripts => "Building",
+    }
+}
+
+impl Reporter for InstallProgress {
+    fn stage_started(&self, stage: Stage, total: usize) {
+        self.progressed(stage, Progress { done: 0, total, bytes: 0 });
+    }
+
+    fn progressed(&self, stage: Stage, progress: Progress) {
+        // Stages overlap: packages are fetched while others are still resolved.
+        if !self.moves_to(stage) {
+            return;
+        }
+        self.bar.set_length(progress.total as u64);
+        self.bar.set_position(progress.done as u64);
+        let Progress { done, total, .. } = progress;
+        self.bar.set_message(match stage {
+            Stage::Resolve => counted(done, "package"),
+            Stage::Fetch if progress.bytes > 0 => format!("{done}/{total} packages, {}", bytes(progress.bytes)),
+            Stage::Fetch | Stage::Link | Stage::Scripts => format!("{done}/{total} packages"),
+        });
+    }
+
+    fn warning(&self, warning: &Warning) {
+        self.bar.suspend(|| match warning {
+            Warning::Deprecated { package, message } => print_warning(format_args!("{package} is deprecated: {message}")),
+            Warning::OptionalDropped { package, reason } => {
+                print_warning(format_args!("{package} is optional and was left out: {reason}"));
+            }
+            Warning::Copying { reason } => print_warning(format_args!(
+                "files are copied, not linked, because the store and the project can't share them ({reason}); \
+                 ATOLL_STORE_DIR names a store on the project's filesystem"
+            )),
+            Warning::Repaired => print_warning("an earlier installation was interrupted; its work was completed"),
+            other => print_warning(format_args!("{other:?}")),
+        });
+    }
+
+    fn waiting_for_project(&self) {
+        self.bar.suspend(|| anstream::eprintln!("Waiting for another installation into this project …"));
+    }
+}
