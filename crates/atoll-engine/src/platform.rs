@@ -14,7 +14,7 @@ const V8_WORKER_THREADS: u32 = 2;
 const FLAGS: &[&str] = &[
     // SharedArrayBuffer is a clock of nanosecond resolution; without the per-context opt-in it isn't installed.
     "--enable-sharedarraybuffer-per-context",
-    // A guest that recurses gets a RangeError well before the thread's stack ends (threads are made with 8 MiB).
+    // A guest that recurses gets a RangeError well before the thread's stack ends; threads for JavaScript need 2 MiB.
     "--stack-size=984",
 ];
 

@@ -18,6 +18,7 @@ mod punycode;
 mod querystring;
 mod string_decoder;
 mod timers;
+mod tty;
 mod url;
 mod util;
 mod validators;
@@ -75,4 +76,5 @@ pub const BUILTINS: &[Builtin] = &[
     timers::PROMISES,
     timers::GLOBAL,
     punycode::BUILTIN,
+    tty::BUILTIN,
 ];

@@ -141,7 +141,8 @@ pub struct Summary {
 pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result<Summary, InstallError> {
     let started = Instant::now();
     let key = open_key(&options.state_dir)?;
-    let project = lock_project(&options.project_dir, &key, reporter).await?;
+    let dir = std::path::absolute(&options.project_dir).unwrap_or_else(|_| options.project_dir.clone());
+    let project = lock_project(&dir, &key, reporter).await?;
     let files = ProjectFiles::read(&project.dir)?;
     let inputs = |manifest: &str, lock: Option<&str>| inputs_digest(&options, manifest, lock);
 

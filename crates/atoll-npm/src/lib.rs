@@ -2,7 +2,9 @@
 //!
 //! `package.json` and `package-lock.json` go in; a verified `node_modules` comes out. The stages are modules:
 //! [`manifest`] and [`npmrc`] read what the project says, [`resolve`] decides which version goes where without doing any
-//! I/O itself, [`lock`] is that decision as npm writes it down.
+//! I/O itself, [`lock`] is that decision as npm writes it down; [`registry`] asks, [`fetch`] downloads and verifies into
+//! the [`store`], `plan` compares with what is there, [`link`] builds beside the project and puts it in place, [`scripts`]
+//! run where they are allowed. [`install::install`] is all of it, and [`report`] how it says what it does.
 
 pub mod fetch;
 pub mod integrity;

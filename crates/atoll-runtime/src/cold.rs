@@ -41,11 +41,13 @@ impl ColdStarter {
         for number in 0..threads.max(1) {
             let queue = Arc::clone(&queue);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            std::thread::Builder::new().name(format!("atoll-cold-{number}")).spawn(move || {
-                // Connections that an app opened while it started are driven by this runtime, so it keeps running for
-                // as long as the process does.
-                tokio::task::LocalSet::new().block_on(&runtime, serve(&queue));
-            })?;
+            std::thread::Builder::new().name(format!("atoll-cold-{number}")).stack_size(crate::STACK_BYTES).spawn(
+                move || {
+                    // Connections that an app opened while it started are driven by this runtime, so it keeps running for
+                    // as long as the process does.
+                    tokio::task::LocalSet::new().block_on(&runtime, serve(&queue));
+                },
+            )?;
         }
         Ok(Arc::new(Self { orders }))
     }

@@ -18,6 +18,10 @@ pub use pool::{Deployment, DeploymentId, Pool, PoolError};
 pub use report::{Problem, Reporter};
 pub use worker::{Exit, PinnedWorker, RequestError, StartError, Worker};
 
+/// Stack of a thread that runs JavaScript, bytes: V8 stops a guest's recursion at 1 MB, and what our own code and the
+/// parsers need above that is a fraction of the rest. Address space until it is used.
+pub const STACK_BYTES: usize = 8 << 20;
+
 /// Initialises V8. Call it before any thread is created that will run JavaScript.
 pub fn initialize() {
     atoll_engine::initialize();

@@ -32,18 +32,14 @@ impl EngineLoader {
     }
 
     fn exception(&self, error: LoadError) -> JsError {
-        let message = match error.location() {
-            Some(place) => format!("{} ({}:{}:{})", error.message(), place.file, place.line, place.column),
-            None => error.message().to_owned(),
-        };
-        let message = if error.kind().code().is_some() { error.message().to_owned() } else { message };
+        let message = error.message().to_owned();
         let exception = match error.kind().class() {
             ErrorClass::Error => JsError::error(message),
             ErrorClass::TypeError => JsError::type_error(message),
             ErrorClass::RangeError => JsError::range_error(message),
             ErrorClass::SyntaxError => JsError::syntax_error(message),
         };
-        let exception = match error.kind().code() {
+        let exception = match error.code() {
             Some(code) => exception.with("code", code),
             None => exception,
         };

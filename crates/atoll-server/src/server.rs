@@ -116,6 +116,7 @@ impl Server {
                 incoming,
             };
             let thread = std::thread::Builder::new().name(format!("atoll-exec-{number}"));
+            let thread = thread.stack_size(atoll_runtime::STACK_BYTES);
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
             threads.push(thread.spawn(move || executor.run(&runtime)).map_err(ServeError::Thread)?);

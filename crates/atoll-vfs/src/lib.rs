@@ -49,5 +49,5 @@ pub use layer::{
     Time,
 };
 pub use memory::{Memory, Quota};
-pub use path::{GuestPath, LayerPath, MAX_NAME_BYTES, MAX_PATH_BYTES, PathError};
+pub use path::{Ending, GuestPath, LayerPath, MAX_NAME_BYTES, MAX_PATH_BYTES, PathError};
 pub use table::{Access, MountError, MountTable, MountTableBuilder, OpenFile};

@@ -8,7 +8,7 @@ use std::path::Path;
 /// Longest path in bytes, as Linux (`PATH_MAX` less its NUL).
 pub const MAX_PATH_BYTES: usize = 4095;
 
-/// Longest name of a file in bytes, as Linux (`NAME_MAX`).
+/// Longest name of a file in bytes, as Linux (`NAME_MAX`). Layers refuse longer ones, when they come to them.
 pub const MAX_NAME_BYTES: usize = 255;
 
 /// Why text is no path.
@@ -20,8 +20,8 @@ pub enum PathError {
     /// It is empty, which the kernel answers with `ENOENT`.
     #[error("a path must not be empty")]
     Empty,
-    /// It is longer than [`MAX_PATH_BYTES`], or a name in it is longer than [`MAX_NAME_BYTES`].
-    #[error("the path or a name in it is too long")]
+    /// It is longer than [`MAX_PATH_BYTES`].
+    #[error("the path is too long")]
     TooLong,
 }
 
@@ -36,21 +36,34 @@ impl PathError {
     }
 }
 
+/// How a path was written at its end, which matters to calls that create, remove or rename.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ending {
+    /// With a name, or it is the root.
+    Name,
+    /// With a slash after a name: what it names must be a directory.
+    Slash,
+    /// With `.`: it names a directory by itself, not by its name.
+    Dot,
+    /// With `..`: likewise.
+    Parent,
+}
+
 /// An absolute path in the guest's tree: no NUL, no empty and no `.` components, no `..` at its start.
 ///
 /// `..` after a name is kept: what it means depends on whether the name is a symbolic link, which the mount table finds
-/// out as a kernel does. A slash at the end is kept as [`GuestPath::wants_directory`].
+/// out as a kernel does. How it was written at its end is kept as [`GuestPath::ending`].
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GuestPath {
     /// `/` or `/a/b`.
     bytes: Vec<u8>,
-    wants_directory: bool,
+    ending: Ending,
 }
 
 impl GuestPath {
     /// The root, `/`.
     pub fn root() -> Self {
-        Self { bytes: vec![b'/'], wants_directory: false }
+        Self { bytes: vec![b'/'], ending: Ending::Name }
     }
 
     /// An absolute path; a relative one is taken from the root.
@@ -82,7 +95,6 @@ impl GuestPath {
             match component {
                 b"" | b"." => {}
                 b".." if bytes.is_empty() => {}
-                name if name.len() > MAX_NAME_BYTES => return Err(PathError::TooLong),
                 name => {
                     bytes.push(b'/');
                     bytes.extend_from_slice(name);
@@ -92,12 +104,17 @@ impl GuestPath {
         if bytes.len() > MAX_PATH_BYTES {
             return Err(PathError::TooLong);
         }
-        let ends_in_directory = path.ends_with(b"/") || path.ends_with(b"/.") || path == b".";
-        let wants_directory = ends_in_directory && !bytes.is_empty();
+        let last = path.split(|byte| *byte == b'/').rfind(|component| !component.is_empty());
+        let ending = match last {
+            Some(b".") => Ending::Dot,
+            Some(b"..") => Ending::Parent,
+            Some(_) if path.ends_with(b"/") => Ending::Slash,
+            _ => Ending::Name,
+        };
         if bytes.is_empty() {
             bytes.push(b'/');
         }
-        Ok(Self { bytes, wants_directory })
+        Ok(Self { bytes, ending })
     }
 
     /// The path as bytes: `/` or `/a/b`.
@@ -111,9 +128,14 @@ impl GuestPath {
         Path::new(OsStr::from_bytes(&self.bytes))
     }
 
-    /// Whether it was written with a slash or `/.` at its end, and so must name a directory.
+    /// How it was written at its end.
+    pub fn ending(&self) -> Ending {
+        self.ending
+    }
+
+    /// Whether it must name a directory, by the way it was written at its end.
     pub fn wants_directory(&self) -> bool {
-        self.wants_directory
+        self.ending != Ending::Name
     }
 
     /// Whether it is `/`.
@@ -136,7 +158,7 @@ impl GuestPath {
     #[must_use]
     pub fn parent(&self) -> Self {
         let end = self.bytes.iter().rposition(|byte| *byte == b'/').unwrap_or(0).max(1);
-        Self { bytes: self.bytes[..end].to_vec(), wants_directory: false }
+        Self { bytes: self.bytes[..end].to_vec(), ending: Ending::Name }
     }
 
     /// The last component; none for the root.
@@ -167,11 +189,12 @@ impl GuestPath {
             }
             bytes.extend_from_slice(below.0);
         }
-        Self { bytes, wants_directory: false }
+        Self { bytes, ending: Ending::Name }
     }
 
-    pub(crate) fn without_wish(mut self) -> Self {
-        self.wants_directory = false;
+    /// The same path, written without a slash at its end.
+    pub(crate) fn without_slash(mut self) -> Self {
+        self.ending = Ending::Name;
         self
     }
 }
@@ -190,7 +213,7 @@ impl std::fmt::Display for GuestPath {
 
 impl std::fmt::Debug for GuestPath {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let slash = if self.wants_directory { "/" } else { "" };
+        let slash = if self.wants_directory() { "/" } else { "" };
         write!(formatter, "GuestPath({}{slash})", self.as_path().display())
     }
 }

@@ -32,7 +32,7 @@ mod webidl;
 pub use clock::ClockState;
 pub use console::{ConsoleLevel, ConsoleSink, ConsoleState};
 pub use encoding::EncodingState;
-pub use fetch::{FetchClient, FetchClientError, FetchLimits, FetchState, NetRuleError, NetRules};
+pub use fetch::{FetchClient, FetchLimits, FetchState, NetRuleError, NetRules};
 pub use serve::{BodyError, Failure, IncomingRequest, Outcome, Pending, RequestBody, ResponseBody, ServeState};
 pub use timers::TimerState;
 

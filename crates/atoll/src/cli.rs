@@ -89,7 +89,7 @@ pub(crate) struct Serve {
     /// Port to listen on; 0 for any free one
     #[arg(short, long, default_value_t = 8080)]
     pub(crate) port: u16,
-    /// Threads that serve; one for each core when not given
+    /// Threads that serve; when not given one for each core, or a single one with --watch
     #[arg(long)]
     pub(crate) threads: Option<usize>,
     /// Start anew when a file changes

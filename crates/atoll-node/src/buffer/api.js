@@ -17,6 +17,7 @@ const {
   ObjectSetPrototypeOf,
   RegExpPrototypeSymbolReplace,
   StringPrototypeCharCodeAt,
+  StringPrototypeIncludes,
   StringPrototypeSlice,
   StringPrototypeTrim,
   SymbolFor,
@@ -89,8 +90,9 @@ ObjectSetPrototypeOf(Buffer, Uint8Array);
 Buffer.poolSize = POOL_BYTES;
 
 let warned = false;
+/** Warns once of the constructor; not for what installed packages do, which the program can't change. */
 function warnOfConstructor() {
-  if (warned) return;
+  if (warned || StringPrototypeIncludes(`${new Error().stack}`, '/node_modules/')) return;
   warned = true;
   use('node:process').default.emitWarning(
     'Buffer() is deprecated due to security and usability issues. Please use the Buffer.alloc(), Buffer.allocUnsafe(), or Buffer.from() methods instead.',

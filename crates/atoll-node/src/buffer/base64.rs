@@ -19,38 +19,36 @@ const SEXTETS: [u8; 256] = {
 /// Standard alphabet, padded.
 pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = encode_with(STANDARD, bytes);
-    while !text.len().is_multiple_of(4) {
-        text.push('=');
-    }
-    text
+    text.resize(text.len().next_multiple_of(4), b'=');
+    ascii(text)
 }
 
 /// URL-safe alphabet, not padded.
 pub(super) fn encode_url(bytes: &[u8]) -> String {
-    encode_with(URL, bytes)
+    ascii(encode_with(URL, bytes))
 }
 
-fn encode_with(alphabet: &[u8; 64], bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    let mut push = |sextet: u32| text.push(char::from(alphabet[(sextet & 63) as usize]));
+/// Text that is known to be ASCII.
+pub(super) fn ascii(text: Vec<u8>) -> String {
+    String::from_utf8(text).unwrap_or_default()
+}
+
+fn encode_with(alphabet: &[u8; 64], bytes: &[u8]) -> Vec<u8> {
+    let digit = |bits: u32| alphabet[(bits & 63) as usize];
+    let mut text = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
     let mut groups = bytes.chunks_exact(3);
     for group in &mut groups {
         let bits = u32::from(group[0]) << 16 | u32::from(group[1]) << 8 | u32::from(group[2]);
-        push(bits >> 18);
-        push(bits >> 12);
-        push(bits >> 6);
-        push(bits);
+        text.extend_from_slice(&[digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), digit(bits)]);
     }
     match *groups.remainder() {
         [first] => {
-            push(u32::from(first) >> 2);
-            push(u32::from(first) << 4);
+            let bits = u32::from(first);
+            text.extend_from_slice(&[digit(bits >> 2), digit(bits << 4)]);
         }
         [first, second] => {
             let bits = u32::from(first) << 8 | u32::from(second);
-            push(bits >> 10);
-            push(bits >> 4);
-            push(bits << 2);
+            text.extend_from_slice(&[digit(bits >> 10), digit(bits >> 4), digit(bits << 2)]);
         }
         _ => {}
     }
@@ -60,10 +58,32 @@ fn encode_with(alphabet: &[u8; 64], bytes: &[u8]) -> String {
 /// Writes what `text` encodes to the start of `target` until either ends; returns the count of bytes written. An `=`
 /// ends the text.
 pub(super) fn decode(text: &str, target: &mut [u8]) -> usize {
+    let text = text.as_bytes();
+    let (read, written) = decode_groups(text, target);
+    written + decode_rest(&text[read..], &mut target[written..])
+}
+
+/// Whole groups of four characters of the alphabet, as far as they go: (characters read, bytes written).
+fn decode_groups(text: &[u8], target: &mut [u8]) -> (usize, usize) {
+    let mut groups = 0;
+    for (group, slot) in text.chunks_exact(4).zip(target.chunks_exact_mut(3)) {
+        let [a, b, c, d] = [group[0], group[1], group[2], group[3]].map(|byte| SEXTETS[usize::from(byte)]);
+        if (a | b | c | d) & 0xc0 != 0 {
+            break;
+        }
+        let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
+        slot.copy_from_slice(&bits.to_be_bytes()[1..]);
+        groups += 1;
+    }
+    (groups * 4, groups * 3)
+}
+
+/// Character by character, passing over foreign ones.
+fn decode_rest(text: &[u8], target: &mut [u8]) -> usize {
     let mut written = 0;
     let mut bits = 0_u32;
     let mut count = 0_u32;
-    for &byte in text.as_bytes() {
+    for &byte in text {
         if byte == b'=' {
             break;
         }
@@ -115,6 +135,14 @@ mod tests {
         assert_eq!(decoded("YW J\nj\u{e9}"), b"abc");
         assert_eq!(decoded("YQ==YQ=="), b"a");
         assert_eq!(decoded("Y"), b"");
+    }
+
+    #[test]
+    fn goes_on_after_a_foreign_character_among_whole_groups() {
+        let bytes: Vec<u8> = (0..200).collect();
+        let mut text = encode(&bytes);
+        text.insert(101, '\n');
+        assert_eq!(decoded(&text), bytes);
     }
 
     #[test]

@@ -89,22 +89,24 @@ fn utf8_slice(call: &mut Call<'_, '_, '_>) -> NativeResult {
 
 /// Seven bits of each byte.
 fn ascii_slice(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    slice(call, |bytes| bytes.iter().map(|byte| char::from(byte & 0x7f)).collect())
+    slice(call, |bytes| base64::ascii(bytes.iter().map(|byte| byte & 0x7f).collect()))
 }
 
 fn latin1_slice(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    slice(call, |bytes| bytes.iter().copied().map(char::from).collect())
+    slice(call, |bytes| match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => text.to_owned(),
+        _ => bytes.iter().copied().map(char::from).collect(),
+    })
 }
 
 fn hex_slice(call: &mut Call<'_, '_, '_>) -> NativeResult {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     slice(call, |bytes| {
-        let mut text = String::with_capacity(bytes.len() * 2);
+        let mut text = Vec::with_capacity(bytes.len() * 2);
         for byte in bytes {
-            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            text.push(char::from(DIGITS[usize::from(byte & 15)]));
+            text.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
         }
-        text
+        base64::ascii(text)
     })
 }
 

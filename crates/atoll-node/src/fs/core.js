@@ -26,6 +26,7 @@ const MAX_FILE_BYTES = 2 ** 31 - 1; // of readFile, as in Node
 const DEFAULT_READ_BYTES = 16 * 1024; // of the buffer that read() makes when it gets none, as in Node
 const FILE_MODE = 0o666;
 const DIRECTORY_MODE = 0o777;
+const EISDIR = 21;
 const MAX_TEMPORARY_NAMES = 100; // tries of mkdtemp; a guest's /tmp cannot hold so many that all of them collide
 const TEMPORARY_CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
@@ -474,6 +475,14 @@ exports.rmdir = (value, options) => {
   };
 };
 
+function isDirectory(path) {
+  const error = ERR_FS_EISDIR(`rm returned EISDIR (is a directory) ${path}`);
+  error.errno = EISDIR;
+  error.syscall = 'rm';
+  error.path = path;
+  return error;
+}
+
 exports.rm = (value, options) => {
   const path = toPath(value);
   if (options !== undefined && (options === null || typeof options !== 'object')) throw ERR_INVALID_ARG_TYPE('options', 'Object', options);
@@ -484,7 +493,7 @@ exports.rm = (value, options) => {
     const fields = fieldsFor(false);
     if (!native.stat(path, fields, KEEP_LINK | (force ? MAY_MISS : 0))) return;
     const directory = (fields[1] & S_IFMT) === S_IFDIR;
-    if (directory && !recursive) throw ERR_FS_EISDIR(`rm returned EISDIR (is a directory) ${pathText(path)}`);
+    if (directory && !recursive) throw isDirectory(pathText(path));
     if (directory) native.removeTree(path);
     else native.unlink(path);
   };
@@ -540,27 +549,34 @@ exports.realpathNative = (value, options) => {
   return () => encoded(native.realPath(path), encoding);
 };
 
-/** As `realpathNative`, with the errors of Node's own walk: they name the part of the path that is missing. */
+/** Node's own walk: `..` goes up in the text, and errors name the part of the path that is missing. */
 exports.realpath = (value, options) => {
   const { encoding } = toOptions(options);
   const path = toPath(value);
   return () => {
+    const absolute = use('node:path').default.resolve(pathText(path));
     try {
-      return encoded(native.realPath(path), encoding);
+      return encoded(native.realPath(absolute), encoding);
     } catch (error) {
-      blamePart(use('node:path').default.resolve(pathText(path)));
+      blamePart(absolute);
       throw error;
     }
   };
 };
 
+/** Throws what the first part of a path that cannot be followed says. */
 function blamePart(path) {
   const fields = fieldsFor(false);
-  for (let end = StringPrototypeIndexOf(path, '/', 1); ; end = StringPrototypeIndexOf(path, '/', end + 1)) {
-    const part = end === -1 ? path : StringPrototypeSlice(path, 0, end);
-    native.stat(part, fields, KEEP_LINK);
-    if ((fields[1] & S_IFMT) === constants.S_IFLNK) native.stat(part, fields, 0);
-    if (end === -1) return;
+  let here = '';
+  for (let start = 1; start > 0; ) {
+    const slash = StringPrototypeIndexOf(path, '/', start);
+    here += `/${slash === -1 ? StringPrototypeSlice(path, start) : StringPrototypeSlice(path, start, slash)}`;
+    start = slash + 1;
+    native.stat(here, fields, KEEP_LINK);
+    if ((fields[1] & S_IFMT) !== constants.S_IFLNK) continue;
+    native.stat(here, fields, 0);
+    here = toText(asBuffer(native.realPath(here)), 'utf8');
+    if (here === '/') here = '';
   }
 }
 

@@ -14,14 +14,33 @@ pub(super) struct Named {
 
 /// A string or bytes as path, relative to the working directory. `syscall` is for the error.
 pub(super) fn path(call: &mut Call<'_, '_, '_>, index: usize, syscall: &'static str) -> Result<Named, JsError> {
-    let bytes = match call.string(index) {
-        Ok(text) => text.into_bytes(),
-        Err(not_a_string) => call.bytes(index).map_err(|_| not_a_string)?,
-    };
+    let bytes = bytes_or_text(call, index)?;
     let given = String::from_utf8_lossy(&bytes).into_owned();
     match call.state::<FsState>().working_directory.join_bytes(&bytes) {
         Ok(path) => Ok(Named { path, given }),
         Err(error) => Err(thrown(&FsError::new(error.errno(), syscall).with_path(given))),
+    }
+}
+
+/// The first two arguments as paths; an error names both.
+pub(super) fn two_paths(call: &mut Call<'_, '_, '_>, syscall: &'static str) -> Result<(Named, Named), JsError> {
+    let (from, to) = (bytes_or_text(call, 0)?, bytes_or_text(call, 1)?);
+    let given = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let working_directory = &call.state::<FsState>().working_directory;
+    let joined = working_directory.join_bytes(&from).and_then(|first| Ok((first, working_directory.join_bytes(&to)?)));
+    match joined {
+        Ok((first, second)) => {
+            Ok((Named { path: first, given: given(&from) }, Named { path: second, given: given(&to) }))
+        }
+        Err(error) => Err(thrown(&FsError::new(error.errno(), syscall).with_path(given(&from)).with_dest(given(&to)))),
+    }
+}
+
+/// A string's UTF-8, or bytes.
+pub(super) fn bytes_or_text(call: &mut Call<'_, '_, '_>, index: usize) -> Result<Vec<u8>, JsError> {
+    match call.string(index) {
+        Ok(text) => Ok(text.into_bytes()),
+        Err(not_a_string) => call.bytes(index).map_err(|_| not_a_string),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Calls on one or two names.
 
-use super::UMASK;
-use super::errors::{Named, mounts, path, thrown};
+use super::errors::{Named, bytes_or_text, mounts, path, thrown, two_paths};
 use super::files::time;
+use super::{FsState, UMASK};
 use atoll_engine::{Call, NativeResult, Value};
 use atoll_vfs::{AccessMode, DirEntry, FileKind, FinalLink, FsError, MountTable};
 
@@ -21,7 +21,7 @@ fn on_two_paths(
     syscall: &'static str,
     work: impl FnOnce(&MountTable, &Named, &Named) -> Result<(), FsError>,
 ) -> NativeResult {
-    let (from, to) = (path(call, 0, syscall)?, path(call, 1, syscall)?);
+    let (from, to) = two_paths(call, syscall)?;
     work(&mounts(call), &from, &to).map_err(|error| from.error_with(&to, error.errno, syscall))?;
     Ok(Value::Undefined)
 }
@@ -84,14 +84,13 @@ pub(super) fn link(call: &mut Call<'_, '_, '_>) -> NativeResult {
 
 /// `(target, path)`; the target is text, whatever it names.
 pub(super) fn symlink(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    let target = match call.string(0) {
-        Ok(text) => text.into_bytes(),
-        Err(not_a_string) => call.bytes(0).map_err(|_| not_a_string)?,
-    };
-    let named = path(call, 1, "symlink")?;
-    mounts(call).symlink(&target, &named.path).map_err(|error| {
-        let error = FsError::new(error.errno, "symlink").with_path(String::from_utf8_lossy(&target).as_ref());
-        thrown(&error.with_dest(&named.given))
+    let target = bytes_or_text(call, 0)?;
+    let link = bytes_or_text(call, 1)?;
+    let made = call.state::<FsState>().working_directory.join_bytes(&link).map_err(atoll_vfs::PathError::errno);
+    let mounts = mounts(call);
+    made.and_then(|path| mounts.symlink(&target, &path).map_err(|error| error.errno)).map_err(|errno| {
+        let error = FsError::new(errno, "symlink").with_path(String::from_utf8_lossy(&target).as_ref());
+        thrown(&error.with_dest(String::from_utf8_lossy(&link).as_ref()))
     })?;
     Ok(Value::Undefined)
 }

@@ -443,6 +443,40 @@ test('paths go where links lead', () => {
   assertEquals(fs.readFileSync(`${directory}/app`, 'utf8').slice(0, 6), 'import');
 });
 
+test('the end of a path matters', () => {
+  const directory = fresh();
+  fs.mkdirSync(`${directory}/d/e`, { recursive: true });
+  fs.writeFileSync(`${directory}/f`, '');
+  fs.symlinkSync('d/e', `${directory}/link`);
+  const code = (body) => assertThrows(body).code;
+  assertEquals(code(() => fs.mkdirSync(`${directory}/new/.`)), 'ENOENT');
+  assertEquals(code(() => fs.mkdirSync(`${directory}/d/.`)), 'EEXIST');
+  assertEquals(code(() => fs.mkdirSync(`${directory}/f/.`)), 'ENOTDIR');
+  assertEquals(code(() => fs.rmdirSync(`${directory}/d/e/.`)), 'EINVAL');
+  assertEquals(code(() => fs.rmdirSync(`${directory}/d/e/..`)), 'ENOTEMPTY');
+  assertEquals(code(() => fs.renameSync(`${directory}/d/.`, `${directory}/g`)), 'EBUSY');
+  assertEquals(code(() => fs.renameSync(`${directory}/d/e/..`, `${directory}/g`)), 'EBUSY');
+  assertEquals(code(() => fs.renameSync(`${directory}/d`, `${directory}/.`)), 'EBUSY');
+  assertEquals(code(() => fs.writeFileSync(`${directory}/new/.`, '')), 'ENOENT');
+  assertEquals(code(() => fs.writeFileSync(`${directory}/d/.`, '')), 'EISDIR');
+  assertEquals(code(() => fs.writeFileSync(`${directory}/d/.`, '', { flag: 'wx' })), 'EEXIST');
+  assertEquals(code(() => fs.writeFileSync(`${directory}/new/`, '')), 'EISDIR');
+  assertEquals(code(() => fs.unlinkSync(`${directory}/f/`)), 'ENOTDIR');
+  assertEquals(code(() => fs.symlinkSync('x', `${directory}/f/`)), 'EEXIST');
+  assertEquals(code(() => fs.symlinkSync('x', `${directory}/new/`)), 'ENOENT');
+  assertEquals(code(() => fs.linkSync(`${directory}/f`, `${directory}/.`)), 'EEXIST');
+  assertEquals(code(() => fs.linkSync(`${directory}/none`, `${directory}/.`)), 'ENOENT');
+  // Node's own walk takes `..` from the text, the native one follows the link first.
+  const real = fs.realpathSync(directory);
+  assertEquals(fs.realpathSync(`${directory}/link/..`), real);
+  assertEquals(fs.realpathSync.native(`${directory}/link/..`), `${real}/d`);
+  assertEquals(fs.mkdirSync(`${directory}/x//y/`, { recursive: true }), `${directory}/x`);
+  assertEquals(assertThrows(() => fs.rmSync(`${directory}/d`)).path, `${directory}/d`);
+  const long = 'n'.repeat(256);
+  assertError(assertThrows(() => fs.renameSync(`${directory}/f`, `${directory}/${long}`)), 'ENAMETOOLONG', 'rename', `${directory}/f`, `${directory}/${long}`);
+  assertEquals(code(() => fs.statSync(`${directory}/none/${long}`)), 'ENOENT');
+});
+
 test('patched prototypes do not disturb it', async () => {
   const directory = fresh();
   const patched = [

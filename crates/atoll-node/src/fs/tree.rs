@@ -1,7 +1,7 @@
 //! Calls that are made of several: `mkdir -p`, `rm -r`, copying a file.
 
-use super::errors::{mounts, path};
-use super::{FsState, UMASK};
+use super::UMASK;
+use super::errors::{Named, mounts, path, two_paths};
 use atoll_engine::{Call, NativeResult, Value};
 use atoll_vfs::{Errno, FinalLink, FsError, GuestPath, MountTable, NewFile, OpenOptions};
 
@@ -18,13 +18,26 @@ pub(super) fn make_dirs(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let named = path(call, 0, "mkdir")?;
     let mode = call.u32(1)? & !UMASK;
     let made = make_all(&mounts(call), &named.path, mode).map_err(|error| named.error(&error, "mkdir"))?;
-    let Some(made) = made else { return Ok(Value::Undefined) };
-    if named.given.starts_with('/') {
-        return Ok(Value::String(made.to_string()));
+    Ok(made.map_or(Value::Undefined, |made| Value::String(as_written(&named, &made))))
+}
+
+/// An ancestor of a path in the way the program wrote the path: relative where it was relative.
+fn as_written(named: &Named, ancestor: &GuestPath) -> String {
+    let mut levels = named.path.components().count().saturating_sub(ancestor.components().count());
+    let mut written = named.given.as_str();
+    let is_plain = |part: &str| part != "." && part != "..";
+    if !written.split('/').all(is_plain) {
+        return ancestor.to_string();
     }
-    let working_directory = &call.state::<FsState>().working_directory;
-    let relative = made.strip_prefix(working_directory).map(|below| String::from_utf8_lossy(below.as_bytes()));
-    Ok(Value::String(relative.map_or_else(|| made.to_string(), std::borrow::Cow::into_owned)))
+    while levels > 0 {
+        written = written.trim_end_matches('/');
+        written = &written[..written.rfind('/').map_or(0, |slash| slash + 1)];
+        levels -= 1;
+        if levels == 0 {
+            written = written.trim_end_matches('/');
+        }
+    }
+    if written.is_empty() { ancestor.to_string() } else { written.to_owned() }
 }
 
 fn make_all(mounts: &MountTable, path: &GuestPath, mode: u32) -> Result<Option<GuestPath>, FsError> {
@@ -49,6 +62,8 @@ fn make_all(mounts: &MountTable, path: &GuestPath, mode: u32) -> Result<Option<G
                     }
                 },
                 Ok(_) if !missing.is_empty() => return Err(FsError { errno: Errno::ENOTDIR, ..error }),
+                // A link that leads nowhere is there, and is no directory.
+                Err(found) if error.errno == Errno::EEXIST => return Err(FsError { errno: found.errno, ..error }),
                 _ => return Err(error),
             },
         }
@@ -103,7 +118,7 @@ fn remove_all(mounts: &MountTable, path: &GuestPath) -> Result<(), FsError> {
 
 /// `(from, to, mode)`.
 pub(super) fn copy_file(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    let (from, to) = (path(call, 0, "copyfile")?, path(call, 1, "copyfile")?);
+    let (from, to) = two_paths(call, "copyfile")?;
     let mode = call.u32(2)?;
     copy(&mounts(call), &from.path, &to.path, mode).map_err(|error| from.error_with(&to, error.errno, "copyfile"))?;
     Ok(Value::Undefined)
@@ -177,9 +192,21 @@ mod tests {
         assert_eq!(errno(make_all(&table, &at("/tmp/file/x"), 0o755)), Errno::ENOTDIR);
         assert_eq!(errno(make_all(&table, &at("/tmp/file/x/y"), 0o755)), Errno::ENOTDIR);
         assert_eq!(errno(make_all(&table, &at("/app/x/y"), 0o755)), Errno::EROFS);
-        let deep = at(&format!("/tmp{}", "/d".repeat(2000)));
+        let deep = at(&format!("/tmp{}", "/d".repeat(300)));
         assert_eq!(make_all(&table, &deep, 0o755).unwrap(), Some(at("/tmp/d")));
         remove_all(&table, &at("/tmp/d")).unwrap();
+    }
+
+    #[test]
+    fn the_first_directory_is_told_as_it_was_written() {
+        let written = |given: &str, path: &str, ancestor: &str| {
+            as_written(&Named { path: at(path), given: given.to_owned() }, &at(ancestor))
+        };
+        assert_eq!(written("/tmp/a/b", "/tmp/a/b", "/tmp/a"), "/tmp/a");
+        assert_eq!(written("/tmp/a//b/", "/tmp/a/b", "/tmp/a/b"), "/tmp/a//b/");
+        assert_eq!(written("/tmp//a/b//", "/tmp/a/b", "/tmp/a"), "/tmp//a");
+        assert_eq!(written("a/b/c", "/work/a/b/c", "/work/a"), "a");
+        assert_eq!(written("../a/b", "/work/../a/b", "/work/../a"), "/work/../a");
     }
 
     #[test]

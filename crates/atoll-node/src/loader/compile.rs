@@ -7,12 +7,13 @@ use super::helpers;
 use super::source_map::{Mapping, SourceMap};
 use super::stack::{Need, StackError};
 use oxc::allocator::Allocator;
-use oxc::ast::ast::{Program, Statement};
+use oxc::ast::ast::{Decorator, Program, Statement};
+use oxc::ast_visit::Visit;
 use oxc::codegen::{Codegen, CodegenOptions};
 use oxc::diagnostics::{Diagnostics, OxcDiagnostic};
 use oxc::parser::{ParseOptions, Parser, ParserReturn};
 use oxc::semantic::SemanticBuilder;
-use oxc::span::SourceType;
+use oxc::span::{SourceType, Span};
 use oxc::transformer::{ClassPropertiesOptions, HelperLoaderMode, JsxRuntime, TransformOptions, Transformer};
 use std::path::Path;
 
@@ -173,13 +174,12 @@ pub(super) fn compile(input: &Input<'_>) -> Result<Compiled, LoadError> {
         Err(match error {
             // The parser panics where its arena is full.
             StackError::TooComplex | StackError::Panicked => too_complex(input),
-            StackError::NoThread => no_memory(input),
+            StackError::NoThread => LoadError::new(
+                LoadErrorKind::Internal,
+                format!("{}: no address space for the compiler's stack", input.path),
+            ),
         })
     })
-}
-
-fn no_memory(input: &Input<'_>) -> LoadError {
-    LoadError::new(LoadErrorKind::Internal, format!("{}: no address space left to compile it", input.path))
 }
 
 fn too_complex(input: &Input<'_>) -> LoadError {
@@ -188,9 +188,7 @@ fn too_complex(input: &Input<'_>) -> LoadError {
 }
 
 fn compile_here(input: &Input<'_>, need: Need) -> Result<Compiled, LoadError> {
-    let Some(allocator) = arena::for_text(input.text.len()) else {
-        return Err(no_memory(input));
-    };
+    let allocator = arena::for_text(input.text.len());
     let (parsed, form) = parse(&allocator, input).map_err(|diagnostics| syntax_error(input, diagnostics))?;
     let mut program = parsed.program;
     if need.is_exceeded_by(&program) {
@@ -265,6 +263,9 @@ fn transform<'a>(allocator: &'a Allocator, program: &mut Program<'a>, input: &In
     if analyzed.diagnostics.has_errors() {
         return Err(syntax_error(input, analyzed.diagnostics));
     }
+    if !input.options.experimental_decorators && input.text.contains('@') {
+        refuse_decorators(program, input)?;
+    }
     let scoping = analyzed.semantic.into_scoping();
     let options = input.options.transform_options();
     let transformed = Transformer::new(allocator, Path::new(input.path), &options).build_with_scoping(scoping, program);
@@ -272,6 +273,25 @@ fn transform<'a>(allocator: &'a Allocator, program: &mut Program<'a>, input: &In
         return Err(syntax_error(input, transformed.diagnostics));
     }
     Ok(())
+}
+
+/// V8 doesn't know decorators yet, and only the older ones can be compiled.
+fn refuse_decorators(program: &Program<'_>, input: &Input<'_>) -> Result<(), LoadError> {
+    let mut decorators = FirstDecorator(None);
+    decorators.visit_program(program);
+    let Some(span) = decorators.0 else { return Ok(()) };
+    let error =
+        LoadError::new(LoadErrorKind::Syntax, "Decorators are not supported without \"experimentalDecorators\"");
+    let error = error.at(input.path, input.text, span.start as usize, (span.end - span.start) as usize);
+    Err(error.hint("set \"experimentalDecorators\": true in the \"compilerOptions\" of tsconfig.json"))
+}
+
+struct FirstDecorator(Option<Span>);
+
+impl<'a> Visit<'a> for FirstDecorator {
+    fn visit_decorator(&mut self, decorator: &Decorator<'a>) {
+        self.0.get_or_insert(decorator.span);
+    }
 }
 
 fn print(program: &Program<'_>, input: &Input<'_>) -> Result<(String, SourceMap), LoadError> {
@@ -282,8 +302,10 @@ fn print(program: &Program<'_>, input: &Input<'_>) -> Result<(String, SourceMap)
         let message = format!("{}: uses syntax whose helper '{name}' is not supported", input.path);
         LoadError::new(LoadErrorKind::Internal, message)
     })?;
-    let mappings = printed.map.iter().flat_map(|map| map.get_tokens()).filter(|token| token.get_source_id().is_some());
-    let mappings = mappings.map(|token| Mapping {
+    let Some(map) = printed.map else {
+        return Ok((code, SourceMap::new(input.path, Vec::new())));
+    };
+    let mappings = map.get_tokens().filter(|token| token.get_source_id().is_some()).map(|token| Mapping {
         line: token.get_dst_line() + added_lines,
         column: token.get_dst_col(),
         source_line: token.get_src_line(),

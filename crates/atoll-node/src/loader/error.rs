@@ -60,7 +60,7 @@ pub enum ErrorClass {
 }
 
 impl LoadErrorKind {
-    /// `error.code` of the JavaScript exception; syntax errors have none.
+    /// The usual `error.code` of the JavaScript exception; syntax errors have none. See [`LoadError::code`].
     pub const fn code(self) -> Option<&'static str> {
         Some(match self {
             Self::ImportNotFound => "ERR_MODULE_NOT_FOUND",
@@ -75,8 +75,8 @@ impl LoadErrorKind {
             Self::UnsupportedScheme => "ERR_UNSUPPORTED_ESM_URL_SCHEME",
             Self::NativeAddon => "ERR_DLOPEN_DISABLED",
             Self::UnknownExtension => "ERR_UNKNOWN_FILE_EXTENSION",
-            Self::TooComplex => "ERR_OUT_OF_RANGE",
-            Self::Io => "ERR_LOAD_FAILED",
+            Self::TooComplex => "ERR_SOURCE_TOO_COMPLEX",
+            Self::Io => "EIO",
             Self::Internal => "ERR_INTERNAL_ASSERTION",
             Self::Syntax => return None,
         })
@@ -189,6 +189,7 @@ pub struct LoadError(Box<Details>);
 #[derive(Debug, Clone)]
 struct Details {
     kind: LoadErrorKind,
+    code: Option<&'static str>,
     message: String,
     location: Option<Location>,
     frame: Option<CodeFrame>,
@@ -197,11 +198,14 @@ struct Details {
 
 impl LoadError {
     pub(super) fn new(kind: LoadErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Details { kind, message: message.into(), location: None, frame: None, hint: None }))
+        let message = message.into();
+        Self(Box::new(Details { kind, code: kind.code(), message, location: None, frame: None, hint: None }))
     }
 
     pub(super) fn io(error: &FsError) -> Self {
-        Self::new(LoadErrorKind::Io, error.to_string())
+        let mut failed = Self::new(LoadErrorKind::Io, error.to_string());
+        failed.0.code = Some(error.errno.name());
+        failed
     }
 
     /// With the place of `length` bytes at a byte offset of the file's text.
@@ -212,7 +216,7 @@ impl LoadError {
         self
     }
 
-    /// With the file, when no place in it is known.
+    /// With advice for the user.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         let hint = hint.into();
         self.0.hint = Some(match self.0.hint.take() {
@@ -222,7 +226,13 @@ impl LoadError {
         self
     }
 
-    /// What kind of fault it is, with [code](LoadErrorKind::code) and [class](LoadErrorKind::class).
+    /// `error.code` of the JavaScript exception: Node's, or the name of a filesystem's error (`EACCES`). Syntax errors
+    /// have none.
+    pub fn code(&self) -> Option<&'static str> {
+        self.0.code
+    }
+
+    /// What kind of fault it is, with the [class](LoadErrorKind::class) of the exception.
     pub fn kind(&self) -> LoadErrorKind {
         self.0.kind
     }

@@ -190,8 +190,9 @@ impl<'a> Analysis<'a> {
                     ObjectPropertyKind::SpreadProperty(_) => None,
                 });
                 if variable.name == "exports" {
-                    let names: Vec<&str> = names.collect();
-                    names.into_iter().for_each(|name| self.add(name));
+                    for name in names {
+                        self.add(name);
+                    }
                 } else {
                     let names = names.map(str::to_owned).take(MAX_NAMES).collect();
                     self.defined.insert(variable.name.as_str(), names);

@@ -151,6 +151,12 @@ pub struct LoaderOptions {
     pub builtins: Vec<String>,
 }
 
+impl std::fmt::Debug for LoaderOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("LoaderOptions").field("conditions", &self.conditions).finish_non_exhaustive()
+    }
+}
+
 /// Resolves and loads the modules of one release.
 pub struct Loader {
     mounts: Arc<MountTable>,
@@ -264,7 +270,7 @@ impl Loader {
 
     fn load_for(&self, path: &GuestPath, purpose: Use) -> Result<Source, LoadError> {
         let name = path.to_string();
-        let text = self.read(path)?;
+        let text = self.read(path, purpose)?;
         let extension = extension(path);
         let kind = match (purpose, extension) {
             (Use::Import(ImportType::Text), _) => Some(SourceKind::Text),
@@ -302,13 +308,17 @@ impl Loader {
         }
     }
 
-    fn read(&self, path: &GuestPath) -> Result<String, LoadError> {
+    fn read(&self, path: &GuestPath, purpose: Use) -> Result<String, LoadError> {
         let bytes = self.mounts.read(path, MAX_SOURCE_BYTES).map_err(|error| match error.errno {
             Errno::EFBIG => {
                 let message = format!("{path}: larger than {MAX_SOURCE_BYTES} bytes, the most that may be compiled");
                 LoadError::new(LoadErrorKind::TooComplex, message)
             }
-            Errno::ENOENT => LoadError::new(LoadErrorKind::ImportNotFound, format!("Cannot find module '{path}'")),
+            Errno::ENOENT => {
+                let required = purpose == Use::Require;
+                let kind = if required { LoadErrorKind::RequireNotFound } else { LoadErrorKind::ImportNotFound };
+                LoadError::new(kind, format!("Cannot find module '{path}'"))
+            }
             _ => LoadError::io(&error),
         })?;
         Ok(decode_text(bytes))
@@ -337,15 +347,13 @@ impl Loader {
     ) -> Result<Source, LoadError> {
         let options = self.compiler_options(path, language);
         let hash = digest(&name, &text, language, form, &options);
-        let shared = match self.memory.get(&hash) {
-            Some(shared) => shared,
-            None => {
-                let input = Input { path: &name, text: &text, language, form, options: &options };
-                let compiled = self.compile_or_recall(&hash, &input)?;
-                let shared = Arc::new(Shared::from(compiled));
-                self.memory.put(hash, Arc::clone(&shared));
-                shared
-            }
+        let shared = if let Some(shared) = self.memory.get(&hash) {
+            shared
+        } else {
+            let input = Input { path: &name, text: &text, language, form, options: &options };
+            let shared = Arc::new(Shared::from(self.compile_or_recall(&hash, &input)?));
+            self.memory.put(hash, Arc::clone(&shared));
+            shared
         };
         if let Some(map) = &shared.map {
             self.remember_map(&name, map);
@@ -400,10 +408,7 @@ impl Loader {
     /// The place in the author's file of a place in compiled code, both counted from 1, columns in UTF-16 code units.
     /// `path` is a guest path or a `file:` URL. None when the file was not compiled.
     pub fn original_position(&self, path: &str, line: u32, column: u32) -> Option<Location> {
-        let path = match Specifier::parse(path, ResolveKind::Import).ok()? {
-            Specifier::Path { path, .. } => path,
-            _ => return None,
-        };
+        let Specifier::Path { path, .. } = Specifier::parse(path, ResolveKind::Import).ok()? else { return None };
         let map = self.maps.read().unwrap_or_else(PoisonError::into_inner).get(&path).cloned()?;
         let (file, line, column) = map.lookup(line, column)?;
         Some(Location { file: file.to_owned(), line, column })

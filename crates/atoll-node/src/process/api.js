@@ -204,11 +204,8 @@ ObjectDefineProperty(self, 'exitCode', {
     if (code !== null && code !== undefined) {
       let value = code;
       if (typeof code === 'string' && code !== '') value = +code;
-      if (typeof value !== 'number') throw ERR_INVALID_ARG_TYPE('code', 'integer', code);
-      if (!NumberIsInteger(value)) {
-        if (typeof code === 'string') throw ERR_INVALID_ARG_TYPE('code', 'integer', code);
-        throw ERR_OUT_OF_RANGE('code', 'an integer', code);
-      }
+      if (typeof value !== 'number' || value !== value) throw ERR_INVALID_ARG_TYPE('code', 'number', code);
+      if (!NumberIsInteger(value)) throw ERR_OUT_OF_RANGE('code', 'an integer', value);
       native.setExitCode(value | 0);
     } else {
       native.setExitCode(0);

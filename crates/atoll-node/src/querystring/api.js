@@ -142,6 +142,7 @@ function parse(text, separator = undefined, equals = undefined, options = undefi
   let decode = querystring.unescape;
   if (options && typeof options.decodeURIComponent === 'function') decode = options.decodeURIComponent;
   const decodeText = (piece) => {
+    if (piece === '') return '';
     const spaced = StringPrototypeReplaceAll(piece, '+', decode === qsUnescape ? ' ' : '%20');
     if (decode === qsUnescape && RegExpPrototypeExec(/%[0-9a-fA-F]{2}/, spaced) === null) return spaced;
     try {

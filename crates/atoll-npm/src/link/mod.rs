@@ -177,12 +177,13 @@ impl Stage {
         let threads = thread::available_parallelism().map_or(1, usize::from).clamp(*LINKERS.start(), *LINKERS.end());
         let shares = shares(jobs, threads);
         let tree = self.tree();
+        let paths: HashSet<&str> = jobs.iter().map(|job| job.path.as_str()).collect();
         let work = |first: usize, share: &[Job]| {
             for (offset, job) in share.iter().enumerate() {
                 if self.cancelled.load(Ordering::Relaxed) {
                     return Err(LinkError::Cancelled);
                 }
-                build_package(&tree, first + offset, job, &placer)?;
+                build_package(&tree, first + offset, job, &paths, &placer)?;
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1);
             }
             Ok(())
@@ -335,12 +336,31 @@ fn shares(jobs: &[Job], count: usize) -> Vec<&[Job]> {
     shares
 }
 
-fn build_package(tree: &Path, index: usize, job: &Job, placer: &Placer) -> Result<(), LinkError> {
+/// Whether a file of this package is where another one goes: some packages are published with a `node_modules` that nobody
+/// asked for.
+fn is_in_another(file: &str, job: &Job, paths: &HashSet<&str>) -> bool {
+    if !file.starts_with("node_modules/") {
+        return false;
+    }
+    let path = format!("{}/{file}", job.path);
+    path.match_indices('/').any(|(end, _)| end > job.path.as_str().len() && paths.contains(&path[..end]))
+}
+
+fn build_package(
+    tree: &Path,
+    index: usize,
+    job: &Job,
+    paths: &HashSet<&str>,
+    placer: &Placer,
+) -> Result<(), LinkError> {
     let package = tree.join(job.path.as_str());
     let write_error = |path: &Path, source| LinkError::Write { path: path.to_path_buf(), source };
     fs::create_dir_all(&package).map_err(|source| write_error(&package, source))?;
     let mut folders: HashSet<&str> = HashSet::new();
     for file in &job.entry.files {
+        if is_in_another(&file.path, job, paths) {
+            continue;
+        }
         if let Some((folder, _)) = file.path.rsplit_once('/')
             && folders.insert(folder)
         {

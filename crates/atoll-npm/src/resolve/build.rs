@@ -68,7 +68,7 @@ pub(super) struct Builder<'a> {
     packages: HashMap<(Arc<str>, String), Arc<Package>>,
     pub(super) failures: Vec<ResolveError>,
     empty: Arc<Package>,
-    /// Optional edges that an existing lockfile left open: the package could not be had then, and is not asked for again.
+    /// Optional edges that an existing lockfile left unsatisfied: the package could not be had, and is not asked for again.
     pub(super) left_open: HashSet<EdgeId>,
     /// Something was placed.
     pub(super) has_changed: bool,
@@ -154,6 +154,11 @@ impl<'a> Builder<'a> {
                 }
                 other => other?,
             };
+            if self.graph[dep].failure.is_some() && self.graph[edge].kind == EdgeKind::PeerOptional {
+                // An optional peer that nobody could have takes nothing away from those who have another version.
+                self.graph[edge].is_conceded = true;
+                continue;
+            }
             gathered.push((edge, dep));
         }
         gathered.sort_by(|(a, _), (b, _)| collation::compare(&self.graph[*a].name, &self.graph[*b].name));
@@ -200,11 +205,11 @@ impl<'a> Builder<'a> {
             if graph.is_project(node) { &[] } else { &graph[node].package.entry.bundle_dependencies };
         let is_problem = |&edge: &EdgeId| {
             let it = &graph[edge];
-            if bundled.iter().any(|name| **name == *it.name) {
+            if bundled.iter().any(|name| **name == *it.name) || self.left_open.contains(&edge) {
                 return false;
             }
             match it.to {
-                None => it.kind != EdgeKind::PeerOptional && !self.left_open.contains(&edge),
+                None => it.kind != EdgeKind::PeerOptional,
                 Some(to) if graph[to].failure.is_some() || graph.is_in_shrinkwrap(to) => false,
                 Some(_) => !graph.is_valid(edge),
             }

@@ -172,6 +172,14 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
+    /// The dependency that could not be had, where it is about one.
+    pub(super) fn asker(&self) -> Option<&Asker> {
+        match self {
+            Self::NotFound { asker } | Self::NoVersion { asker, .. } | Self::Unsupported { asker, .. } => Some(asker),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -7,9 +7,9 @@ use indexmap::{IndexMap, IndexSet};
 use super::{
     build::{Builder, optional_set},
     collation,
-    error::ResolveError,
+    error::{Asker, PeerConflict, ResolveError},
     flags::{self, Flags},
-    graph::{Graph, NodeId},
+    graph::{EdgeId, EdgeKind, Graph, NodeId},
 };
 use crate::lock::{InstallPath, LockEntry, Lockfile};
 
@@ -22,6 +22,7 @@ impl Builder<'_> {
         previous: Option<&Lockfile>,
     ) -> Result<Lockfile, Box<ResolveError>> {
         self.drop_failed(project)?;
+        self.drop_unsatisfied(project)?;
         let flags = self.drop_extraneous(project);
         let graph = &self.graph;
         let mut packages: Vec<(InstallPath, LockEntry)> = Vec::with_capacity(flags.len());
@@ -58,6 +59,33 @@ impl Builder<'_> {
             if node != project {
                 self.graph.detach(node);
             }
+        }
+        Ok(())
+    }
+
+    /// The last word: a package whose regular dependency is not satisfied is dropped where it is optional, and an error
+    /// where it is not. Placement lets few such cases through, all of them among contradictory peers.
+    fn drop_unsatisfied(&mut self, project: NodeId) -> Result<(), Box<ResolveError>> {
+        let flags = flags::compute(&self.graph, project);
+        for node in self.placed() {
+            if !self.graph.is_placed(node) {
+                continue;
+            }
+            let is_broken = |&edge: &EdgeId| matches!(self.graph[edge].kind, EdgeKind::Regular | EdgeKind::Dev);
+            let Some(edge) = self.problem_edges(node).into_iter().find(is_broken) else { continue };
+            if flags[&node].optional {
+                for node in optional_set(&self.graph, node).into_iter().filter(|&node| node != project) {
+                    self.graph.detach(node);
+                }
+                continue;
+            }
+            let asker = Asker::of(&self.graph, edge);
+            let known = self.failures.iter().find(|error| error.asker() == Some(&asker));
+            let error = known.cloned().unwrap_or_else(|| {
+                let conflict = PeerConflict::describe(&self.graph, edge, self.graph[edge].to, None);
+                ResolveError::PeerConflict(Box::new(conflict))
+            });
+            return Err(Box::new(error));
         }
         Ok(())
     }

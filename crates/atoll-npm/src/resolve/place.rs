@@ -241,7 +241,8 @@ impl Builder<'_> {
         let junk = graph.exclusive_set(unusable, |graph, edge| {
             graph[edge].from != new && graph[edge].to != Some(new) && graph.is_valid(edge)
         });
-        for node in junk {
+        // npm can take out the new version itself here, and leave its dependents without.
+        for node in junk.into_iter().filter(|&node| node != new) {
             self.graph.detach(node);
         }
     }

@@ -94,7 +94,7 @@ impl Builder<'_> {
                 let it = &self.graph[edge];
                 let locked_spec = locked_root.and_then(|root| root.optional_dependencies.get(it.name.as_ref()));
                 let is_locked_so = node != project || locked_spec.is_some_and(|spec| **spec == *it.raw_spec);
-                if it.to.is_none() && it.kind == EdgeKind::Optional && is_locked_so {
+                if it.kind == EdgeKind::Optional && is_locked_so && (it.to.is_none() || !self.graph.is_valid(edge)) {
                     self.left_open.insert(edge);
                 }
                 if it.to.is_some() && it.kind.is_peer() && node != project && !self.graph.is_valid(edge) {

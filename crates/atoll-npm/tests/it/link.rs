@@ -91,6 +91,22 @@ async fn bundled_packages_stay_with_their_parent() {
 }
 
 #[tokio::test]
+async fn what_a_tarball_brings_along_yields_to_what_was_resolved() {
+    let scene = Scene::new(r#"{"dependencies":{"a":"1","c":"1"}}"#);
+    scene.registry.publish(&Package::new("c", "1.0.0").file("c.js", "1"));
+    scene.registry.publish(&Package::new("c", "2.0.0").file("c.js", "2"));
+    scene.registry.publish(
+        &Package::new("a", "1.0.0")
+            .dependency("c", "2")
+            .file("node_modules/c/c.js", "stray")
+            .file("node_modules/c/more.js", "stray"),
+    );
+    scene.install().await.unwrap();
+    assert_eq!(scene.read("node_modules/a/node_modules/c/c.js"), "2");
+    assert!(!scene.exists("node_modules/a/node_modules/c/more.js"));
+}
+
+#[tokio::test]
 async fn commands_run_whatever_their_line_endings() {
     let scene = Scene::new(r#"{"dependencies":{"a":"*","b":"*"}}"#);
     scene.registry.publish(&Package::new("a", "1.0.0").bin("run", "run.sh").file("run.sh", "#!/bin/sh\r\necho a\n"));

@@ -159,13 +159,14 @@ fn endless_nesting_is_cut_by_a_link() {
             "start > a 1.0.0",
             "start > b 1.0.0",
             "start > b > a 2.0.0",
-            "start > b > a > b 2.0.0",
-            "start > b > a > b > a link",
+            "start > b > b 2.0.0",
+            "start > b > b > a 1.0.0",
+            "start > b > b > b link",
         ],
     );
-    let link = &lockfile.packages["node_modules/start/node_modules/b/node_modules/a/node_modules/b/node_modules/a"];
+    let link = &lockfile.packages["node_modules/start/node_modules/b/node_modules/b/node_modules/b"];
     assert!(link.link);
-    assert_eq!(link.resolved.as_deref(), Some("node_modules/start/node_modules/a"));
+    assert_eq!(link.resolved.as_deref(), Some("node_modules/start/node_modules/b"));
 }
 
 #[test]
@@ -200,7 +201,7 @@ fn peers_of_a_dependency_nest_with_it() {
          c 1.0.0:
          c 2.0.0:",
         &dependencies(&json!({ "a": "1", "c": "2" })),
-        &["a 1.0.0", "a > b 1.0.0", "a > c 1.0.0", "c 2.0.0"],
+        &["a 1.0.0", "a > b 1.0.0", "a > c 1.0.0 peer", "c 2.0.0"],
     );
 }
 
@@ -264,7 +265,7 @@ fn a_conflict_among_dependencies_is_put_up_with() {
          z 1.0.0:
          z 2.0.0:",
         &dependencies(&json!({ "xy": "1" })),
-        &["x 1.0.0", "xy 1.0.0", "xy > y 1.0.0", "xy > z 2.0.0", "z 1.0.0 peer"],
+        &["x 1.0.0", "xy 1.0.0", "xy > y 1.0.0", "xy > z 2.0.0 peer", "z 1.0.0 peer"],
     );
 }
 
@@ -370,8 +371,14 @@ fn overrides_replace_what_packages_ask_for() {
     assert_tree(table, &with(json!({ "c@^1": "1.0.0" })), &["a 1.0.0", "b 1.0.0", "c 1.0.0"]);
     assert_tree(table, &with(json!({ "c@^2": "1.0.0" })), &["a 1.0.0", "b 1.0.0", "c 1.5.0"]);
     assert_tree(table, &with(json!({ "c": "npm:a@1" })), &["a 1.0.0", "b 1.0.0", "c 1.0.0"]);
+    // Below b, where a is too.
     let nested = with(json!({ "b": { "c": "2.0.0" } }));
-    assert_tree(table, &nested, &["a 1.0.0", "b 1.0.0", "b > c 2.0.0", "c 1.5.0"]);
+    assert_tree(table, &nested, &["a 1.0.0", "b 1.0.0", "c 2.0.0"]);
+    let apart = "a 1.0.0: c@^1
+         b 1.0.0: c@^1
+         c 1.0.0:
+         c 2.0.0:";
+    assert_tree(apart, &nested, &["a 1.0.0", "b 1.0.0", "b > c 2.0.0", "c 1.0.0"]);
     let error = Table::new(table).resolve(&with(json!({ "a": "2" })), None).unwrap_err();
     assert_eq!(error.to_string(), "overrides.a says 2, but the project itself depends on a@1");
     let error = Table::new(table).resolve(&with(json!({ "b": { "c": "$d" } })), None).unwrap_err();

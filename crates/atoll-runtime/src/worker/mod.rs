@@ -132,7 +132,8 @@ fn drain(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<
 
 /// Runs `process.nextTick` callbacks, each followed by microtasks, if there are any.
 fn run_ticks(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<Problem>) -> bool {
-    let wanted = turn.state().get_mut::<ProcessState>().is_some_and(|process| std::mem::take(&mut process.ticks_wanted));
+    let wanted =
+        turn.state().get_mut::<ProcessState>().is_some_and(|process| std::mem::take(&mut process.ticks_wanted));
     if wanted
         && let Some(run) = turn.function("node:process", "runTicks")
         && let Err(exception) = turn.run_callbacks(&run, &[], functions.uncaught.as_ref())

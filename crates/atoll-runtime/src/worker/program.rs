@@ -44,9 +44,8 @@ impl Worker {
             return self.evaluate(loader).await.map(drop);
         }
         let main = Value::String(entry);
-        let ran = self.turn(self.app.limits.startup(), |turn, _| {
-            turn.call_builtin("node/internal/cjs", "loadMain", &[main])
-        })?;
+        let ran = self
+            .turn(self.app.limits.startup(), |turn, _| turn.call_builtin("node/internal/cjs", "loadMain", &[main]))?;
         ran.map(drop).map_err(|exception| failed(loader, exception))
     }
 

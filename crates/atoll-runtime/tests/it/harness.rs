@@ -3,6 +3,7 @@
 use atoll_node::OutputStream;
 use atoll_node::loader::{Loader, LoaderOptions};
 use atoll_runtime::{App, Exit, Limits, Problem, Reporter, StartError, Worker};
+use atoll_test::http_origin::HttpOrigin;
 use atoll_vfs::{Access, GuestPath, HostDir, Memory, MountTable, Quota};
 use atoll_web::{ConsoleLevel, FetchClient, NetRules};
 use std::path::Path;
@@ -58,6 +59,22 @@ pub(crate) fn mounts(app: &Path) -> Arc<MountTable> {
 
 /// An app over a directory of the host.
 pub(crate) fn app(directory: &Path, entry: &str, limits: Limits) -> (Arc<App>, Arc<Recorder>) {
+    app_with_origin(directory, entry, limits, None)
+}
+
+/// As [`app`], with an HTTP origin at `127.0.0.1:PORT` that it may fetch from and finds in its environment.
+pub(crate) fn app_with_origin(
+    directory: &Path,
+    entry: &str,
+    limits: Limits,
+    origin: Option<&HttpOrigin>,
+) -> (Arc<App>, Arc<Recorder>) {
+    let mut env = vec![("GREETING".to_owned(), "hello".to_owned())];
+    env.extend(origin.map(|origin| ("ATOLL_TEST_ORIGIN".to_owned(), origin.url())));
+    let port = origin.map(|origin| origin.address().port());
+    let allowed: Vec<String> =
+        port.iter().flat_map(|port| [format!("127.0.0.1:{port}"), format!("localhost:{port}")]).collect();
+    let rules = NetRules::new(allowed.iter().map(String::as_str)).expect("addresses");
     let recorder = Arc::new(Recorder::default());
     let mounts = mounts(directory);
     let options =
@@ -67,10 +84,10 @@ pub(crate) fn app(directory: &Path, entry: &str, limits: Limits) -> (Arc<App>, A
         entry: GuestPath::new(format!("/app/{entry}")).expect("a path"),
         loader: Arc::new(Loader::new(Arc::clone(&mounts), options)),
         mounts,
-        env: vec![("GREETING".to_owned(), "hello".to_owned())],
+        env,
         arguments: vec!["one".to_owned()],
         working_directory: GuestPath::new("/app").expect("a path"),
-        fetch: FetchClient::new(NetRules::default()).expect("a client"),
+        fetch: FetchClient::new(rules),
         limits,
         code_cache: None,
         reporter: Arc::clone(&recorder) as Arc<dyn Reporter>,
@@ -103,9 +120,12 @@ pub(crate) struct Ran {
 }
 
 pub(crate) fn run_in(directory: &Path, entry: &str) -> Ran {
-    let (app, recorder) = app(directory, entry, Limits { turn_cpu: std::time::Duration::from_mins(2), ..Limits::RUN });
-    let exit = block_on(Worker::run(app));
-    Ran { exit, recorder }
+    let limits = Limits { turn_cpu: std::time::Duration::from_mins(2), ..Limits::RUN };
+    block_on(async {
+        let origin = HttpOrigin::start().await.expect("a port");
+        let (app, recorder) = app_with_origin(directory, entry, limits, Some(&origin));
+        Ran { exit: Worker::run(app).await, recorder }
+    })
 }
 
 /// A program made of these files, of which `main.mjs`, or the first, is the entry, ends with this code and output.

@@ -80,12 +80,12 @@ fn the_process_is_what_it_was_given() {
     check(
         &[(
             "main.mjs",
-            "console.log(process.argv.slice(1).join(), process.env.GREETING, process.cwd(), process.platform, Object.keys(process.env).length);
+            "console.log(process.argv.slice(1).join(), process.env.GREETING, process.cwd(), process.platform, Object.keys(process.env).sort().join());
              process.on('exit', (code) => console.log('exit', code));
              process.exitCode = 3;",
         )],
         3,
-        &["/app/main.mjs,one hello /app linux 1", "exit 3"],
+        &["/app/main.mjs,one hello /app linux ATOLL_TEST_ORIGIN,GREETING", "exit 3"],
     );
     check(
         &[("main.mjs", "setTimeout(() => console.log('never'), 10); process.exit(4); console.log('never');")],

@@ -57,7 +57,7 @@ impl MountTableBuilder {
         if !point.starts_with('/') || point.split('/').any(|name| name == "..") {
             return Err(MountError::NotAbsolute(point.to_owned()));
         }
-        let path = path.without_wish();
+        let path = path.without_slash();
         if self.mounts.iter().any(|mount| mount.point == path) {
             return Err(MountError::Twice(path));
         }

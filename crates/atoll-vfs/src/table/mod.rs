@@ -10,7 +10,7 @@ pub use open::OpenFile;
 use crate::layer::{
     AccessMode, DirEntry, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time,
 };
-use crate::{Errno, FsError, GuestPath, LayerPath};
+use crate::{Ending, Errno, FsError, GuestPath, LayerPath};
 use std::sync::Arc;
 
 /// What a guest may do below a mount point, whatever the layer could.
@@ -143,6 +143,8 @@ impl MountTable {
     /// Creates a directory.
     pub fn create_dir(&self, path: &GuestPath, mode: u32) -> Result<(), FsError> {
         self.named("mkdir", path, |table| {
+            table.find(path).0.require(true)?;
+            table.require_name(path, Errno::EEXIST)?;
             table.apply(path, FinalLink::Keep, true, |layer, below| layer.create_dir(below, mode))
         })
     }
@@ -150,6 +152,9 @@ impl MountTable {
     /// Removes an empty directory.
     pub fn remove_dir(&self, path: &GuestPath) -> Result<(), FsError> {
         self.named("rmdir", path, |table| {
+            table.find(path).0.require(true)?;
+            let unnamed = if path.ending() == Ending::Parent { Errno::ENOTEMPTY } else { Errno::EINVAL };
+            table.require_name(path, unnamed)?;
             table.apply_with(path, FinalLink::Keep, true, |mount, below| {
                 table.unless_mounted(mount, below)?;
                 mount.layer.remove_dir(below)
@@ -161,8 +166,9 @@ impl MountTable {
     pub fn remove_file(&self, path: &GuestPath) -> Result<(), FsError> {
         self.named("unlink", path, |table| {
             table.find(path).0.require(true)?;
+            table.require_name(path, Errno::EISDIR)?;
             if path.wants_directory() {
-                let is_dir = table.stat(&path.clone().without_wish(), FinalLink::Keep)?.is_dir();
+                let is_dir = table.stat(&path.clone().without_slash(), FinalLink::Keep)?.is_dir();
                 return Err(if is_dir { Errno::EISDIR } else { Errno::ENOTDIR });
             }
             table.apply(path, FinalLink::Keep, true, |layer, below| layer.remove_file(below))
@@ -174,10 +180,13 @@ impl MountTable {
         self.named("rename", from, |table| {
             table.find(from).0.require(true)?;
             table.find(to).0.require(true)?;
-            if (from.wants_directory() || to.wants_directory())
-                && !table.stat(&from.clone().without_wish(), FinalLink::Keep)?.is_dir()
-            {
-                return Err(Errno::ENOTDIR);
+            if from.wants_directory() || to.wants_directory() {
+                table.require_name(from, Errno::EBUSY)?;
+                table.require_name(to, Errno::EBUSY)?;
+                table.resolve(to, FinalLink::Keep)?;
+                if !table.stat(&from.clone().without_slash(), FinalLink::Keep)?.is_dir() {
+                    return Err(Errno::ENOTDIR);
+                }
             }
             table.apply_two(from, to, |mount, source, target| {
                 table.unless_mounted(mount, source)?;
@@ -193,10 +202,7 @@ impl MountTable {
         use std::os::unix::ffi::OsStrExt;
         let made = self.named("symlink", path, |table| {
             table.find(path).0.require(true)?;
-            if path.wants_directory() {
-                table.stat(path, FinalLink::Keep)?;
-                return Err(Errno::EEXIST);
-            }
+            table.refuse_slash(path)?;
             table.apply(path, FinalLink::Keep, true, |layer, below| layer.symlink(target, below))
         });
         made.map_err(|error| {
@@ -211,8 +217,8 @@ impl MountTable {
             table.find(to).0.require(true)?;
             table.require_wish(from)?;
             if to.wants_directory() {
-                table.stat(to, FinalLink::Keep)?;
-                return Err(Errno::EEXIST);
+                table.stat(from, FinalLink::Keep)?;
+                table.refuse_slash(to)?;
             }
             table.apply_two(from, to, |mount, source, target| mount.layer.hard_link(source, target))
         })
@@ -263,6 +269,28 @@ impl MountTable {
         if path.wants_directory() { self.require_directory(path) } else { Ok(()) }
     }
 
+    /// `unnamed` for a path that names an existing directory by `.` or `..`, of which no name can be made or removed.
+    fn require_name(&self, path: &GuestPath, unnamed: Errno) -> Result<(), Errno> {
+        if matches!(path.ending(), Ending::Name | Ending::Slash) {
+            return Ok(());
+        }
+        self.require_directory(path)?;
+        Err(unnamed)
+    }
+
+    /// For calls that make something which is no directory: with a slash at the end, there is either something already
+    /// (`EEXIST`) or nothing to put a slash after (`ENOENT`).
+    fn refuse_slash(&self, path: &GuestPath) -> Result<(), Errno> {
+        match path.ending() {
+            Ending::Name => return Ok(()),
+            Ending::Slash => {
+                self.stat(&path.clone().without_slash(), FinalLink::Keep)?;
+            }
+            Ending::Dot | Ending::Parent => self.require_directory(path)?,
+        }
+        Err(Errno::EEXIST)
+    }
+
     fn canonical(&self, path: &GuestPath) -> Result<GuestPath, Errno> {
         self.require_wish(path)?;
         self.apply_with(path, FinalLink::Follow, false, |mount, below| {
@@ -279,6 +307,8 @@ impl MountTable {
         if path.wants_directory() {
             self.find(path).0.require(mutates)?;
             if options.create != NewFile::Never {
+                let exclusive = options.create == NewFile::Always;
+                self.require_name(path, if exclusive { Errno::EEXIST } else { Errno::EISDIR })?;
                 return Err(Errno::EISDIR);
             }
             options.directory = true;

@@ -120,7 +120,7 @@ impl MountTable {
                 }
                 _ => {}
             }
-            let name = LayerPath::new(&name).ok_or(Errno::ENAMETOOLONG)?;
+            let name = LayerPath::new(&name).ok_or(Errno::EINVAL)?;
             let next = here.extended(name);
             let (mount, below) = self.find(&next);
             if below.is_root() {

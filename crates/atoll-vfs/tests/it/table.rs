@@ -388,3 +388,48 @@ fn text_that_is_not_utf_8_is_replaced() {
     assert_eq!(text(table, "/tmp/a").unwrap(), "a\u{fffd}b");
     assert_eq!(table.read(&guest("/tmp/a"), 2).unwrap_err().errno, Errno::EFBIG);
 }
+
+#[test]
+fn what_has_no_name_is_neither_made_nor_removed() {
+    let tree = guest_tree();
+    let table = &tree.table;
+    for folder in ["/tmp/d", "/tmp/d/e"] {
+        table.create_dir(&guest(folder), 0o755).unwrap();
+    }
+    table.write(&guest("/tmp/f"), b"").unwrap();
+    let errno = |result: Result<(), FsError>| result.unwrap_err().errno;
+    let exclusive = OpenOptions { create: NewFile::Always, ..OpenOptions::REPLACE };
+    for (path, made, removed, renamed, opened, created) in [
+        ("/tmp/none/.", Errno::ENOENT, Errno::ENOENT, Errno::ENOENT, Errno::ENOENT, Errno::ENOENT),
+        ("/tmp/f/.", Errno::ENOTDIR, Errno::ENOTDIR, Errno::ENOTDIR, Errno::ENOTDIR, Errno::ENOTDIR),
+        ("/tmp/d/.", Errno::EEXIST, Errno::EINVAL, Errno::EBUSY, Errno::EISDIR, Errno::EEXIST),
+        ("/tmp/d/./", Errno::EEXIST, Errno::EINVAL, Errno::EBUSY, Errno::EISDIR, Errno::EEXIST),
+        ("/tmp/d/e/..", Errno::EEXIST, Errno::ENOTEMPTY, Errno::EBUSY, Errno::EISDIR, Errno::EEXIST),
+        ("/tmp/d/..", Errno::EEXIST, Errno::ENOTEMPTY, Errno::EBUSY, Errno::EISDIR, Errno::EEXIST),
+    ] {
+        let path = guest(path);
+        assert_eq!(errno(table.create_dir(&path, 0o755)), made, "mkdir {path:?}");
+        assert_eq!(errno(table.remove_dir(&path)), removed, "rmdir {path:?}");
+        assert_eq!(errno(table.rename(&path, &guest("/tmp/g"))), renamed, "rename {path:?}");
+        assert_eq!(errno(table.write(&path, b"")), opened, "write {path:?}");
+        assert_eq!(errno(table.open(&path, &exclusive).map(drop)), created, "open exclusively {path:?}");
+        assert_eq!(errno(table.symlink(b"x", &path)), made, "symlink {path:?}");
+    }
+    assert_eq!(errno(table.remove_file(&guest("/tmp/d/."))), Errno::EISDIR);
+    assert_eq!(errno(table.hard_link(&guest("/tmp/none"), &guest("/tmp/d/."))), Errno::ENOENT);
+    assert_eq!(errno(table.hard_link(&guest("/tmp/f"), &guest("/tmp/d/."))), Errno::EEXIST);
+    assert_eq!(errno(table.rename(&guest("/tmp/f"), &guest("/tmp/d/.."))), Errno::EBUSY);
+}
+
+#[test]
+fn names_that_are_too_long_are_refused_where_they_stand() {
+    let tree = guest_tree();
+    let long = "n".repeat(256);
+    for folder in ["/tmp", "/data", "/app"] {
+        let errno = |path: String| tree.table.metadata(&guest(&path)).unwrap_err().errno;
+        assert_eq!(errno(format!("{folder}/{long}")), Errno::ENAMETOOLONG);
+        assert_eq!(errno(format!("{folder}/none/{long}")), Errno::ENOENT);
+        assert_eq!(errno(format!("{folder}/{long}/..")), Errno::ENAMETOOLONG);
+    }
+    assert_eq!(tree.table.write(&guest(&format!("/tmp/{long}")), b"").unwrap_err().errno, Errno::ENAMETOOLONG);
+}

@@ -7,7 +7,7 @@ use reqwest::redirect;
 use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Time for name resolution, TCP and TLS together: longer than any healthy handshake, with TCP's retries at 1, 3 and
@@ -24,44 +24,59 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 const USER_AGENT: &str = concat!("Atoll/", env!("CARGO_PKG_VERSION"));
 
 /// Connections to the outside under one set of rules. Clones share the connections; it belongs on one executor thread,
-/// whose runtime drives them.
+/// whose runtime drives them. The clients are made for the first request: reading the system's certificates takes longer
+/// than all else that a worker needs to start.
 #[derive(Debug, Clone)]
 pub struct FetchClient {
     rules: Arc<NetRules>,
+    clients: Arc<OnceLock<Result<Clients, SetupError>>>,
+}
+
+#[derive(Debug)]
+struct Clients {
     /// For hosts that the allow list names: connects wherever they resolve to.
     named: reqwest::Client,
     /// For all others: connects only to addresses that the rules admit.
     guarded: reqwest::Client,
 }
 
-/// Why a client can't be made.
+/// Why the clients can't be made.
 #[derive(Debug, thiserror::Error)]
-pub enum FetchClientError {
+enum SetupError {
     /// The system's certificates or the TLS provider can't be used.
-    #[error("TLS can't be set up")]
+    #[error("TLS can't be set up: {0}")]
     Tls(#[from] rustls::Error),
     /// The HTTP client refused its configuration.
-    #[error("the HTTP client can't be set up")]
+    #[error("the HTTP client can't be set up: {0}")]
     Client(#[from] reqwest::Error),
 }
 
-impl FetchClient {
-    /// Reads the system's certificates.
-    pub fn new(rules: NetRules) -> Result<Self, FetchClientError> {
-        let rules = Arc::new(rules);
+impl Clients {
+    fn new(rules: &Arc<NetRules>) -> Result<Self, SetupError> {
         let tls = tls_config()?;
         let named = builder(tls.clone()).dns_resolver(Resolver { rules: None }).build()?;
-        let guarded = builder(tls).dns_resolver(Resolver { rules: Some(Arc::clone(&rules)) }).build()?;
-        Ok(Self { rules, named, guarded })
+        let guarded = builder(tls).dns_resolver(Resolver { rules: Some(Arc::clone(rules)) }).build()?;
+        Ok(Self { named, guarded })
+    }
+}
+
+impl FetchClient {
+    /// A client that has connected to nothing yet.
+    pub fn new(rules: NetRules) -> Self {
+        Self { rules: Arc::new(rules), clients: Arc::default() }
     }
 
     /// The client for a URL's host and port, after the check of a host that is an address: those never reach the
     /// resolver.
-    pub(super) fn for_url(&self, url: &reqwest::Url) -> Result<&reqwest::Client, Denied> {
+    pub(super) fn for_url(&self, url: &reqwest::Url) -> Result<&reqwest::Client, JsError> {
+        let clients = match self.clients.get_or_init(|| Clients::new(&self.rules)) {
+            Ok(clients) => clients,
+            Err(error) => return Err(JsError::error(error.to_string()).with("code", "ERR_NETWORK")),
+        };
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();
         if self.rules.names_host(host, port) {
-            return Ok(&self.named);
+            return Ok(&clients.named);
         }
         let literal = match url.host() {
             Some(url::Host::Ipv4(address)) => Some(IpAddr::V4(address)),
@@ -69,8 +84,8 @@ impl FetchClient {
             Some(url::Host::Domain(_)) | None => None,
         };
         match literal {
-            Some(address) if !self.rules.admits(address) => Err(Denied { host: host.to_owned() }),
-            _ => Ok(&self.guarded),
+            Some(address) if !self.rules.admits(address) => Err(denied(url)),
+            _ => Ok(&clients.guarded),
         }
     }
 }
@@ -183,7 +198,7 @@ pub(super) fn describe(error: &reqwest::Error, url: &reqwest::Url) -> JsError {
 }
 
 /// The error for an address that the rules deny.
-pub(super) fn denied(url: &reqwest::Url) -> JsError {
+fn denied(url: &reqwest::Url) -> JsError {
     let place = Place(url);
     JsError::error(format!("connecting to {place} is not allowed; start with --allow-net {place} to allow it"))
         .with("code", "ERR_ACCESS_DENIED")

@@ -5,7 +5,7 @@ use super::download::{Buffering, Download};
 use atoll_engine::{JsError, NativeResult, Value};
 use bytes::Bytes;
 use futures_util::stream;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use std::collections::HashMap;
 use std::future::Future;
@@ -342,10 +342,14 @@ fn prepare(
     let Outgoing { method, url, headers, body } = outgoing;
     let url = Url::parse(&url).map_err(|error| JsError::error(format!("'{url}' is not a valid URL: {error}")))?;
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| JsError::error("the method is not a token"))?;
-    let client = client.for_url(&url).map_err(|_| client::denied(&url))?;
+    let client = client.for_url(&url)?;
+    let takes_body = method == Method::POST || method == Method::PUT;
     let mut request = client.request(method, url.clone()).headers(header_map(&headers)?);
     match (body, upload_source) {
+        // The standard says so: servers may wait for a body that is not announced to be empty.
+        (OutgoingBody::None, _) if takes_body => request = request.header(CONTENT_LENGTH, 0),
         (OutgoingBody::None, _) => {}
+        (OutgoingBody::Whole(bytes), _) if bytes.is_empty() => request = request.header(CONTENT_LENGTH, 0),
         (OutgoingBody::Whole(bytes), _) => request = request.body(bytes),
         (OutgoingBody::Streamed, Some(source)) => {
             let chunks = stream::unfold(Some(source), async |source| {

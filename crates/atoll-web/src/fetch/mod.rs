@@ -12,7 +12,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use client::{FetchClient, FetchClientError};
+pub use client::FetchClient;
 pub use exchange::{FetchLimits, FetchState};
 pub use rules::{NetRuleError, NetRules};
 

@@ -17,7 +17,7 @@ async fn fixture(concurrent: usize) -> (HttpOrigin, FetchState) {
     let port = origin.address().port();
     let entries = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
     let rules = NetRules::new(entries.iter().map(String::as_str)).expect("valid entries");
-    let client = FetchClient::new(rules).expect("TLS works");
+    let client = FetchClient::new(rules);
     (origin, FetchState::new(client, FetchLimits { concurrent, total: None }))
 }
 
@@ -82,6 +82,20 @@ async fn sends_method_headers_and_body() {
         assert!(!echoed.contains(absent), "{absent} in {echoed}");
     }
     assert_eq!(state.active(), 0);
+}
+
+#[tokio::test]
+async fn empty_bodies_say_that_they_are() {
+    let (origin, mut state) = fixture(4).await;
+    let url = format!("{}/echo", origin.url());
+    for (method, empty, announced) in
+        [("POST", false, true), ("PUT", false, true), ("GET", false, false), ("PATCH", true, true)]
+    {
+        let body = if empty { OutgoingBody::Whole(Bytes::new()) } else { OutgoingBody::None };
+        let (id, _) = send(&mut state, outgoing(method, &url, &[], body)).await.expect("an answer");
+        let echoed = read_all(&mut state, id).await.expect("a body");
+        assert_eq!(echoed.contains(r#"["content-length","0"]"#), announced, "{method}: {echoed}");
+    }
 }
 
 #[tokio::test]
@@ -261,7 +275,7 @@ async fn requests_wait_for_bodies_that_are_being_read() {
 
 #[test]
 fn the_total_is_a_limit() {
-    let client = FetchClient::new(NetRules::default()).expect("TLS works");
+    let client = FetchClient::new(NetRules::default());
     let mut state = FetchState::new(client, FetchLimits { concurrent: 1, total: Some(2) });
     let (first, second) = (state.open(false).expect("one"), state.open(false).expect("two"));
     assert!(first < second);

@@ -9,9 +9,10 @@ const { convert, defineEnumerable, illegalInvocation, isObject, requireArguments
 const { definePairIterable } = use('web/headers/iterable');
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** White space at an end, or a character that no value may hold. */
-const valueNeedsCare = /^[\t\n\r ]|[\t\n\r ]$|[^\x01-\x09\x0b\x0c\x0e-\xff]/;
 const invalidInValue = /[^\x01-\x09\x0b\x0c\x0e-\xff]/;
+
+/** Values up to this length are checked by a loop: to enter a regular expression costs as much as so many characters. */
+const MAX_LOOPED_CHARACTERS = 24;
 
 /** Names seen so far → lower case: programs use few names, and each is checked once. */
 const names = new SafeMap();
@@ -32,7 +33,29 @@ function normalizeName(name) {
 /** The value without surrounding white space; TypeError when HTTP can't carry it. */
 function normalizeValue(value) {
   const text = typeof value === 'string' ? value : `${value}`;
-  if (RegExpPrototypeExec(valueNeedsCare, text) === null) return text;
+  const { length } = text;
+  if (length === 0) return text;
+  if (isPrintable(StringPrototypeCharCodeAt(text, 0)) && isPrintable(StringPrototypeCharCodeAt(text, length - 1))) {
+    if (length > MAX_LOOPED_CHARACTERS) {
+      if (RegExpPrototypeExec(invalidInValue, text) === null) return text;
+    } else {
+      let index = 1;
+      for (; index < length; index++) {
+        const code = StringPrototypeCharCodeAt(text, index);
+        if (code !== 0x20 && !isPrintable(code)) break;
+      }
+      if (index >= length) return text;
+    }
+  }
+  return trimmedValue(text);
+}
+
+/** ASCII that is seen: valid in a value, wherever it stands. */
+function isPrintable(code) {
+  return code > 0x20 && code < 0x7f;
+}
+
+function trimmedValue(text) {
   let start = 0;
   let end = text.length;
   while (start < end && isWhitespace(StringPrototypeCharCodeAt(text, start))) start++;

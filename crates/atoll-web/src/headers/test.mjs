@@ -78,6 +78,16 @@ test('headers: values', () => {
   assertEquals(headers.get('a'), '\xe9\xff');
   headers.set('a', 'in ner\ttab\x01');
   assertEquals(headers.get('a'), 'in ner\ttab\x01');
+  const long = `${'x'.repeat(40)} y`;
+  for (const value of ['a', 'a b', 'text/html; charset=utf-8', long, `${long}\xff`, 'ends in é'.replace('é', '\xe9'), '\x01', '~', 'a\tb']) {
+    headers.set('a', value);
+    assertEquals(headers.get('a'), value);
+    headers.set('a', ` ${value}\t`);
+    assertEquals(headers.get('a'), value);
+  }
+  for (const bad of ['\0', 'a\0', '\0a', `${long}\0`, `${long}\n${long}`, `\u0100${long}`, `${long}\u0100`]) {
+    assertThrows(() => headers.set('a', bad), TypeError);
+  }
   headers.set('a', undefined);
   assertEquals(headers.get('a'), 'undefined');
   headers.set('a', { toString: () => 'object' });

@@ -32,7 +32,7 @@ impl Grants {
         Ok(Self {
             env: env.collect::<Result<_, _>>()?,
             limits: limits(guest, profile),
-            fetch: FetchClient::new(rules).map_err(|error| Failure::new(error.to_string()))?,
+            fetch: FetchClient::new(rules),
             timeout: guest.timeout_ms.map(Duration::from_millis),
         })
     }

@@ -4,7 +4,8 @@ use super::signals::{Ending, Signals};
 use crate::cli;
 use crate::directories::Directories;
 use crate::terminal::{
-    BOLD, DIM, Failure, GOOD, HINT, InstallProgress, bytes, counted, duration, explain_install, print_warning,
+    BOLD, DIM, Failure, GOOD, HINT, InstallProgress, bytes, counted, duration, explain_install, print_aside, print_line,
+    print_warning,
 };
 use atoll_npm::install::{InstallOptions, Summary};
 use atoll_npm::link::Method;
@@ -71,7 +72,7 @@ pub(crate) fn install(arguments: cli::Install) -> Result<ExitCode, Failure> {
     match outcome? {
         Outcome::Over(Ok(summary)) => {
             if arguments.json {
-                anstream::println!("{}", summary_json(&summary));
+                print_line(summary_json(&summary));
             } else {
                 print_summary(&summary);
             }
@@ -79,7 +80,7 @@ pub(crate) fn install(arguments: cli::Install) -> Result<ExitCode, Failure> {
         }
         Outcome::Over(Err(error)) => Err(explain_install(&error)),
         Outcome::Cancelled(ending) => {
-            anstream::eprintln!("{BOLD}cancelled{BOLD:#}: the project is as it was before");
+            print_aside(format_args!("{BOLD}cancelled{BOLD:#}: the project is as it was before"));
             Ok(ExitCode::from(ending.exit_code()))
         }
     }
@@ -129,12 +130,12 @@ fn with_text(npmrc: Npmrc, name: &str, text: &str) -> Result<Npmrc, Failure> {
 
 fn print_summary(summary: &Summary) {
     for (name, wanted) in &summary.saved {
-        anstream::println!("{GOOD}+{GOOD:#} {name} {DIM}{wanted}{DIM:#}");
+        print_line(format_args!("{GOOD}+{GOOD:#} {name} {DIM}{wanted}{DIM:#}"));
     }
     let elapsed = duration(summary.elapsed);
     let installed = counted(summary.installed, "package");
     if summary.up_to_date {
-        anstream::println!("{GOOD}up to date{GOOD:#}: {installed} {DIM}({elapsed}){DIM:#}");
+        print_line(format_args!("{GOOD}up to date{GOOD:#}: {installed} {DIM}({elapsed}){DIM:#}"));
     } else {
         let counts = [("added", summary.added), ("changed", summary.changed), ("removed", summary.removed)];
         let counts = counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{count} {what}"));
@@ -143,16 +144,16 @@ fn print_summary(summary: &Summary) {
             parts.push(format!("{} downloaded, {}", summary.downloaded, bytes(summary.bytes)));
         }
         let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
-        anstream::println!("{GOOD}installed{GOOD:#} {installed} in {elapsed}{parts}");
+        print_line(format_args!("{GOOD}installed{GOOD:#} {installed} in {elapsed}{parts}"));
     }
     if !summary.scripts_ran.is_empty() {
-        anstream::println!("{DIM}ran scripts of{DIM:#} {}", summary.scripts_ran.join(", "));
+        print_line(format_args!("{DIM}ran scripts of{DIM:#} {}", summary.scripts_ran.join(", ")));
     }
     if !summary.scripts_skipped.is_empty() {
         print_warning(format_args!("scripts did not run: {}", summary.scripts_skipped.join(", ")));
         let names: Vec<&str> = summary.scripts_skipped.iter().map(|package| name_of(package)).collect();
         let allowed = json!({ "allowScripts": names });
-        anstream::eprintln!("{HINT}hint{HINT:#}: if their packages need them, add to package.json: \"atoll\": {allowed}");
+        print_aside(format_args!("{HINT}hint{HINT:#}: if their packages need them, add to package.json: \"atoll\": {allowed}"));
     }
 }
 

@@ -6,7 +6,8 @@ use super::{runtime, surroundings};
 use crate::apps::{Grants, Profile, Project, Surroundings};
 use crate::cli::{self, LogFormat};
 use crate::terminal::{
-    Audience, BOLD, DIM, Failure, GOOD, Places, ServerLog, duration, explain_serve, explain_start, print_failure,
+    Audience, BOLD, DIM, Failure, GOOD, Places, ServerLog, duration, explain_serve, explain_start, print_aside,
+    print_failure, print_line,
 };
 use atoll_runtime::{Deployment, DeploymentId, Worker};
 use atoll_server::{Route, Routes, Server, ServerOptions};
@@ -127,7 +128,7 @@ impl Serving {
                 }
                 Err(failure) => {
                     print_failure(&failure);
-                    anstream::eprintln!("{DIM}the previous version goes on serving{DIM:#}");
+                    print_aside(format_args!("{DIM}the previous version goes on serving{DIM:#}"));
                 }
             }
         }
@@ -135,12 +136,14 @@ impl Serving {
 
     fn options(&self) -> ServerOptions {
         let Self { arguments, sites, .. } = self;
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        // A thread's worker is started at its first request. While files are edited that may be too late: the version
+        // that goes on serving is no longer on the disk.
+        let threads = || if arguments.watch { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
         let places = sites.iter().map(|site| (site.project.name.clone(), self.places(site)));
         let places: HashMap<String, Places> = places.collect();
         ServerOptions {
             address: SocketAddr::new(arguments.host, arguments.port),
-            threads: arguments.threads.unwrap_or_else(cores),
+            threads: arguments.threads.unwrap_or_else(threads),
             access_log: Arc::new(ServerLog::new(arguments.log, places)),
             drain: Duration::from_secs(arguments.drain_seconds),
             max_request_body_bytes: arguments.max_body_mib.saturating_mul(1 << 20),
@@ -161,17 +164,17 @@ impl Serving {
         if self.arguments.log == LogFormat::Json {
             let ms = elapsed.as_millis();
             let line = json!({ "type": "listening", "urls": urls.collect::<Vec<_>>(), "ms": ms });
-            anstream::println!("{line}");
+            print_line(line);
             return;
         }
         let version = env!("CARGO_PKG_VERSION");
-        anstream::println!("{GOOD}Atoll {version}{GOOD:#} {DIM}ready in {}{DIM:#}", duration(elapsed));
+        print_line(format_args!("{GOOD}Atoll {version}{GOOD:#} {DIM}ready in {}{DIM:#}", duration(elapsed)));
         for (site, url) in self.sites.iter().zip(urls) {
             let entry = site.project.shown_entry(&self.surroundings);
-            anstream::println!("  {BOLD}{url}{BOLD:#}  {entry}");
+            print_line(format_args!("  {BOLD}{url}{BOLD:#}  {entry}"));
         }
         if self.arguments.watch {
-            anstream::println!("  {DIM}starts anew when a file changes{DIM:#}");
+            print_line(format_args!("  {DIM}starts anew when a file changes{DIM:#}"));
         }
     }
 
@@ -180,9 +183,9 @@ impl Serving {
         let entry = site.project.shown_entry(&self.surroundings);
         if self.arguments.log == LogFormat::Json {
             let line = json!({ "type": "reloaded", "app": site.project.name, "ms": elapsed.as_millis() });
-            anstream::println!("{line}");
+            print_line(line);
         } else {
-            anstream::println!("{GOOD}reloaded{GOOD:#} {entry} {DIM}in {}{DIM:#}", duration(elapsed));
+            print_line(format_args!("{GOOD}reloaded{GOOD:#} {entry} {DIM}in {}{DIM:#}", duration(elapsed)));
         }
     }
 
@@ -201,7 +204,7 @@ impl Serving {
         if tokio::time::timeout(QUIET_DRAIN, &mut is_stopped).await.is_err() {
             let seconds = self.arguments.drain_seconds;
             let again = if ending == Ending::Interrupt { "; Ctrl-C again ends them now" } else { "" };
-            anstream::eprintln!("{DIM}requests under way have {seconds} s to end{again}{DIM:#}");
+            print_aside(format_args!("{DIM}requests under way have {seconds} s to end{again}{DIM:#}"));
             tokio::select! {
                 _ = &mut is_stopped => {}
                 ending = signals.next() => return Ok(ExitCode::from(ending.exit_code())),

@@ -1,6 +1,6 @@
 //! Why a command failed, and how that is shown.
 
-use super::{ERROR, HINT};
+use super::{ERROR, HINT, print_aside};
 
 /// The exit code of a command that failed for a reason other than the guest's.
 const FAILED: u8 = 1;
@@ -42,11 +42,11 @@ impl Failure {
 
 /// Shows a failure on standard error.
 pub(crate) fn print_failure(failure: &Failure) {
-    anstream::eprintln!("{ERROR}error{ERROR:#}: {}", failure.message);
+    print_aside(format_args!("{ERROR}error{ERROR:#}: {}", failure.message));
     for line in &failure.details {
-        anstream::eprintln!("{line}");
+        print_aside(line);
     }
     if let Some(hint) = &failure.hint {
-        anstream::eprintln!("{HINT}hint{HINT:#}: {hint}");
+        print_aside(format_args!("{HINT}hint{HINT:#}: {hint}"));
     }
 }

@@ -1,7 +1,7 @@
 //! What guests print and what goes wrong in them.
 
 use super::text::{timestamp, without_controls};
-use super::{BOLD, DIM, ERROR, WARNING};
+use super::{BOLD, DIM, ERROR, WARNING, print_aside};
 use crate::cli::LogFormat;
 use anstream::{AutoStream, ColorChoice};
 use atoll_node::OutputStream;
@@ -120,7 +120,7 @@ impl Reporter for TerminalReporter {
             return;
         }
         if let Some(text) = Self::problem_text(problem) {
-            anstream::eprintln!("{}{text}", self.prefix(app));
+            print_aside(format_args!("{}{text}", self.prefix(app)));
         }
     }
 }

@@ -2,14 +2,12 @@
 
 use super::explain::{Places, explain_start};
 use super::text::{duration, timestamp};
-use super::{DIM, ERROR, GOOD, HINT, WARNING, print_failure};
+use super::{DIM, ERROR, GOOD, HINT, WARNING, print_aside, print_failure, print_line};
 use crate::cli::LogFormat;
-use anstream::stdout;
 use atoll_runtime::{PoolError, RequestError, StartError};
 use atoll_server::{AccessLog, AccessRecord};
 use serde_json::json;
 use std::collections::HashMap;
-use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Writes a line for each request to standard output.
@@ -71,8 +69,7 @@ impl ServerLog {
 impl AccessLog for ServerLog {
     fn record(&self, record: &AccessRecord<'_>) {
         if self.format != LogFormat::Off {
-            // A closed pipe is no reason to end.
-            let _ = writeln!(stdout().lock(), "{}", self.line(record));
+            print_line(self.line(record));
         }
     }
 
@@ -90,10 +87,10 @@ impl AccessLog for ServerLog {
         };
         if self.format == LogFormat::Json {
             let line = json!({ "time": timestamp(), "type": "problem", "app": app, "kind": "unanswered", "text": text });
-            let _ = writeln!(stdout().lock(), "{line}");
+            print_line(line);
         } else {
             let app = if self.name_apps { format!("{DIM}{app}{DIM:#} ") } else { String::new() };
-            anstream::eprintln!("{app}{ERROR}error{ERROR:#}: a request got no answer: {text}");
+            print_aside(format_args!("{app}{ERROR}error{ERROR:#}: a request got no answer: {text}"));
         }
     }
 }

@@ -16,10 +16,21 @@ pub(crate) use style::{BOLD, DIM, ERROR, GOOD, HINT, WARNING};
 pub(crate) use text::{bytes, counted, duration};
 
 use std::fmt::Display;
+use std::io::Write;
+
+/// Writes a line to standard output. A closed pipe is no reason to end: who reads may have seen enough.
+pub(crate) fn print_line(text: impl Display) {
+    let _ = writeln!(anstream::stdout().lock(), "{text}");
+}
+
+/// Writes a line to standard error.
+pub(crate) fn print_aside(text: impl Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
 
 /// Shows a warning on standard error.
 pub(crate) fn print_warning(text: impl Display) {
-    anstream::eprintln!("{WARNING}warning{WARNING:#}: {text}");
+    print_aside(format_args!("{WARNING}warning{WARNING:#}: {text}"));
 }
 
 mod style {

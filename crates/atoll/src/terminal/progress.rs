@@ -1,7 +1,7 @@
 //! How far an installation is: one line that changes, on a terminal only.
 
 use super::text::{bytes, counted};
-use super::{Failure, print_warning};
+use super::{Failure, print_aside, print_warning};
 use atoll_npm::report::{Progress, Reporter, Stage, Warning};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Mutex, PoisonError};
@@ -36,6 +36,7 @@ impl InstallProgress {
         let is_later = shown.is_none_or(|shown| order(shown) < order(stage));
         if is_later {
             *shown = Some(stage);
+            self.bar.set_message("");
             self.bar.set_prefix(name(stage));
         }
         is_later || *shown == Some(stage)
@@ -70,7 +71,8 @@ impl Reporter for InstallProgress {
         if !self.moves_to(stage) {
             return;
         }
-        self.bar.set_length(progress.total as u64);
+        // Nothing of nothing would be drawn as all.
+        self.bar.set_length(progress.total.max(1) as u64);
         self.bar.set_position(progress.done as u64);
         let Progress { done, total, .. } = progress;
         self.bar.set_message(match stage {
@@ -96,6 +98,6 @@ impl Reporter for InstallProgress {
     }
 
     fn waiting_for_project(&self) {
-        self.bar.suspend(|| anstream::eprintln!("Waiting for another installation into this project …"));
+        self.bar.suspend(|| print_aside("Waiting for another installation into this project …"));
     }
 }

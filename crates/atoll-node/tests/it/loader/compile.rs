@@ -77,7 +77,10 @@ fn files_that_are_no_programs() {
     assert_eq!(app.try_load("/app/a.css").unwrap_err().kind(), LoadErrorKind::UnknownExtension);
     assert_eq!(word(&app.loader.load_required(&guest("/app/a.txt")).unwrap()), "commonjs");
     assert_eq!(app.try_load("/app/none.js").unwrap_err().kind(), LoadErrorKind::ImportNotFound);
-    assert!(app.try_load("/app").unwrap_err().message().starts_with("EISDIR"));
+    let directory = app.try_load("/app").unwrap_err();
+    assert!(directory.message().starts_with("EISDIR") && directory.code() == Some("EISDIR"), "{directory:?}");
+    let gone = app.loader.load_required(&guest("/app/none.js")).unwrap_err();
+    assert_eq!(gone.code(), Some("MODULE_NOT_FOUND"));
 }
 
 #[test]
@@ -259,6 +262,10 @@ fn decorators_and_assigned_fields_bring_their_helpers() {
     assert!(!source.code.contains("this.z"), "{}", source.code);
     let line = source.code.lines().position(|line| line.contains("Error(\"here\")")).unwrap() as u32 + 1;
     assert_eq!(source.source_map.unwrap().lookup(line, 1).map(|at| at.1), Some(11));
+    let undeclared =
+        App::new(&[("/app/a.ts", "const mail = 'a@b';\n@d class A {}")]).try_load("/app/a.ts").unwrap_err();
+    assert_eq!(undeclared.location().map(|at| (at.line, at.column)), Some((2, 1)));
+    assert!(undeclared.help().unwrap().contains("experimentalDecorators"), "{undeclared:?}");
     let modern = App::new(&[("/app/a.ts", "export class A { x = 1; y; #z = 2 }")]).load("/app/a.ts");
     assert!(modern.code.contains("x = 1;") && modern.code.contains("#z = 2") && !modern.code.contains("babelHelpers"));
 }

@@ -14,7 +14,7 @@ fn broken_configurations_are_reported() {
     {
         let app = with_package(json);
         let error = app.import("a", "/app/main.js").unwrap_err();
-        assert_eq!(error.kind(), LoadErrorKind::InvalidPackageConfig, "{:.40}: {error}", json);
+        assert_eq!(error.kind(), LoadErrorKind::InvalidPackageConfig, "{json:.40}: {error}");
         assert!(error.message().contains("/app/node_modules/a/package.json"), "{error}");
     }
     let mixed = with_package(r#"{"exports":{".":"./index.js","import":"./index.js"}}"#);

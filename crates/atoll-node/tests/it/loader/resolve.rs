@@ -217,7 +217,7 @@ fn tsconfig_paths_are_for_the_app() {
         ("/app/tsconfig.json", "{ // comments are allowed\n \"extends\": \"./base.json\", \"include\": [\"src\"] }"),
         (
             "/app/base.json",
-            r##"{"compilerOptions":{"baseUrl":".","paths":{"@/*":["./src/*"],"exact":["./src/lib/one.ts"]}}}"##,
+            r#"{"compilerOptions":{"baseUrl":".","paths":{"@/*":["./src/*"],"exact":["./src/lib/one.ts"]}}}"#,
         ),
         ("/app/src/main.ts", ""),
         ("/app/src/lib/one.ts", ""),
@@ -237,7 +237,7 @@ fn a_broken_tsconfig_hurts_only_what_needs_it() {
     let app = App::new(&[
         (
             "/app/tsconfig.json",
-            r##"{"extends":"@tsconfig/node22/tsconfig.json","compilerOptions":{"paths":{"@/*":["./*"]}}}"##,
+            r#"{"extends":"@tsconfig/node22/tsconfig.json","compilerOptions":{"paths":{"@/*":["./*"]}}}"#,
         ),
         ("/app/main.ts", "import '@/a';"),
         ("/app/a.ts", ""),

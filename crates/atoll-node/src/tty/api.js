@@ -1,0 +1,7 @@
+// node:tty: a worker has no terminal, so there is nothing to make streams of.
+exports.default = {
+  /** Whether a descriptor is a terminal. */
+  isatty() {
+    return false;
+  },
+};

@@ -1,0 +1,92 @@
+//! A project in a directory of its own, and the binary run in it.
+
+use crate::normal::normalize;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A user's home with one project, `app`, in it.
+pub(crate) struct Scene {
+    home: tempfile::TempDir,
+}
+
+impl Scene {
+    /// A project of these files; a `package.json` is added unless it is among them.
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        let scene = Self { home: tempfile::tempdir().expect("a temporary directory") };
+        fs::create_dir(scene.project()).expect("the project's directory");
+        if !files.iter().any(|(name, _)| *name == "package.json") {
+            scene.write("package.json", r#"{"name":"app","type":"module"}"#);
+        }
+        for (name, text) in files {
+            scene.write(name, text);
+        }
+        scene
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(crate) fn project(&self) -> PathBuf {
+        self.home.path().join("app")
+    }
+
+    /// Writes a file of the project.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.project().join(name);
+        fs::create_dir_all(path.parent().expect("it lies in the project")).expect("a directory");
+        fs::write(path, text).expect("a file");
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.project().join(name)).expect("a file")
+    }
+
+    pub(crate) fn exists(&self, name: &str) -> bool {
+        self.project().join(name).exists()
+    }
+
+    /// The binary in the project, knowing nothing of whoever runs the test.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_atoll"));
+        command.args(arguments).current_dir(self.project()).stdin(Stdio::null()).env_clear();
+        command.env("HOME", self.home()).env("PATH", "/usr/bin:/bin").env("SHELL_VARIABLE", "from outside");
+        for (variable, directory) in
+            [("ATOLL_CACHE_DIR", "cache"), ("ATOLL_STORE_DIR", "store"), ("ATOLL_STATE_DIR", "state")]
+        {
+            command.env(variable, self.home().join(directory));
+        }
+        command
+    }
+
+    /// Runs it to its end: exit code and output, with what varies replaced.
+    pub(crate) fn atoll(&self, arguments: &[&str]) -> String {
+        self.shown(&self.command(arguments).output().expect("the binary runs"))
+    }
+
+    /// Exit code and output, with what varies replaced.
+    pub(crate) fn shown(&self, output: &Output) -> String {
+        let code = output.status.code().map_or_else(|| output.status.to_string(), |code| code.to_string());
+        let mut text = format!("exit code {code}\n");
+        for (name, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+            if !bytes.is_empty() {
+                text.push_str(&format!("--- {name}\n{}", self.normal(&String::from_utf8_lossy(bytes))));
+            }
+        }
+        text
+    }
+
+    /// The text with what varies replaced.
+    pub(crate) fn normal(&self, text: &str) -> String {
+        normalize(text, &[(&self.home().to_string_lossy(), "[HOME]")])
+    }
+}
+
+/// Runs the binary in a project of these files and compares exit code, standard output and standard error.
+macro_rules! check {
+    ($files:expr, $arguments:expr, @$expected:literal) => {
+        insta::assert_snapshot!(crate::harness::Scene::new($files).atoll($arguments), @$expected)
+    };
+}
+pub(crate) use check;

@@ -1,0 +1,129 @@
+//! `atoll install` against a registry on loopback.
+
+use crate::harness::Scene;
+use atoll_test::npm_registry::{Fault, NpmRegistry, Package};
+use std::process::Stdio;
+
+/// A project, and a registry that it installs from.
+fn scene(manifest: &str) -> (Scene, NpmRegistry) {
+    let registry = NpmRegistry::start();
+    let scene = Scene::new(&[("package.json", manifest)]);
+    std::fs::write(scene.home().join(".npmrc"), format!("registry={}\n", registry.url())).expect("a file");
+    (scene, registry)
+}
+
+fn publish_two(registry: &NpmRegistry) {
+    registry.publish(&Package::new("left", "1.2.0").dependency("right", "^2").file("index.js", "module.exports = 'left';"));
+    registry.publish(&Package::new("right", "2.0.1").file("index.js", "module.exports = 'right';"));
+}
+
+#[test]
+fn packages_are_installed_and_then_there_is_nothing_to_do() {
+    let (scene, registry) = scene(r#"{"dependencies":{"left":"^1.0.0"}}"#);
+    publish_two(&registry);
+    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    assert!(scene.exists("node_modules/left/index.js") && scene.exists("node_modules/right/index.js"));
+    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install", "--frozen"]), @"");
+    let json = scene.command(&["install", "--json"]).output().expect("the binary runs");
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("a JSON object");
+    assert_eq!((&json["upToDate"], &json["installed"]), (&true.into(), &2.into()), "{json}");
+}
+
+#[test]
+fn what_was_installed_can_be_imported() {
+    let (scene, registry) = scene(r#"{"type":"module","dependencies":{"left":"*"}}"#);
+    publish_two(&registry);
+    scene.write("main.js", "import left from 'left';\nconsole.log(left);\n");
+    assert!(scene.atoll(&["run", "main.js"]).starts_with("exit code 1\n"));
+    assert!(scene.atoll(&["install"]).starts_with("exit code 0\n"));
+    assert_eq!(scene.atoll(&["run", "main.js"]), "exit code 0\n--- stdout\nleft\n");
+}
+
+#[test]
+fn packages_are_added() {
+    let (scene, registry) = scene("{}");
+    publish_two(&registry);
+    insta::assert_snapshot!(scene.atoll(&["install", "left", "right@2"]), @"");
+    insta::assert_snapshot!(scene.read("package.json"), @"");
+    insta::assert_snapshot!(scene.atoll(&["install", "not a name"]), @"");
+}
+
+#[test]
+fn a_lockfile_that_disagrees_fails_when_frozen() {
+    let (scene, registry) = scene(r#"{"dependencies":{"left":"^1.0.0"}}"#);
+    publish_two(&registry);
+    insta::assert_snapshot!(scene.atoll(&["install", "--frozen"]), @"");
+    scene.atoll(&["install"]);
+    scene.write("package.json", r#"{"dependencies":{"left":"^2.0.0"},"devDependencies":{"right":"*"}}"#);
+    let lockfile = scene.read("package-lock.json");
+    insta::assert_snapshot!(scene.atoll(&["install", "--frozen"]), @"");
+    assert_eq!(scene.read("package-lock.json"), lockfile);
+}
+
+#[test]
+fn a_corrupted_tarball_is_refused() {
+    let (scene, registry) = scene(r#"{"dependencies":{"left":"*"}}"#);
+    publish_two(&registry);
+    registry.fail("right-2.0.1.tgz", Fault::Corrupt, 100);
+    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    assert!(!scene.exists("node_modules") && !scene.exists("package-lock.json"));
+}
+
+#[test]
+fn what_the_registry_has_not_is_said() {
+    let (scene, registry) = scene(r#"{"dependencies":{"left":"*"}}"#);
+    registry.publish(&Package::new("left", "1.0.0").dependency("nothing", "^1"));
+    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    registry.publish(&Package::new("nothing", "0.9.0"));
+    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    assert!(!scene.exists("node_modules") && !scene.exists("package-lock.json"));
+}
+
+#[test]
+fn scripts_are_skipped_and_listed_unless_allowed() {
+    let (scene, registry) = scene(r#"{"dependencies":{"builds":"*","@s/compiles":"*"}}"#);
+    registry.publish(&Package::new("builds", "1.0.0").script("postinstall", "echo built > built"));
+    registry.publish(&Package::new("@s/compiles", "2.0.0").script("install", "echo compiled > compiled"));
+    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    assert!(!scene.exists("node_modules/builds/built"));
+    scene.write(
+        "package.json",
+        r#"{"dependencies":{"builds":"*","@s/compiles":"*"},"atoll":{"allowScripts":["builds"]}}"#,
+    );
+    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    assert!(scene.exists("node_modules/builds/built") && !scene.exists("node_modules/@s/compiles/compiled"));
+}
+
+#[test]
+fn a_failing_script_shows_its_output() {
+    let (scene, registry) = scene(r#"{"dependencies":{"builds":"*"},"atoll":{"allowScripts":["builds"]}}"#);
+    registry.publish(&Package::new("builds", "1.0.0").script("postinstall", "echo the reason >&2; exit 7"));
+    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+}
+
+#[test]
+fn without_a_manifest_there_is_nothing_to_install() {
+    let scene = Scene::new(&[]);
+    std::fs::remove_file(scene.project().join("package.json")).expect("it was there");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    scene.write("package.json", "{\n  \"dependencies\": {\n}");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+}
+
+#[test]
+fn an_interrupted_installation_leaves_the_project_as_it_was() {
+    let (scene, registry) = scene(r#"{"dependencies":{"left":"*"}}"#);
+    publish_two(&registry);
+    registry.fail("right-2.0.1.tgz", Fault::Stall(10), 100);
+    let mut command = scene.command(&["install"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    while registry.count("right-2.0.1.tgz") == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    crate::server::interrupt(&child);
+    insta::assert_snapshot!(scene.shown(&child.wait_with_output().expect("it ends")), @"");
+    let mut left: Vec<_> = std::fs::read_dir(scene.project()).expect("the project").filter_map(Result::ok).map(|entry| entry.file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["package.json"]);
+}

@@ -1,0 +1,10 @@
+//! The binary as its users meet it: exit code, standard output, standard error.
+#![expect(clippy::disallowed_methods, reason = "tests start the binary in directories of their own")]
+
+mod harness;
+mod install;
+mod normal;
+mod run;
+mod serve;
+mod server;
+mod watch;

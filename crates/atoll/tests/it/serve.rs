@@ -1,0 +1,217 @@
+//! `atoll serve`: answers, errors, limits, several apps, its end.
+
+use crate::harness::{Scene, check};
+use crate::server::{Server, receive};
+use std::io::BufRead;
+use std::net::TcpListener;
+
+const APP: &str = "interface Env { GREETING?: string }
+const all: unknown[] = [];
+export default {
+  async fetch(request: Request, env: Env, ctx: { waitUntil(work: Promise<unknown>): void }): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    switch (pathname) {
+      case '/throw':
+        throw new Error('a secret');
+      case '/background':
+        ctx.waitUntil(Promise.reject(new Error('behind')));
+        return new Response('fine');
+      case '/cpu':
+        for (;;) {}
+      case '/microtasks': {
+        const next = (): void => { Promise.resolve().then(next); };
+        next();
+        return new Promise(() => {});
+      }
+      case '/memory':
+        for (;;) all.push(new Array(100_000).fill(0.5));
+      case '/wall':
+        setInterval(() => {}, 50);
+        return new Promise(() => {});
+      case '/stream': {
+        let left = 3;
+        return new Response(new ReadableStream({
+          async pull(controller) {
+            await new Promise((resolve) => setTimeout(resolve, 200));
+            controller.enqueue(new TextEncoder().encode(`piece ${left}\\n`));
+            if (--left === 0) controller.close();
+          },
+        }));
+      }
+      default:
+        console.log('asked for', pathname);
+        return new Response(`${env.GREETING ?? 'hello'} from ${request.headers.get('host')}`, { headers: { 'x-method': request.method } });
+    }
+  },
+};
+";
+
+#[test]
+fn a_page_is_served_and_logged() {
+    let scene = Scene::new(&[("src/index.ts", APP)]);
+    let mut server = Server::start(&scene, &["--env", "GREETING=welcome", "--threads", "1"]);
+    let answer = server.get("/page?q=1");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "welcome from 127.0.0.1"));
+    assert_eq!(answer.header("x-method"), Some("GET"));
+    server.wait_for_text("GET /page?q=1");
+    server.terminate();
+    let (status, out, errors) = server.wait();
+    assert!(status.success(), "{status}");
+    assert_eq!(errors, "");
+    insta::assert_snapshot!(scene.normal(&out), @"");
+}
+
+#[test]
+fn a_json_log_is_json_line_by_line() {
+    let scene = Scene::new(&[("src/index.ts", APP)]);
+    let mut server = Server::start(&scene, &["--log", "json", "--threads", "1"]);
+    server.get("/a");
+    server.get("/throw");
+    server.wait_for_text("\"path\":\"/throw\"");
+    server.terminate();
+    let (_, out, errors) = server.wait();
+    assert_eq!(errors, "");
+    let lines: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect();
+    let types: Vec<&str> = lines.iter().filter_map(|line| line["type"].as_str()).collect();
+    assert_eq!(types, ["listening", "console", "request", "problem", "request"]);
+    assert_eq!(lines[1]["text"], "asked for /a");
+    assert_eq!((&lines[2]["method"], &lines[2]["path"], &lines[2]["status"]), (&"GET".into(), &"/a".into(), &200.into()));
+    assert!(lines[3]["text"].as_str().is_some_and(|text| text.contains("index.ts:8:")), "{out}");
+    assert_eq!(lines[4]["status"], 500);
+}
+
+#[test]
+fn an_error_is_the_logs_and_not_the_clients() {
+    let scene = Scene::new(&[("src/index.ts", APP)]);
+    let server = Server::start(&scene, &["--threads", "1"]);
+    let answer = server.get("/throw");
+    assert_eq!((answer.status, answer.body.as_str()), (500, "Internal Server Error\n"));
+    assert_eq!(server.get("/background").body, "fine");
+    let (_, errors) = server.wait_for(|_, errors| errors.contains("behind\n"));
+    insta::assert_snapshot!(scene.normal(&errors), @"");
+}
+
+#[test]
+fn a_limit_has_its_status_and_hurts_nobody_else() {
+    let scene = Scene::new(&[("src/index.ts", APP)]);
+    let other = scene.home().join("other");
+    std::fs::create_dir(&other).expect("a directory");
+    std::fs::write(other.join("package.json"), "{}").expect("a file");
+    std::fs::write(other.join("index.mjs"), "export default { fetch: () => new Response('other') };").expect("a file");
+    let arguments = ["--cpu-ms", "300", "--memory-mib", "32", "--timeout-ms", "2000", ".", "../other"];
+    let mut server = Server::start(&scene, &arguments);
+    let (app, other) = (format!("app.localhost:{}", server.port), format!("other.localhost:{}", server.port));
+    for (path, status, limit) in
+        [("/cpu", 503, "cpu"), ("/microtasks", 503, "cpu"), ("/memory", 503, "memory"), ("/wall", 504, "wall")]
+    {
+        // The neighbour answers while the limit is being hit, not only afterwards.
+        let hit = server.send(&app, &format!("GET {path}"));
+        for _ in 0..3 {
+            let answer = server.get_from(&other, "/");
+            assert_eq!((answer.status, answer.body.as_str()), (200, "other"), "beside {path}");
+        }
+        let ended = receive(hit);
+        assert_eq!((ended.status, ended.header("atoll-termination")), (status, Some(limit)), "{path}");
+        assert!(!ended.body.contains("secret"));
+        assert_eq!(server.get_from(&app, "/").status, 200, "after {path}");
+    }
+    let nowhere = server.get_from("nowhere.localhost", "/");
+    assert_eq!((nowhere.status, nowhere.body.as_str()), (404, "Nothing is deployed at nowhere.localhost.\n"));
+    server.terminate();
+    assert!(server.wait().0.success());
+}
+
+#[test]
+fn requests_that_make_no_sense_are_refused() {
+    let scene = Scene::new(&[("src/index.ts", APP)]);
+    let server = Server::start(&scene, &["--log", "off"]);
+    for (host, request_line, status) in [
+        ("a/b?c", "GET /", 400),
+        ("user@host", "GET /", 400),
+        ("", "GET /", 400),
+        ("x", "TRACE /", 501),
+        ("x", "OPTIONS *", 200),
+        ("[::1]:80", "DELETE /a%20b", 200),
+    ] {
+        assert_eq!(receive(server.send(host, request_line)).status, status, "{host} {request_line}");
+    }
+}
+
+#[test]
+fn sigterm_lets_a_response_finish() {
+    let scene = Scene::new(&[("src/index.ts", APP)]);
+    let mut server = Server::start(&scene, &["--threads", "1"]);
+    let mut stream = server.send("127.0.0.1", "GET /stream");
+    // The head is there, so the request is under way.
+    assert!(!stream.fill_buf().expect("a response").is_empty());
+    server.terminate();
+    let answer = receive(stream);
+    assert_eq!(answer.body, "piece 3\npiece 2\npiece 1\n");
+    let (status, _, errors) = server.wait();
+    assert!(status.success(), "{status} {errors}");
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let scene = Scene::new(&[("src/index.ts", APP)]);
+    let mut server = Server::start(&scene, &["--threads", "1", "--drain-seconds", "300"]);
+    let stream = server.send("127.0.0.1", "GET /wall");
+    server.get("/");
+    server.terminate();
+    server.wait_for_text("requests under way have 300 s to end");
+    server.terminate();
+    let (status, _, _) = server.wait();
+    assert_eq!(status.code(), Some(143));
+    drop(stream);
+}
+
+#[test]
+fn what_does_not_end_in_time_is_cut_off() {
+    let scene = Scene::new(&[("src/index.ts", APP)]);
+    let mut server = Server::start(&scene, &["--threads", "1", "--drain-seconds", "1"]);
+    let stream = server.send("127.0.0.1", "GET /wall");
+    server.get("/");
+    server.terminate();
+    assert!(server.wait().0.success());
+    drop(stream);
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = holder.local_addr().expect("an address").port();
+    let scene = Scene::new(&[("src/index.ts", APP)]);
+    let shown = scene.atoll(&["serve", "--port", &port.to_string()]);
+    let shown = shown.replace(&format!("port {port} "), "port [PORT] ").replace(&format!("--port {} ", port + 1), "--port [NEXT] ").replace(&format!("--port {},", port + 1), "--port [NEXT],");
+    insta::assert_snapshot!(shown, @"");
+    // Another server of ours shares no port, either.
+    let server = Server::start(&scene, &[]);
+    let second = scene.atoll(&["serve", "--port", &server.port.to_string()]);
+    assert!(second.starts_with("exit code 1\n") && second.contains("is in use"), "{second}");
+}
+
+#[test]
+fn an_app_that_can_not_start_opens_no_port() {
+    check!(&[("src/index.ts", "export default {\n  fetch() { return new Response('x' };\n")], &["serve"], @"");
+    check!(&[("src/index.ts", "throw new Error('at start');\n")], &["serve"], @"");
+    check!(&[("src/index.ts", "import { z } from 'zod';\nexport default { fetch() {} };\n")], &["serve"], @"");
+    check!(&[("src/index.ts", "export const fetch = 1;\n")], &["serve"], @"");
+    check!(&[("src/index.ts", "await new Promise(() => {});\n")], &["serve"], @"");
+    check!(&[("src/index.ts", "for (;;) {}\n")], &["serve", "--timeout-ms", "300"], @"");
+}
+
+#[test]
+fn an_app_without_an_entry_says_what_was_looked_for() {
+    check!(&[("package.json", r#"{"main":"dist/index.js"}"#)], &["serve"], @"");
+    check!(&[("package.json", "{ main }")], &["serve"], @"");
+    check!(&[("a.js", "")], &["serve", "a.js"], @"");
+    check!(&[("a.js", "")], &["serve", "nowhere"], @"");
+    check!(&[("index.js", "")], &["serve", "--entry", "b.js"], @"");
+}
+
+#[test]
+fn apps_need_names_that_can_be_hosts() {
+    check!(&[("shop/index.js", ""), ("b/shop/index.js", "")], &["serve", "shop", "b/shop"], @"");
+    check!(&[("shop/index.js", ""), ("my shop/index.js", "")], &["serve", "shop", "my shop"], @"");
+}
