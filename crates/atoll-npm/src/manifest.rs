@@ -312,3 +312,65 @@ pub(crate) fn has_install_script(object: &Map<String, Value>) -> bool {
         .iter()
         .any(|script| scripts.get(*script).and_then(Value::as_str).is_some_and(|text| !text.is_empty()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_told_with_file_and_place() {
+        for (text, expected) in [
+            ("{\n  \"name\": \"a\",\n  oops\n}", "p.json is not valid JSON: key must be a string at line 3 column 3"),
+            ("[]", "p.json: the top level must be an object"),
+            (r#"{"name": "../a"}"#, "p.json: name must be a valid package name"),
+            (r#"{"dependencies": ["a"]}"#, "p.json: dependencies must be an object"),
+            (r#"{"dependencies": {"a": 1}}"#, "p.json: dependencies.a must be a string"),
+            (
+                r#"{"devDependencies": {"../a": "1"}}"#,
+                "p.json: devDependencies.../a must be keyed by a valid package name",
+            ),
+            (r#"{"workspaces": ["a"]}"#, "p.json: workspaces is not supported yet"),
+            (r#"{"atoll": {"allowScripts": "a"}}"#, "p.json: atoll.allowScripts must be a list of package names"),
+        ] {
+            assert_eq!(Manifest::parse("p.json", text).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_an_installation_needs_is_read() {
+        let text = r#"{
+            "name": "@s/app", "version": "1.0.0", "bin": "./cli.js",
+            "dependencies": {"b": "1", "a": "2"}, "optionalDependencies": {"a": "3"},
+            "scripts": {"postinstall": "x"}, "atoll": {"allowScripts": ["esbuild"]}
+        }"#;
+        let manifest = Manifest::parse("package.json", text).unwrap();
+        assert_eq!(manifest.dependencies.keys().collect::<Vec<_>>(), ["b"]);
+        assert_eq!(manifest.optional_dependencies["a"], "3");
+        assert_eq!(manifest.bin["app"], "cli.js");
+        assert!(manifest.has_install_script);
+        assert!(manifest.allows_scripts_of("esbuild") && !manifest.allows_scripts_of("a"));
+    }
+
+    #[test]
+    fn names_are_folders_and_nothing_else() {
+        for name in ["a", "A-b_c.d~", "@s/a", "lodash.merge", "JSONStream", "-", "a!'()*"] {
+            assert!(is_valid_name(name), "{name}");
+        }
+        for name in
+            ["", ".", "..", ".a", "a/b", "@s", "@/a", "@s/", "@s/.a", "@../a", "a\\b", "a b", "node_modules", "é"]
+        {
+            assert!(!is_valid_name(name), "{name}");
+        }
+        assert!(!is_valid_name(&"a".repeat(NAME_BYTES_MAX + 1)));
+    }
+
+    #[test]
+    fn commands_stay_in_their_package() {
+        let bin = |value: Value| normalized_bin("@s/tool", Some(&value)).into_iter().collect::<Vec<_>>();
+        let one = |name: &str, path: &str| vec![(name.to_owned(), path.to_owned())];
+        assert_eq!(bin("./x/../cli.js".into()), one("tool", "cli.js"));
+        assert_eq!(bin(serde_json::json!({ "../../up": "..\\..\\up.js" })), one("up", "up.js"));
+        assert_eq!(bin(serde_json::json!({ "..": "a", "b": "..", "c": 1 })), []);
+        assert_eq!(bin(serde_json::json!(["bin/a.js"])), one("a.js", "bin/a.js"));
+    }
+}

@@ -32,6 +32,8 @@ pub struct Packument {
     /// Tag to version, for example `latest` to `4.17.21`.
     pub dist_tags: IndexMap<String, String>,
     versions: IndexMap<String, VersionSlot>,
+    /// Parsed versions with their places in `versions`, the highest first.
+    newest_first: Vec<(Version, usize)>,
 }
 
 struct VersionSlot {
@@ -76,6 +78,8 @@ pub struct VersionDocument {
     pub bundle_dependencies: Vec<String>,
     /// Funding information as published.
     pub funding: Option<Value>,
+    /// `workspaces` as published: of no use to a dependent, but npm's lockfile repeats it.
+    pub workspaces: Option<Value>,
     /// Licence expression, when the document has one.
     pub license: Option<String>,
     /// Where its tarball is and what it hashes to.
@@ -135,12 +139,24 @@ impl Packument {
             .collect();
         let raw_versions: IndexMap<String, Box<RawValue>> =
             document.get("versions").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-        let versions = raw_versions
-            .into_iter()
-            .filter(|(version, _)| Version::parse(version).is_some())
-            .map(|(version, raw)| (version, VersionSlot { raw, parsed: OnceLock::new() }))
-            .collect();
-        Ok(Self { name: name.to_owned(), dist_tags, versions })
+        let mut versions = IndexMap::with_capacity(raw_versions.len());
+        let mut newest_first = Vec::with_capacity(raw_versions.len());
+        for (name, raw) in raw_versions {
+            if let Some(version) = Version::parse(&name) {
+                newest_first.push((version, versions.len()));
+                versions.insert(name, VersionSlot { raw, parsed: OnceLock::new() });
+            }
+        }
+        newest_first.sort_by(|(a, _), (b, _)| b.cmp(a));
+        Ok(Self { name: name.to_owned(), dist_tags, versions, newest_first })
+    }
+
+    /// All versions with their names, the highest first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = (&Version, &str)> {
+        self.newest_first.iter().filter_map(|(version, index)| {
+            let (name, _) = self.versions.get_index(*index)?;
+            Some((version, name.as_str()))
+        })
     }
 
     /// All versions' names, in the registry's order (by time of publication, usually).
@@ -162,7 +178,7 @@ impl fmt::Debug for Packument {
             .field("name", &self.name)
             .field("dist_tags", &self.dist_tags)
             .field("versions", &self.versions.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -194,6 +210,7 @@ impl VersionDocument {
             deprecated: deprecation(object.get("deprecated")),
             bundle_dependencies,
             funding: object.get("funding").filter(|value| is_filled(value)).map(normalized_funding),
+            workspaces: object.get("workspaces").filter(|value| is_filled(value)).cloned(),
             license: license_name(object.get("license")),
             dist,
         })

@@ -4,7 +4,9 @@ use atoll_engine::{
     Exception, ImportKind, JsError, ModuleFormat, ModuleLoader, ModuleSource, Resolved, SUFFIX_MARK, SourcePosition,
     path_to_url,
 };
-use atoll_node::loader::{self, ErrorClass, ImportType, LoadError, Loader, ResolveKind, Source, SourceKind};
+use atoll_node::loader::{
+    self, ErrorClass, ImportType, LoadError, LoadErrorKind, Loader, ResolveKind, Source, SourceKind,
+};
 use atoll_vfs::GuestPath;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,7 +34,12 @@ impl EngineLoader {
     }
 
     fn exception(&self, error: LoadError) -> JsError {
-        let message = error.message().to_owned();
+        let message = match error.location() {
+            Some(place) if error.kind() == LoadErrorKind::Syntax => {
+                format!("{}:{}:{}: {}", place.file, place.line, place.column, error.message())
+            }
+            _ => error.message().to_owned(),
+        };
         let exception = match error.kind().class() {
             ErrorClass::Error => JsError::error(message),
             ErrorClass::TypeError => JsError::type_error(message),

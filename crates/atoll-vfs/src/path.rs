@@ -238,8 +238,7 @@ impl<'a> LayerPath<'a> {
 
     /// A checked path; none when `path` is not in the form that this type promises.
     pub fn new(path: &'a [u8]) -> Option<Self> {
-        let plain =
-            |name: &[u8]| !matches!(name, b"" | b"." | b"..") && !name.contains(&0) && name.len() <= MAX_NAME_BYTES;
+        let plain = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && !name.contains(&0);
         let checked = path.is_empty() || path.split(|byte| *byte == b'/').all(plain);
         (checked && path.len() <= MAX_PATH_BYTES).then_some(Self(path))
     }

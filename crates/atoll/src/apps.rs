@@ -5,9 +5,9 @@ mod grants;
 
 pub(crate) use grants::{Grants, Profile};
 
-use crate::terminal::{Failure, Places};
+use crate::terminal::{Failure, Places, TerminalReporter};
 use atoll_node::loader::{Loader, LoaderOptions};
-use atoll_runtime::{App, Reporter, SealedCache};
+use atoll_runtime::{App, SealedCache};
 use atoll_vfs::{Access, GuestPath, HostDir, Memory, MountTable, MountTableBuilder, Quota};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(crate) struct Surroundings {
     /// The user's home is never taken for a project unless it is named.
     pub(crate) home: Option<PathBuf>,
     pub(crate) cache: Option<Arc<SealedCache>>,
-    pub(crate) reporter: Arc<dyn Reporter>,
+    pub(crate) reporter: Arc<TerminalReporter>,
 }
 
 /// Where an app's files are.
@@ -51,7 +51,10 @@ impl Project {
         let found = real_path(directory)?;
         if !found.is_dir() {
             let failure = Failure::new(format!("{} is not a directory", directory.display()));
-            return Err(failure.hint(format!("atoll serve takes the app's directory; --entry names a module in it, and atoll run {} runs a program", directory.display())));
+            return Err(failure.hint(format!(
+                "atoll serve takes the app's directory; --entry names a module in it, and atoll run {} runs a program",
+                directory.display()
+            )));
         }
         let root = surroundings.project_of(&found);
         let entry = match entry {
@@ -69,7 +72,8 @@ impl Project {
         let path = real_path(file)?;
         if path.is_dir() {
             let failure = Failure::new(format!("{} is a directory", file.display()));
-            return Err(failure.hint(format!("name the program's file, or serve the app in it: atoll serve {}", file.display())));
+            return Err(failure
+                .hint(format!("name the program's file, or serve the app in it: atoll serve {}", file.display())));
         }
         let folder = path.parent().unwrap_or(Path::new("/"));
         let root = surroundings.project_of(folder);
@@ -114,7 +118,7 @@ impl Project {
             fetch: grants.fetch.clone(),
             limits: grants.limits,
             code_cache: cache.map(|cache| Arc::clone(cache) as _),
-            reporter: Arc::clone(&surroundings.reporter),
+            reporter: Arc::clone(&surroundings.reporter) as _,
         }))
     }
 

@@ -24,7 +24,11 @@ pub(crate) enum Command {
 /// Resolves as npm does, writes package-lock.json (version 3) and links node_modules. Lifecycle scripts of packages do
 /// not run unless package.json allows them by name: "atoll": {"allowScripts": ["esbuild"]}.
 #[derive(Debug, Args)]
-#[command(visible_alias = "i", visible_alias = "add", after_help = "Examples:\n  atoll install\n  atoll install hono zod@^4\n  atoll install --frozen --omit-dev   # in CI")]
+#[command(
+    visible_alias = "i",
+    visible_alias = "add",
+    after_help = "Examples:\n  atoll install\n  atoll install hono zod@^4\n  atoll install --frozen --omit-dev   # in CI"
+)]
 pub(crate) struct Install {
     /// Packages to add, as NAME, NAME@RANGE or ALIAS@npm:NAME@RANGE; without any, what package.json names
     #[arg(value_name = "PACKAGE")]
@@ -71,9 +75,11 @@ pub(crate) struct Run {
 /// Serve apps that `export default { fetch }` over HTTP
 ///
 /// The entry is package.json's "main", or one of src/index, src/main, src/server, src/app, index, main, server, app with .ts, .tsx,
-/// .mts, .js or .mjs. With several directories, each is served at http://<directory name>.localhost.
+/// .mts, .js, .mjs or .cjs. With several directories, each is served at http://<directory name>.localhost.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  atoll serve\n  atoll serve ./shop --port 3000 --watch\n  atoll serve ./shop ./blog   # http://shop.localhost:8080, http://blog.localhost:8080")]
+#[command(
+    after_help = "Examples:\n  atoll serve\n  atoll serve ./shop --port 3000 --watch\n  atoll serve ./shop ./blog   # http://shop.localhost:8080, http://blog.localhost:8080"
+)]
 pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) guest: Guest,

@@ -1,14 +1,14 @@
 //! Builds what the plan asks for beside the project, then puts it in place.
 //!
 //! # Contract
-//! A [`Stage`] is a folder on the same file system as `node_modules`. Packages are built in it under their install
-//! paths, their scripts run there, and nothing of the project changes until [`Stage::commit`]. Dropping a stage, which
+//! A `Stage` is a folder on the same file system as `node_modules`. Packages are built in it under their install
+//! paths, their scripts run there, and nothing of the project changes until `Stage::commit`. Dropping a stage, which
 //! is what cancelling an installation does, removes it: the project is as before.
 //!
 //! # What is atomic, and what is repaired
 //! A first installation moves the whole `node_modules` in with one rename. A later one moves the packages that changed,
 //! one rename each. `package.json`, `package-lock.json` and the descriptions in `node_modules` follow in the same list.
-//! The list is journaled ([`commit`]): a process killed before the journal is written has changed nothing; one killed
+//! The list is journaled (`commit`): a process killed before the journal is written has changed nothing; one killed
 //! after it has done some of the renames, and the next installation in this project does the rest before anything else.
 //! Either way the leftover stage is removed then.
 //!

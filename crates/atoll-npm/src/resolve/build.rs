@@ -321,6 +321,7 @@ fn entry_of(document: &VersionDocument) -> LockEntry {
         cpu: document.cpu.clone(),
         libc: document.libc.clone(),
         funding: document.funding.clone(),
+        extra: document.workspaces.iter().map(|value| ("workspaces".to_owned(), value.clone())).collect(),
         // `has_shrinkwrap` is left out: what the package locked for itself is not looked at, its dependencies are
         // resolved like any other's.
         ..LockEntry::default()

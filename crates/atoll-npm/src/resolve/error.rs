@@ -66,11 +66,15 @@ impl PeerConflict {
         let reasons = found.into_iter().flat_map(|node| graph[node].edges_in.iter().copied()).chain(own);
         for reason in reasons.filter(|&reason| reason != edge && graph.is_valid(reason)) {
             let asker = Asker::of(graph, reason);
-            let is_about_it = asker.dependency == *graph[edge].name;
-            if is_about_it && !found_for.contains(&asker) && found_for.len() < REASONS_MAX {
+            if asker.dependency == *graph[edge].name && !found_for.contains(&asker) {
                 found_for.push(asker);
             }
         }
+        // What the project says is what decides; without that, a few of the others.
+        if let Some(at) = found_for.iter().position(|asker| asker.chain.is_empty()) {
+            found_for = vec![found_for.swap_remove(at)];
+        }
+        found_for.truncate(REASONS_MAX);
         Self { peer: Asker::of(graph, edge), found: found.map(|node| label(graph, node)), found_for }
     }
 

@@ -10,9 +10,12 @@
 //! 3. [`flags`] and [`output`] write the tree down.
 //!
 //! Where we differ from npm on purpose: an optional dependency that cannot be had takes what needs it out of the
-//! lockfile (npm keeps the dependents, which then lack it); packages that end up unused are left out (npm can leave them
-//! behind, marked `extraneous`); a package's own `npm-shrinkwrap.json` is not looked at; a registry that cannot be
-//! reached is an error even for an optional dependency.
+//! lockfile (npm keeps the dependents, which then lack it); a regular dependency is satisfied or there is an error (among
+//! contradictory peers npm can leave one out without a word); packages that end up unused are left out (npm can leave
+//! them behind, marked `extraneous`); what a lockfile leaves wanting is not asked for again on every run; a package's own
+//! `npm-shrinkwrap.json` is not looked at, nor are bundled dependencies listed, as both would take its tarball; a registry
+//! that cannot be reached is an error even for an optional dependency; dependencies that never settle are an error, where
+//! npm hangs.
 
 mod build;
 mod can_place;

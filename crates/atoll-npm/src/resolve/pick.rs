@@ -1,6 +1,6 @@
 //! Which of a package's versions a specification means.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -22,8 +22,8 @@ pub(super) fn pick<'a>(
         Spec::Tag(tag) => packument.version(packument.dist_tags.get(tag)?),
         Spec::Version(version) => packument.version(&version.to_string()).or_else(|| {
             // Build metadata and loose spellings: compare what is meant.
-            let equal = |name: &&str| Version::parse(name).is_some_and(|other| other == *version);
-            packument.version(packument.version_names().find(equal)?)
+            let (_, name) = packument.newest_first().find(|(other, _)| *other == version)?;
+            packument.version(name)
         }),
         Spec::Range(range) => pick_from_range(packument, range, node_version),
         Spec::Alias { spec, .. } => pick(packument, spec, node_version),
@@ -45,14 +45,8 @@ fn pick_from_range<'a>(
     {
         return Some(document);
     }
-    let mut candidates: Vec<(Version, &str)> = packument
-        .version_names()
-        .filter_map(|name| Some((Version::parse(name)?, name)))
-        .filter(|(version, _)| range.contains(version))
-        .collect();
-    candidates.sort_by_key(|(version, _)| Reverse(version.clone()));
     let mut best: Option<(u8, &Arc<VersionDocument>)> = None;
-    for (_, name) in candidates {
+    for (_, name) in packument.newest_first().filter(|(version, _)| range.contains(version)) {
         let Some(document) = packument.version(name) else { continue };
         let rank = match (runs_on(document, node_version), document.deprecated.is_none()) {
             (true, true) => return Some(document),

@@ -117,7 +117,8 @@ fn a_needed_package_that_does_not_run_here_is_an_error() {
         "": { "dependencies": { "mac": "1" } },
         "node_modules/mac": { "version": "1.0.0", "os": ["darwin"], "cpu": ["arm64", "x64"] },
     });
-    let expected = "mac@1.0.0 does not support this machine: it wants os darwin, cpu arm64 or x64, this is linux x64 glibc";
+    let expected =
+        "mac@1.0.0 does not support this machine: it wants os darwin, cpu arm64 or x64, this is linux x64 glibc";
     assert_eq!(wanted(&packages, Omit::default()).unwrap_err(), expected);
 }
 

@@ -6,6 +6,8 @@ mod crash;
 mod hostile;
 mod install;
 mod link;
+mod lock;
+mod properties;
 mod resolve;
 mod scripts;
 mod store;

@@ -29,7 +29,8 @@ fn registry(kinds: &'static [&'static str]) -> impl Strategy<Value = String> {
         for (name, versions) in NAMES.iter().zip(packages) {
             for (index, (exists, edges)) in versions.into_iter().enumerate() {
                 if exists || index == 0 {
-                    let edges: Vec<String> = edges.into_iter().filter(|edge| !edge.contains(&format!("{name}@"))).collect();
+                    let edges: Vec<String> =
+                        edges.into_iter().filter(|edge| !edge.contains(&format!("{name}@"))).collect();
                     lines.push(format!("{name} {}: {}", VERSIONS[index], edges.join(" ")));
                 }
             }
@@ -39,7 +40,8 @@ fn registry(kinds: &'static [&'static str]) -> impl Strategy<Value = String> {
 }
 
 fn manifest() -> impl Strategy<Value = Value> {
-    let section = || prop::collection::btree_map(prop::sample::select(&NAMES[..]), prop::sample::select(&SPECS[..]), 0..4);
+    let section =
+        || prop::collection::btree_map(prop::sample::select(&NAMES[..]), prop::sample::select(&SPECS[..]), 0..4);
     (section(), section()).prop_map(|(dependencies, dev)| {
         let object = |map: std::collections::BTreeMap<&str, &str>| -> Map<String, Value> {
             map.into_iter().map(|(name, spec)| (name.to_owned(), spec.into())).collect()

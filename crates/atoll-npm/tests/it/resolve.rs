@@ -449,3 +449,29 @@ fn disagreements_are_told_in_words() {
     damaged.packages.get_mut("node_modules/b").unwrap().version = Some("2.0.0".to_owned());
     assert_eq!(told(&manifest, &damaged), ["b@2.0.0 is locked for \"b@^1\", wanted by a@1.0.0"]);
 }
+
+/// Random registries, full of peers at odds, with the trees that npm 11.19 built for them: at first, and from its own
+/// lockfile after an edit of `package.json`. Left out of the recording are those on which npm itself fails, hangs, or
+/// leaves a dependency unsatisfied.
+#[test]
+fn npm_builds_the_same_trees() {
+    let mut count = 0;
+    for line in include_str!("fixtures/npm-trees.jsonl").lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let table = Table::recorded(case["packuments"].as_object().unwrap());
+        let first = table.resolve(&case["manifest"], None);
+        let told = |result: &Result<Lockfile, ResolveError>| match result {
+            Ok(lockfile) => json!(tree(lockfile)),
+            Err(ResolveError::PeerConflict(_)) => json!("ERESOLVE"),
+            Err(ResolveError::NoVersion { .. }) => json!("ETARGET"),
+            Err(other) => json!(other.to_string()),
+        };
+        assert_eq!(told(&first), case["tree"], "{}", case["manifest"]);
+        if let Ok(first) = first {
+            let second = table.resolve(&case["edited"], Some(&first));
+            assert_eq!(told(&second), case["editedTree"], "{} and then {}", case["manifest"], case["edited"]);
+        }
+        count += 1;
+    }
+    assert!(count > 100);
+}

@@ -59,12 +59,10 @@ impl Table {
         Self { packuments: packuments.collect(), asked: Mutex::default() }
     }
 
-    /// From recorded packuments: an object of name to document.
-    pub(crate) fn recorded(text: &str) -> Self {
-        let all: Map<String, Value> = serde_json::from_str(text).unwrap();
-        let packuments = all.into_iter().map(|(name, document)| {
-            let packument = Packument::parse(&name, document.to_string().as_bytes()).unwrap();
-            (name, Arc::new(packument))
+    /// From packuments as a registry serves them, by name.
+    pub(crate) fn recorded(packuments: &Map<String, Value>) -> Self {
+        let packuments = packuments.iter().map(|(name, document)| {
+            (name.clone(), Arc::new(Packument::parse(name, document.to_string().as_bytes()).unwrap()))
         });
         Self { packuments: packuments.collect(), asked: Mutex::default() }
     }

@@ -429,7 +429,7 @@ fn names_that_are_too_long_are_refused_where_they_stand() {
         let errno = |path: String| tree.table.metadata(&guest(&path)).unwrap_err().errno;
         assert_eq!(errno(format!("{folder}/{long}")), Errno::ENAMETOOLONG);
         assert_eq!(errno(format!("{folder}/none/{long}")), Errno::ENOENT);
-        assert_eq!(errno(format!("{folder}/{long}/..")), Errno::ENAMETOOLONG);
+        assert_eq!(errno(format!("{folder}/{long}/..")), Errno::ENAMETOOLONG, "{folder}");
     }
     assert_eq!(tree.table.write(&guest(&format!("/tmp/{long}")), b"").unwrap_err().errno, Errno::ENAMETOOLONG);
 }

@@ -5,8 +5,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Names without extension, most specific first.
-const NAMES: [&str; 8] =
-    ["src/index", "src/main", "src/server", "src/app", "index", "main", "server", "app"];
+const NAMES: [&str; 8] = ["src/index", "src/main", "src/server", "src/app", "index", "main", "server", "app"];
 
 /// Extensions in order of preference: a source before what was perhaps compiled from it.
 const EXTENSIONS: [&str; 6] = ["ts", "tsx", "mts", "js", "mjs", "cjs"];
@@ -24,11 +23,15 @@ pub(super) fn find(root: &Path, directory: &Path) -> Result<PathBuf, Failure> {
         }
     }
     let folder = directory.strip_prefix(root).unwrap_or(Path::new(""));
-    let candidates = NAMES.iter().flat_map(|name| EXTENSIONS.iter().map(move |extension| format!("{name}.{extension}")));
+    let candidates =
+        NAMES.iter().flat_map(|name| EXTENSIONS.iter().map(move |extension| format!("{name}.{extension}")));
     if let Some(entry) = candidates.map(|name| folder.join(name)).find(|path| root.join(path).is_file()) {
         return Ok(entry);
     }
-    missing.push(format!("  src/{{index,main,server,app}} and {{index,main,server,app}} with .{}", EXTENSIONS.join(", .")));
+    missing.push(format!(
+        "  src/{{index,main,server,app}} and {{index,main,server,app}} with .{}",
+        EXTENSIONS.join(", .")
+    ));
     let failure = Failure::new(format!("{} has no entry module; looked for:", directory.display()));
     Err(failure.details(missing).hint("set \"main\" in package.json, or name the module with --entry FILE"))
 }

@@ -4,8 +4,8 @@ use super::signals::{Ending, Signals};
 use crate::cli;
 use crate::directories::Directories;
 use crate::terminal::{
-    BOLD, DIM, Failure, GOOD, HINT, InstallProgress, bytes, counted, duration, explain_install, print_aside, print_line,
-    print_warning,
+    BOLD, DIM, Failure, GOOD, HINT, InstallProgress, bytes, counted, duration, explain_install, print_aside,
+    print_line, print_warning,
 };
 use atoll_npm::install::{InstallOptions, Summary};
 use atoll_npm::link::Method;
@@ -93,7 +93,8 @@ enum Outcome {
 
 /// The user's `.npmrc`, the project's, and the environment, each over the one before.
 fn npmrc(project_dir: &Path, directories: &Directories) -> Result<Npmrc, Failure> {
-    let variable = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, std::env::var(name).ok()?)));
+    let variable =
+        |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, std::env::var(name).ok()?)));
     let user = variable(USER_CONFIG_VARIABLES).map(|(_, path)| PathBuf::from(path));
     let mut npmrc = Npmrc::default();
     for path in [user.unwrap_or_else(|| directories.home.join(".npmrc")), project_dir.join(".npmrc")] {
@@ -125,7 +126,9 @@ fn network() -> Network {
 }
 
 fn with_text(npmrc: Npmrc, name: &str, text: &str) -> Result<Npmrc, Failure> {
-    npmrc.with_file(name, text, |variable| std::env::var(variable).ok()).map_err(|error| Failure::new(error.to_string()))
+    npmrc
+        .with_file(name, text, |variable| std::env::var(variable).ok())
+        .map_err(|error| Failure::new(error.to_string()))
 }
 
 fn print_summary(summary: &Summary) {
@@ -153,7 +156,9 @@ fn print_summary(summary: &Summary) {
         print_warning(format_args!("scripts did not run: {}", summary.scripts_skipped.join(", ")));
         let names: Vec<&str> = summary.scripts_skipped.iter().map(|package| name_of(package)).collect();
         let allowed = json!({ "allowScripts": names });
-        print_aside(format_args!("{HINT}hint{HINT:#}: if their packages need them, add to package.json: \"atoll\": {allowed}"));
+        print_aside(format_args!(
+            "{HINT}hint{HINT:#}: if their packages need them, add to package.json: \"atoll\": {allowed}"
+        ));
     }
 }
 

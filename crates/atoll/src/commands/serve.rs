@@ -101,7 +101,9 @@ impl Serving {
     /// A worker of the app as its files are now.
     async fn start(&self, site: &Site) -> Result<(Deployment, Worker), Failure> {
         let app = site.project.app(Vec::new(), &self.grants, &self.surroundings)?;
+        self.surroundings.reporter.set_starting(true);
         let worker = Worker::start(Arc::clone(&app)).await;
+        self.surroundings.reporter.set_starting(false);
         let worker = worker.map_err(|error| explain_start(&error, &self.places(site)))?;
         Ok((Deployment { id: site.id, app }, worker))
     }
@@ -109,12 +111,19 @@ impl Serving {
     /// Starts the apps whose files changed anew. One that is broken goes on as it was.
     async fn reload(&mut self, changed: &BTreeSet<usize>, deployments: &mut [Deployment], server: &Server) {
         for &index in changed {
-            let (Some(site), Some(deployment)) = (self.sites.get(index), deployments.get(index).cloned()) else { continue };
+            let (Some(site), Some(deployment)) = (self.sites.get(index), deployments.get(index).cloned()) else {
+                continue;
+            };
             let started = Instant::now();
             // The entry may be another by now.
             let entry = self.arguments.entry.as_deref();
             let project = Project::of_directory(&site.directory, entry, &self.surroundings);
-            let site = project.map(|project| Site { project, directory: site.directory.clone(), host: site.host.clone(), id: site.id });
+            let site = project.map(|project| Site {
+                project,
+                directory: site.directory.clone(),
+                host: site.host.clone(),
+                id: site.id,
+            });
             let outcome = match site {
                 Ok(site) => self.start(&site).await.map(|started| (site, started)),
                 Err(failure) => Err(failure),
@@ -152,7 +161,9 @@ impl Serving {
 
     fn routes(&self, deployments: &[Deployment]) -> Routes {
         let sites = self.sites.iter().zip(deployments);
-        Routes::new(sites.map(|(site, deployment)| Route { host: site.host.clone(), deployment: deployment.clone() }).collect())
+        Routes::new(
+            sites.map(|(site, deployment)| Route { host: site.host.clone(), deployment: deployment.clone() }).collect(),
+        )
     }
 
     fn places(&self, site: &Site) -> Places {
@@ -228,8 +239,9 @@ fn host_of(name: &str) -> Result<String, Failure> {
         (1..=63).contains(&name.len()) && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-')
     };
     if !is_label(name) {
-        return Err(Failure::new(format!("the directory's name {name:?} can't be part of a host name"))
-            .hint("with several apps, each is served at http://<directory name>.localhost: use letters, digits and hyphens"));
+        return Err(Failure::new(format!("the directory's name {name:?} can't be part of a host name")).hint(
+            "with several apps, each is served at http://<directory name>.localhost: use letters, digits and hyphens",
+        ));
     }
     Ok(format!("{name}.localhost"))
 }

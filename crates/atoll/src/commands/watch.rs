@@ -91,7 +91,8 @@ impl Watcher {
                 return;
             }
             let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-            let children = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            let children =
+                entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
             folders.extend(children.filter(|entry| !is_ignored_folder(&entry.file_name())).map(|entry| entry.path()));
             if !self.watched.contains(&folder) {
                 match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {

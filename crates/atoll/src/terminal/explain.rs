@@ -44,10 +44,11 @@ pub(crate) fn explain_start(error: &StartError, places: &Places) -> Failure {
     match error {
         StartError::Load(error) => explain_load(error, places),
         StartError::Threw(exception) => explain_exception(exception, places),
-        StartError::NotAServer { entry, complaint } => {
-            Failure::new(format!("{} can't serve: {complaint}", places.show(entry)))
-                .hint("a server exports its handler: export default { fetch(request, env, ctx) { return new Response('…') } }")
-        }
+        StartError::NotAServer { entry, complaint } => Failure::new(format!(
+            "{} can't serve: {complaint}",
+            places.show(entry)
+        ))
+        .hint("a server exports its handler: export default { fetch(request, env, ctx) { return new Response('…') } }"),
         StartError::Stalled => Failure::new(error.to_string())
             .hint("no timer and no operation is left that could settle what the module awaits"),
         StartError::TooSlow { .. } => {
@@ -107,6 +108,9 @@ fn explain_exception(exception: &Exception, places: &Places) -> Failure {
                 }));
             }
         }
+    }
+    if exception.code.as_deref() == Some("MODULE_NOT_FOUND") {
+        failure = failure.hint("if it is a package, name it in package.json and run `atoll install`");
     }
     failure.details(calls.into_iter().map(|line| format!("{DIM}{line}{DIM:#}")))
 }

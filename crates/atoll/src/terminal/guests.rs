@@ -9,6 +9,7 @@ use atoll_runtime::{Problem, Reporter};
 use atoll_web::ConsoleLevel;
 use serde_json::json;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Who reads what guests print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +30,19 @@ pub(crate) enum Audience {
 pub(crate) struct TerminalReporter {
     audience: Audience,
     has_colours: bool,
+    /// The app is being started by this command, which says itself why that failed.
+    is_starting: AtomicBool,
 }
 
 impl TerminalReporter {
     pub(crate) fn new(audience: Audience) -> Self {
         let has_colours = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
-        Self { audience, has_colours }
+        Self { audience, has_colours, is_starting: AtomicBool::new(false) }
+    }
+
+    /// From now on, or no longer, a start's failure is said by the command that starts it.
+    pub(crate) fn set_starting(&self, is_starting: bool) {
+        self.is_starting.store(is_starting, Ordering::Relaxed);
     }
 
     fn prefix(&self, app: &str) -> String {
@@ -48,16 +56,16 @@ impl TerminalReporter {
     fn is_json(&self) -> bool {
         matches!(self.audience, Audience::Server { format: LogFormat::Json, .. })
     }
+}
 
-    fn problem_text(problem: &Problem) -> Option<String> {
-        Some(match problem {
-            Problem::Handler(text) => format!("{ERROR}error{ERROR:#} in the handler: {}", without_controls(text)),
-            Problem::Background(text) => format!("{ERROR}error{ERROR:#} behind a response: {}", without_controls(text)),
-            Problem::Uncaught(exception) => format!("{ERROR}uncaught{ERROR:#} {}", without_controls(&exception.stack)),
-            Problem::Terminated(reason) => {
-                format!("{WARNING}ended{WARNING:#} by its {BOLD}{}{BOLD:#} limit; a fresh worker takes over", reason.name())
-            }
-        })
+fn problem_text(problem: &Problem) -> String {
+    match problem {
+        Problem::Handler(text) => format!("{ERROR}error{ERROR:#} in the handler: {}", without_controls(text)),
+        Problem::Background(text) => format!("{ERROR}error{ERROR:#} behind a response: {}", without_controls(text)),
+        Problem::Uncaught(exception) => format!("{ERROR}uncaught{ERROR:#} {}", without_controls(&exception.stack)),
+        Problem::Terminated(reason) => {
+            format!("{WARNING}ended{WARNING:#} by its {BOLD}{}{BOLD:#} limit; a fresh worker takes over", reason.name())
+        }
     }
 }
 
@@ -84,7 +92,8 @@ fn level_name(level: ConsoleLevel) -> &'static str {
 impl Reporter for TerminalReporter {
     fn console(&self, app: &str, level: ConsoleLevel, text: &str) {
         if self.is_json() {
-            let line = json!({ "time": timestamp(), "type": "console", "app": app, "level": level_name(level), "text": text });
+            let line =
+                json!({ "time": timestamp(), "type": "console", "app": app, "level": level_name(level), "text": text });
             return write(false, format!("{line}\n").as_bytes());
         }
         let line = match self.audience {
@@ -105,6 +114,11 @@ impl Reporter for TerminalReporter {
     }
 
     fn problem(&self, app: &str, problem: &Problem) {
+        // How a program ended is said once, at its end, and why an app could not start as well.
+        let is_said_elsewhere = self.audience == Audience::Program || self.is_starting.load(Ordering::Relaxed);
+        if is_said_elsewhere && matches!(problem, Problem::Terminated(_)) {
+            return;
+        }
         if self.is_json() {
             let (kind, text) = match problem {
                 Problem::Handler(text) => ("handler", text.as_str()),
@@ -115,12 +129,6 @@ impl Reporter for TerminalReporter {
             let line = json!({ "time": timestamp(), "type": "problem", "app": app, "kind": kind, "text": text });
             return write(false, format!("{line}\n").as_bytes());
         }
-        // How a program ended is said once, at its end.
-        if self.audience == Audience::Program && matches!(problem, Problem::Terminated(_)) {
-            return;
-        }
-        if let Some(text) = Self::problem_text(problem) {
-            print_aside(format_args!("{}{text}", self.prefix(app)));
-        }
+        print_aside(format_args!("{}{}", self.prefix(app), problem_text(problem)));
     }
 }

@@ -86,7 +86,8 @@ impl AccessLog for ServerLog {
             other => other.to_string(),
         };
         if self.format == LogFormat::Json {
-            let line = json!({ "time": timestamp(), "type": "problem", "app": app, "kind": "unanswered", "text": text });
+            let line =
+                json!({ "time": timestamp(), "type": "problem", "app": app, "kind": "unanswered", "text": text });
             print_line(line);
         } else {
             let app = if self.name_apps { format!("{DIM}{app}{DIM:#} ") } else { String::new() };

@@ -1,9 +1,15 @@
 //! A project in a directory of its own, and the binary run in it.
 
 use crate::normal::normalize;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// The longest that a command may take. The binary is not optimised, and the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A user's home with one project, `app`, in it.
 pub(crate) struct Scene {
@@ -62,7 +68,21 @@ impl Scene {
 
     /// Runs it to its end: exit code and output, with what varies replaced.
     pub(crate) fn atoll(&self, arguments: &[&str]) -> String {
-        self.shown(&self.command(arguments).output().expect("the binary runs"))
+        let mut command = self.command(arguments);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let pid = Pid::from_raw(child.id().cast_signed()).expect("a process");
+        let (ended, has_ended) = mpsc::channel();
+        let waiting = std::thread::spawn(move || {
+            let output = child.wait_with_output();
+            // Nobody listens any more when it took too long.
+            let _ = ended.send(());
+            output
+        });
+        if has_ended.recv_timeout(PATIENCE).is_err() {
+            // Its end is awaited below either way.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        self.shown(&waiting.join().expect("no panic").expect("the binary's output"))
     }
 
     /// Exit code and output, with what varies replaced.

@@ -13,7 +13,8 @@ fn scene(manifest: &str) -> (Scene, NpmRegistry) {
 }
 
 fn publish_two(registry: &NpmRegistry) {
-    registry.publish(&Package::new("left", "1.2.0").dependency("right", "^2").file("index.js", "module.exports = 'left';"));
+    registry
+        .publish(&Package::new("left", "1.2.0").dependency("right", "^2").file("index.js", "module.exports = 'left';"));
     registry.publish(&Package::new("right", "2.0.1").file("index.js", "module.exports = 'right';"));
 }
 
@@ -21,10 +22,22 @@ fn publish_two(registry: &NpmRegistry) {
 fn packages_are_installed_and_then_there_is_nothing_to_do() {
     let (scene, registry) = scene(r#"{"dependencies":{"left":"^1.0.0"}}"#);
     publish_two(&registry);
-    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @r"
+exit code 0
+--- stdout
+installed 2 packages in [TIME]: 2 added, 2 downloaded, [SIZE]
+");
     assert!(scene.exists("node_modules/left/index.js") && scene.exists("node_modules/right/index.js"));
-    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
-    insta::assert_snapshot!(scene.atoll(&["install", "--frozen"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @r"
+exit code 0
+--- stdout
+up to date: 2 packages ([TIME])
+");
+    insta::assert_snapshot!(scene.atoll(&["install", "--frozen"]), @r"
+exit code 0
+--- stdout
+up to date: 2 packages ([TIME])
+");
     let json = scene.command(&["install", "--json"]).output().expect("the binary runs");
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("a JSON object");
     assert_eq!((&json["upToDate"], &json["installed"]), (&true.into(), &2.into()), "{json}");
@@ -44,20 +57,45 @@ fn what_was_installed_can_be_imported() {
 fn packages_are_added() {
     let (scene, registry) = scene("{}");
     publish_two(&registry);
-    insta::assert_snapshot!(scene.atoll(&["install", "left", "right@2"]), @"");
-    insta::assert_snapshot!(scene.read("package.json"), @"");
-    insta::assert_snapshot!(scene.atoll(&["install", "not a name"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install", "left", "right@2"]), @r"
+exit code 0
+--- stdout
++ left ^1.2.0
++ right 2
+installed 2 packages in [TIME]: 2 added, 2 downloaded, [SIZE]
+");
+    insta::assert_snapshot!(scene.read("package.json"), @r#"
+{"dependencies": {"left": "^1.2.0", "right": "2"}}
+"#);
+    insta::assert_snapshot!(scene.atoll(&["install", "not a name"]), @r#"
+exit code 1
+--- stderr
+error: "not a name" does not name a package
+hint: Packages are named as in `atoll install hono zod@^4 @types/node@latest`.
+"#);
 }
 
 #[test]
 fn a_lockfile_that_disagrees_fails_when_frozen() {
     let (scene, registry) = scene(r#"{"dependencies":{"left":"^1.0.0"}}"#);
     publish_two(&registry);
-    insta::assert_snapshot!(scene.atoll(&["install", "--frozen"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install", "--frozen"]), @r"
+exit code 1
+--- stderr
+error: there is no package-lock.json in [HOME]/app
+hint: Install without --frozen once, and commit the package-lock.json.
+");
     scene.atoll(&["install"]);
     scene.write("package.json", r#"{"dependencies":{"left":"^2.0.0"},"devDependencies":{"right":"*"}}"#);
     let lockfile = scene.read("package-lock.json");
-    insta::assert_snapshot!(scene.atoll(&["install", "--frozen"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install", "--frozen"]), @r"
+exit code 1
+--- stderr
+error: package-lock.json does not fit package.json:
+  dependencies: left is ^2.0.0 in package.json and ^1.0.0 in the lockfile
+  devDependencies: right * is missing from the lockfile
+hint: Install without --frozen to update the lockfile, and commit it.
+");
     assert_eq!(scene.read("package-lock.json"), lockfile);
 }
 
@@ -66,7 +104,12 @@ fn a_corrupted_tarball_is_refused() {
     let (scene, registry) = scene(r#"{"dependencies":{"left":"*"}}"#);
     publish_two(&registry);
     registry.fail("right-2.0.1.tgz", Fault::Corrupt, 100);
-    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @r"
+exit code 1
+--- stderr
+error: right@2.0.1 is not what was expected: expected sha512-[DIGEST], found sha512-[DIGEST] (http://127.0.0.1:[PORT]/right/-/right-2.0.1.tgz)
+hint: Either the download was damaged on the way, or the registry serves something else than when the lockfile was written; nothing was stored.
+");
     assert!(!scene.exists("node_modules") && !scene.exists("package-lock.json"));
 }
 
@@ -74,9 +117,18 @@ fn a_corrupted_tarball_is_refused() {
 fn what_the_registry_has_not_is_said() {
     let (scene, registry) = scene(r#"{"dependencies":{"left":"*"}}"#);
     registry.publish(&Package::new("left", "1.0.0").dependency("nothing", "^1"));
-    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @r#"
+exit code 1
+--- stderr
+error: there is no package "nothing@^1", wanted by left@1.0.0
+hint: Check the name's spelling, and whether a private registry in .npmrc has it.
+"#);
     registry.publish(&Package::new("nothing", "0.9.0"));
-    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @r#"
+exit code 1
+--- stderr
+error: there is no version for "nothing@^1", wanted by left@1.0.0; the latest is 0.9.0
+"#);
     assert!(!scene.exists("node_modules") && !scene.exists("package-lock.json"));
 }
 
@@ -85,13 +137,25 @@ fn scripts_are_skipped_and_listed_unless_allowed() {
     let (scene, registry) = scene(r#"{"dependencies":{"builds":"*","@s/compiles":"*"}}"#);
     registry.publish(&Package::new("builds", "1.0.0").script("postinstall", "echo built > built"));
     registry.publish(&Package::new("@s/compiles", "2.0.0").script("install", "echo compiled > compiled"));
-    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @r#"
+exit code 0
+--- stdout
+installed 2 packages in [TIME]: 2 added, 2 downloaded, [SIZE]
+--- stderr
+warning: scripts did not run: @s/compiles@2.0.0, builds@1.0.0
+hint: if their packages need them, add to package.json: "atoll": {"allowScripts":["@s/compiles","builds"]}
+"#);
     assert!(!scene.exists("node_modules/builds/built"));
     scene.write(
         "package.json",
         r#"{"dependencies":{"builds":"*","@s/compiles":"*"},"atoll":{"allowScripts":["builds"]}}"#,
     );
-    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @r"
+exit code 0
+--- stdout
+installed 2 packages in [TIME]: 1 changed
+ran scripts of builds@1.0.0
+");
     assert!(scene.exists("node_modules/builds/built") && !scene.exists("node_modules/@s/compiles/compiled"));
 }
 
@@ -99,16 +163,31 @@ fn scripts_are_skipped_and_listed_unless_allowed() {
 fn a_failing_script_shows_its_output() {
     let (scene, registry) = scene(r#"{"dependencies":{"builds":"*"},"atoll":{"allowScripts":["builds"]}}"#);
     registry.publish(&Package::new("builds", "1.0.0").script("postinstall", "echo the reason >&2; exit 7"));
-    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @r#"
+exit code 1
+--- stderr
+error: the postinstall script of builds@1.0.0 failed (exit status: 7): echo the reason >&2; exit 7
+  the reason
+hint: Its output is above. Without its name in "atoll": {"allowScripts": […]} the script does not run.
+"#);
 }
 
 #[test]
 fn without_a_manifest_there_is_nothing_to_install() {
     let scene = Scene::new(&[]);
     std::fs::remove_file(scene.project().join("package.json")).expect("it was there");
-    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @r"
+exit code 1
+--- stderr
+error: there is no package.json in [HOME]/app
+hint: Run this in a project's folder, or create a package.json: {}
+");
     scene.write("package.json", "{\n  \"dependencies\": {\n}");
-    insta::assert_snapshot!(scene.atoll(&["install"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["install"]), @r"
+exit code 1
+--- stderr
+error: package.json is not valid JSON: EOF while parsing an object at line 3 column 1
+");
 }
 
 #[test]
@@ -122,8 +201,16 @@ fn an_interrupted_installation_leaves_the_project_as_it_was() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     crate::server::interrupt(&child);
-    insta::assert_snapshot!(scene.shown(&child.wait_with_output().expect("it ends")), @"");
-    let mut left: Vec<_> = std::fs::read_dir(scene.project()).expect("the project").filter_map(Result::ok).map(|entry| entry.file_name()).collect();
+    insta::assert_snapshot!(scene.shown(&child.wait_with_output().expect("it ends")), @r"
+exit code 130
+--- stderr
+cancelled: the project is as it was before
+");
+    let mut left: Vec<_> = std::fs::read_dir(scene.project())
+        .expect("the project")
+        .filter_map(Result::ok)
+        .map(|entry| entry.file_name())
+        .collect();
     left.sort();
     assert_eq!(left, ["package.json"]);
 }

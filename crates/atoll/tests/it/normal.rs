@@ -61,7 +61,9 @@ fn without_port(word: &str) -> String {
         if let Some(at) = word.find(host) {
             let digits = &word[at + host.len()..];
             let rest = digits.trim_start_matches(|character: char| character.is_ascii_digit());
-            return format!("{}{host}[PORT]{rest}", &word[..at]);
+            if rest.len() < digits.len() {
+                return format!("{}{host}[PORT]{rest}", &word[..at]);
+            }
         }
     }
     word.to_owned()

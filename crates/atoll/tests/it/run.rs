@@ -8,24 +8,48 @@ fn a_program_has_its_arguments_and_its_exit_code() {
 console.error('to stderr');
 process.stdout.write('no line feed');
 process.exitCode = 7;";
-    check!(&[("main.ts", program)], &["run", "main.ts", "one", "--two", "-x"], @"");
+    check!(&[("main.ts", program)], &["run", "main.ts", "one", "--two", "-x"], @r"
+exit code 7
+--- stdout
+[ 'one', '--two', '-x' ] /app
+no line feed
+--- stderr
+to stderr
+");
 }
 
 #[test]
 fn process_exit_ends_at_once() {
     check!(
-        &[("main.mjs", "setInterval(() => {}, 1000); console.log('before'); process.exit(300); console.log('after');")],
-        &["run", "main.mjs"],
-        @""
-    );
+            &[("main.mjs", "setInterval(() => {}, 1000); console.log('before'); process.exit(300); console.log('after');")],
+            &["run", "main.mjs"],
+            @r"
+exit code 44
+--- stdout
+before
+"
+        );
 }
 
 #[test]
 fn only_named_variables_are_passed_on() {
     let program = "console.log(Object.entries(process.env).sort());";
-    check!(&[("main.mjs", program)], &["run", "--env", "A=b=c", "--env", "SHELL_VARIABLE", "main.mjs"], @"");
-    check!(&[("main.mjs", program)], &["run", "main.mjs"], @"");
-    check!(&[("main.mjs", program)], &["run", "--env", "UNSET", "main.mjs"], @"");
+    check!(&[("main.mjs", program)], &["run", "--env", "A=b=c", "--env", "SHELL_VARIABLE", "main.mjs"], @r"
+exit code 0
+--- stdout
+[ [ 'A', 'b=c' ], [ 'SHELL_VARIABLE', 'from outside' ] ]
+");
+    check!(&[("main.mjs", program)], &["run", "main.mjs"], @r"
+exit code 0
+--- stdout
+[]
+");
+    check!(&[("main.mjs", program)], &["run", "--env", "UNSET", "main.mjs"], @r"
+exit code 1
+--- stderr
+error: --env UNSET: the variable is not set here
+hint: write --env UNSET=VALUE
+");
 }
 
 #[test]
@@ -36,41 +60,127 @@ console.log(readdirSync('/'), readdirSync('/app'), process.cwd());
 console.log(attempt(() => readFileSync('/etc/passwd')), attempt(() => writeFileSync('/app/x', '')));
 writeFileSync('/tmp/x', 'kept');
 console.log(readFileSync('/tmp/x', 'utf8'));";
-    check!(&[("tools/main.mjs", program)], &["run", "tools/main.mjs"], @"");
+    check!(&[("tools/main.mjs", program)], &["run", "tools/main.mjs"], @r"
+exit code 0
+--- stdout
+[ 'app', 'tmp' ] [ 'package.json', 'tools' ] /app
+ENOENT EROFS
+kept
+");
 }
 
 #[test]
 fn private_addresses_are_out_of_reach_unless_allowed() {
     let program = "try { await fetch('http://127.0.0.1:9/'); } catch (error) { console.log(error.message, error.cause?.message); }";
-    check!(&[("main.mjs", program)], &["run", "main.mjs"], @"");
-    check!(&[("main.mjs", program)], &["run", "--allow-net", "no host", "main.mjs"], @"");
+    check!(&[("main.mjs", program)], &["run", "main.mjs"], @r"
+exit code 0
+--- stdout
+fetch failed connecting to 127.0.0.1:[PORT] is not allowed; start with --allow-net 127.0.0.1:[PORT] to allow it
+");
+    check!(&[("main.mjs", program)], &["run", "--allow-net", "no host", "main.mjs"], @r"
+exit code 1
+--- stderr
+error: --allow-net: 'no host' is not an address to allow: write HOST, HOST:PORT, an IP address or a block like 10.0.0.0/8
+");
 }
 
 #[test]
 fn a_syntax_error_shows_its_place() {
-    check!(&[("main.ts", "const a: number = 1;\n\tconst b = ;\nlet c;\n")], &["run", "main.ts"], @"");
-    check!(&[("main.js", "import './lib/broken.js';"), ("lib/broken.js", "function (")], &["run", "main.js"], @"");
+    check!(&[("main.ts", "const a: number = 1;\n\tconst b = ;\nlet c;\n")], &["run", "main.ts"], @r"
+exit code 1
+--- stderr
+error: Unexpected token
+  --> main.ts:2:12
+   |
+ 1 | const a: number = 1;
+ 2 |     const b = ;
+   |               ^
+ 3 | let c;
+");
+    check!(&[("main.js", "import './lib/broken.js';"), ("lib/broken.js", "function (")], &["run", "main.js"], @r"
+exit code 1
+--- stderr
+error: SyntaxError: Function statements require a function name
+  --> lib/broken.js:1:1
+   |
+ 1 | function (
+   | ^
+");
 }
 
 #[test]
 fn a_missing_package_names_its_import() {
-    check!(&[("src/main.ts", "import type { A } from './a';\nimport { Hono } from 'hono';\n")], &["run", "src/main.ts"], @"");
-    check!(&[("main.cjs", "const { a } = require('lodash');\n")], &["run", "main.cjs"], @"");
-    check!(&[("main.mjs", "await import('./nothing.js');\n")], &["run", "main.mjs"], @"");
+    check!(&[("src/main.ts", "import type { A } from './a';\nimport { Hono } from 'hono';\nnew Hono();\n")], &["run", "src/main.ts"], @r#"
+exit code 1
+--- stderr
+error: Cannot find package 'hono' imported from /app/src/main.ts
+  --> src/main.ts:2:22
+   |
+ 1 | import type { A } from './a';
+ 2 | import { Hono } from 'hono';
+   |                      ^^^^^^
+ 3 | new Hono();
+hint: add "hono" to the dependencies in package.json and run `atoll install`
+"#);
+    check!(&[("main.cjs", "const { a } = require('lodash');\n")], &["run", "main.cjs"], @r"
+exit code 1
+--- stderr
+error: Error: Cannot find module 'lodash'
+Require stack:
+- /app/main.cjs
+    at Object.<anonymous> (/app/main.cjs:1:15)
+hint: if it is a package, name it in package.json and run `atoll install`
+");
+    check!(&[("main.mjs", "await import('./nothing.js');\n")], &["run", "main.mjs"], @r"
+exit code 1
+--- stderr
+error: Cannot find module '/app/nothing.js' imported from /app/main.mjs
+  --> main.mjs:1:14
+   |
+ 1 | await import('./nothing.js');
+   |              ^^^^^^^^^^^^^^
+");
 }
 
 #[test]
 fn a_missing_export_names_its_import() {
-    check!(&[("main.mjs", "import { b } from './a.mjs';\n"), ("a.mjs", "export const a = 1;\n")], &["run", "main.mjs"], @"");
+    check!(&[("main.mjs", "import { b } from './a.mjs';\n"), ("a.mjs", "export const a = 1;\n")], &["run", "main.mjs"], @r"
+exit code 1
+--- stderr
+error: SyntaxError: The requested module './a.mjs' does not provide an export named 'b'
+  --> main.mjs:1:10
+   |
+ 1 | import { b } from './a.mjs';
+   |          ^
+");
 }
 
 #[test]
 fn what_nobody_catches_shows_the_mapped_stack() {
     let program = "type X = { a: number };\n\nfunction inner(x: X): never {\n  throw new TypeError('went wrong', { cause: new Error('deeper') });\n}\ninner({ a: 1 });\n";
-    check!(&[("main.ts", program)], &["run", "main.ts"], @"");
+    check!(&[("main.ts", program)], &["run", "main.ts"], @r"
+exit code 1
+--- stderr
+error: TypeError: went wrong
+    at inner (file:///app/main.ts:4:9)
+    at file:///app/main.ts:6:1
+  [cause]: Error: deeper
+      at inner (file:///app/main.ts:4:46)
+      at file:///app/main.ts:6:1
+");
     let later = "interface Later { ms: number }\nconst later: Later = { ms: 1 };\nsetTimeout(() => { throw new Error('later'); }, later.ms);\nsetTimeout(() => console.log('never'), 50);\n";
-    check!(&[("main.ts", later)], &["run", "main.ts"], @"");
-    check!(&[("main.mjs", "Promise.reject(new RangeError('no handler'));")], &["run", "main.mjs"], @"");
+    check!(&[("main.ts", later)], &["run", "main.ts"], @r"
+exit code 1
+--- stderr
+uncaught Error: later
+    at file:///app/main.ts:3:26
+");
+    check!(&[("main.mjs", "Promise.reject(new RangeError('no handler'));")], &["run", "main.mjs"], @r"
+exit code 1
+--- stderr
+uncaught RangeError: no handler
+    at file:///app/main.mjs:1:16
+");
 }
 
 #[test]
@@ -81,10 +191,32 @@ fn a_limit_ends_a_program_with_124() {
         ("memory.mjs", "const all = []; for (;;) all.push(new Array(1e5).fill(0.5));"),
         ("waits.mjs", "setInterval(() => {}, 10);"),
     ]);
-    insta::assert_snapshot!(scene.atoll(&["run", "--cpu-ms", "100", "loop.mjs"]), @"");
-    insta::assert_snapshot!(scene.atoll(&["run", "--cpu-ms", "100", "microtasks.mjs"]), @"");
-    insta::assert_snapshot!(scene.atoll(&["run", "--memory-mib", "32", "memory.mjs"]), @"");
-    insta::assert_snapshot!(scene.atoll(&["run", "--timeout-ms", "100", "waits.mjs"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["run", "--cpu-ms", "100", "loop.mjs"]), @r"
+exit code 124
+--- stdout
+begin
+--- stderr
+error: the program was ended by its cpu limit
+hint: --cpu-ms allows more
+");
+    insta::assert_snapshot!(scene.atoll(&["run", "--cpu-ms", "100", "microtasks.mjs"]), @r"
+exit code 124
+--- stderr
+error: the program was ended by its cpu limit
+hint: --cpu-ms allows more
+");
+    insta::assert_snapshot!(scene.atoll(&["run", "--memory-mib", "32", "memory.mjs"]), @r"
+exit code 124
+--- stderr
+error: the program was ended by its memory limit
+hint: --memory-mib allows more
+");
+    insta::assert_snapshot!(scene.atoll(&["run", "--timeout-ms", "100", "waits.mjs"]), @r"
+exit code 124
+--- stderr
+error: the program was not over after [TIME]
+hint: --timeout-ms allows more
+");
     let ended = scene.atoll(&["run", "--timeout-ms", "100", "loop.mjs"]);
     assert!(ended.starts_with("exit code 124\n"), "{ended}");
 }
@@ -92,8 +224,17 @@ fn a_limit_ends_a_program_with_124() {
 #[test]
 fn what_is_no_program_is_refused() {
     let scene = Scene::new(&[("src/a.ts", "")]);
-    insta::assert_snapshot!(scene.atoll(&["run", "nothing.ts"]), @"");
-    insta::assert_snapshot!(scene.atoll(&["run", "src"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["run", "nothing.ts"]), @r"
+exit code 1
+--- stderr
+error: there is no nothing.ts
+");
+    insta::assert_snapshot!(scene.atoll(&["run", "src"]), @r"
+exit code 1
+--- stderr
+error: src is a directory
+hint: name the program's file, or serve the app in it: atoll serve src
+");
 }
 
 #[test]
@@ -103,8 +244,13 @@ fn a_home_is_not_a_project() {
     std::fs::write(scene.home().join("secret"), "").expect("a file");
     let folder = scene.home().join("scripts");
     std::fs::create_dir(&folder).expect("a directory");
-    std::fs::write(folder.join("main.mjs"), "console.log((await import('node:fs')).readdirSync('/app'));").expect("a file");
-    insta::assert_snapshot!(scene.atoll(&["run", "../scripts/main.mjs"]), @"");
+    std::fs::write(folder.join("main.mjs"), "console.log((await import('node:fs')).readdirSync('/app'));")
+        .expect("a file");
+    insta::assert_snapshot!(scene.atoll(&["run", "../scripts/main.mjs"]), @r"
+exit code 0
+--- stdout
+[ 'main.mjs' ]
+");
 }
 
 #[test]
@@ -117,5 +263,11 @@ fn the_cache_may_be_missing_broken_or_gone() {
     assert_eq!(scene.atoll(&["run", "main.ts"]), first);
     std::fs::remove_dir_all(scene.home().join("cache")).expect("there is a cache");
     std::fs::write(scene.home().join("cache"), "in the way").expect("a file");
-    insta::assert_snapshot!(scene.atoll(&["run", "main.ts"]), @"");
+    insta::assert_snapshot!(scene.atoll(&["run", "main.ts"]), @r"
+exit code 0
+--- stdout
+1
+--- stderr
+warning: compiled code can't be kept in [HOME]/cache: Not a directory (os error 20)
+");
 }

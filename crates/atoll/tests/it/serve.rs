@@ -58,7 +58,12 @@ fn a_page_is_served_and_logged() {
     let (status, out, errors) = server.wait();
     assert!(status.success(), "{status}");
     assert_eq!(errors, "");
-    insta::assert_snapshot!(scene.normal(&out), @"");
+    insta::assert_snapshot!(scene.normal(&out), @r"
+Atoll 0.1.0 ready in [TIME]
+  http://127.0.0.1:[PORT]  src/index.ts
+asked for /page
+[NOW] 200 GET /page?q=1 [TIME]
+");
 }
 
 #[test]
@@ -76,7 +81,10 @@ fn a_json_log_is_json_line_by_line() {
     let types: Vec<&str> = lines.iter().filter_map(|line| line["type"].as_str()).collect();
     assert_eq!(types, ["listening", "console", "request", "problem", "request"]);
     assert_eq!(lines[1]["text"], "asked for /a");
-    assert_eq!((&lines[2]["method"], &lines[2]["path"], &lines[2]["status"]), (&"GET".into(), &"/a".into(), &200.into()));
+    assert_eq!(
+        (&lines[2]["method"], &lines[2]["path"], &lines[2]["status"]),
+        (&"GET".into(), &"/a".into(), &200.into())
+    );
     assert!(lines[3]["text"].as_str().is_some_and(|text| text.contains("index.ts:8:")), "{out}");
     assert_eq!(lines[4]["status"], 500);
 }
@@ -183,8 +191,14 @@ fn a_port_in_use_is_named() {
     let port = holder.local_addr().expect("an address").port();
     let scene = Scene::new(&[("src/index.ts", APP)]);
     let shown = scene.atoll(&["serve", "--port", &port.to_string()]);
-    let shown = shown.replace(&format!("port {port} "), "port [PORT] ").replace(&format!("--port {} ", port + 1), "--port [NEXT] ").replace(&format!("--port {},", port + 1), "--port [NEXT],");
-    insta::assert_snapshot!(shown, @"");
+    let next = (port + 1).to_string();
+    let shown = shown.replace(&format!("port {port} "), "port [PORT] ").replace(&next, "[NEXT]");
+    insta::assert_snapshot!(shown, @r"
+exit code 1
+--- stderr
+error: port [PORT] on 127.0.0.1 is in use
+hint: choose another with --port [NEXT], or any free one with --port 0
+");
     // Another server of ours shares no port, either.
     let server = Server::start(&scene, &[]);
     let second = scene.atoll(&["serve", "--port", &server.port.to_string()]);
@@ -193,25 +207,98 @@ fn a_port_in_use_is_named() {
 
 #[test]
 fn an_app_that_can_not_start_opens_no_port() {
-    check!(&[("src/index.ts", "export default {\n  fetch() { return new Response('x' };\n")], &["serve"], @"");
-    check!(&[("src/index.ts", "throw new Error('at start');\n")], &["serve"], @"");
-    check!(&[("src/index.ts", "import { z } from 'zod';\nexport default { fetch() {} };\n")], &["serve"], @"");
-    check!(&[("src/index.ts", "export const fetch = 1;\n")], &["serve"], @"");
-    check!(&[("src/index.ts", "await new Promise(() => {});\n")], &["serve"], @"");
-    check!(&[("src/index.ts", "for (;;) {}\n")], &["serve", "--timeout-ms", "300"], @"");
+    check!(&[("src/index.ts", "export default {\n  fetch() { return new Response('x' };\n")], &["serve"], @r"
+exit code 1
+--- stderr
+error: Expected `,` or `)` but found `}`
+  --> src/index.ts:2:37
+   |
+ 1 | export default {
+ 2 |   fetch() { return new Response('x' };
+   |                                     ^
+");
+    check!(&[("src/index.ts", "throw new Error('at start');\n")], &["serve"], @r"
+exit code 1
+--- stderr
+error: Error: at start
+    at file:///app/src/index.ts:1:7
+");
+    check!(&[("src/index.ts", "import { z } from 'zod';\nexport default { fetch: () => z };\n")], &["serve"], @r#"
+exit code 1
+--- stderr
+error: Cannot find package 'zod' imported from /app/src/index.ts
+  --> src/index.ts:1:19
+   |
+ 1 | import { z } from 'zod';
+   |                   ^^^^^
+ 2 | export default { fetch: () => z };
+hint: add "zod" to the dependencies in package.json and run `atoll install`
+"#);
+    check!(&[("src/index.ts", "export const fetch = 1;\n")], &["serve"], @r"
+exit code 1
+--- stderr
+error: src/index.ts can't serve: it has no default export
+hint: a server exports its handler: export default { fetch(request, env, ctx) { return new Response('…') } }
+");
+    check!(&[("src/index.ts", "await new Promise(() => {});\n")], &["serve"], @r"
+exit code 1
+--- stderr
+error: a top-level await never settles: nothing is left that could
+hint: no timer and no operation is left that could settle what the module awaits
+");
+    check!(&[("src/index.ts", "for (;;) {}\n")], &["serve", "--timeout-ms", "300"], @r"
+exit code 1
+--- stderr
+error: it was ended by its wall limit while it started
+hint: --timeout-ms allows more
+");
 }
 
 #[test]
 fn an_app_without_an_entry_says_what_was_looked_for() {
-    check!(&[("package.json", r#"{"main":"dist/index.js"}"#)], &["serve"], @"");
-    check!(&[("package.json", "{ main }")], &["serve"], @"");
-    check!(&[("a.js", "")], &["serve", "a.js"], @"");
-    check!(&[("a.js", "")], &["serve", "nowhere"], @"");
-    check!(&[("index.js", "")], &["serve", "--entry", "b.js"], @"");
+    check!(&[("package.json", r#"{"main":"dist/index.js"}"#)], &["serve"], @r#"
+exit code 1
+--- stderr
+error: [HOME]/app has no entry module; looked for:
+  dist/index.js ("main" of package.json)
+  src/{index,main,server,app} and {index,main,server,app} with .ts, .tsx, .mts, .js, .mjs, .cjs
+hint: set "main" in package.json, or name the module with --entry FILE
+"#);
+    check!(&[("package.json", "{ main }")], &["serve"], @r"
+exit code 1
+--- stderr
+error: [HOME]/app/package.json is not valid JSON: key must be a string at line 1 column 3
+");
+    check!(&[("a.js", "")], &["serve", "a.js"], @r"
+exit code 1
+--- stderr
+error: a.js is not a directory
+hint: atoll serve takes the app's directory; --entry names a module in it, and atoll run a.js runs a program
+");
+    check!(&[("a.js", "")], &["serve", "nowhere"], @r"
+exit code 1
+--- stderr
+error: there is no nowhere
+");
+    check!(&[("index.js", "")], &["serve", "--entry", "b.js"], @r"
+exit code 1
+--- stderr
+error: there is no ./b.js
+");
 }
 
 #[test]
 fn apps_need_names_that_can_be_hosts() {
-    check!(&[("shop/index.js", ""), ("b/shop/index.js", "")], &["serve", "shop", "b/shop"], @"");
-    check!(&[("shop/index.js", ""), ("my shop/index.js", "")], &["serve", "shop", "my shop"], @"");
+    check!(&[("shop/index.js", ""), ("b/shop/index.js", "")], &["serve", "shop", "b/shop"], @r"
+exit code 1
+--- stderr
+error: shop and b/shop would both be served at shop
+hint: rename one of the directories, or serve it by another process
+");
+    check!(&[("shop/index.js", ""), ("my shop/index.js", "")], &["serve", "shop", "my shop"], @r#"
+exit code 1
+--- stderr
+error: the directory's name "my shop" can't be part of a host name
+hint: with several apps, each is served at http://<directory name>.localhost: use letters, digits and hyphens
+"#);
 }

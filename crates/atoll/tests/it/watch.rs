@@ -4,7 +4,9 @@ use crate::harness::Scene;
 use crate::server::Server;
 
 fn app(text: &str) -> String {
-    format!("import {{ suffix }} from './suffix';\nexport default {{ fetch: () => new Response('{text}' + suffix) }};\n")
+    format!(
+        "import {{ suffix }} from './suffix';\nexport default {{ fetch: () => new Response('{text}' + suffix) }};\n"
+    )
 }
 
 #[test]
@@ -19,7 +21,14 @@ fn an_edit_is_served_and_a_broken_one_is_not() {
 
     scene.write("src/suffix.ts", "export const suffix = ;\n");
     let (_, errors) = server.wait_for(|_, errors| errors.contains("goes on serving"));
-    insta::assert_snapshot!(scene.normal(&errors), @"");
+    insta::assert_snapshot!(scene.normal(&errors), @r"
+error: Unexpected token
+  --> src/suffix.ts:1:23
+   |
+ 1 | export const suffix = ;
+   |                       ^
+the previous version goes on serving
+");
     assert_eq!(server.get("/").body, "two!");
 
     scene.write("src/suffix.ts", "export const suffix = '?';\n");
@@ -29,7 +38,10 @@ fn an_edit_is_served_and_a_broken_one_is_not() {
     // A folder that is new.
     scene.write("src/deep/er/name.ts", "export const name = 'three';\n");
     server.wait_for(|out, _| out.matches("reloaded").count() == 3);
-    scene.write("src/index.ts", "import { name } from './deep/er/name';\nexport default { fetch: () => new Response(name) };\n");
+    scene.write(
+        "src/index.ts",
+        "import { name } from './deep/er/name';\nexport default { fetch: () => new Response(name) };\n",
+    );
     server.wait_for(|out, _| out.matches("reloaded").count() == 4);
     scene.write("src/deep/er/name.ts", "export const name = 'four';\n");
     server.wait_for(|out, _| out.matches("reloaded").count() == 5);
