@@ -25,6 +25,10 @@ mod validators;
 
 use atoll_engine::Builtin;
 
+/// The release of Node.js whose API the builtins follow ("Jod", long-term support): `process.version`, and what packages'
+/// `engines` are compared with.
+pub const NODE_VERSION: &str = "22.14.0";
+
 pub use fs::FsState;
 pub use os::OsState;
 pub use process::{OutputSink, OutputStream, ProcessOptions, ProcessState};

@@ -22,7 +22,7 @@ pub(crate) enum Command {
 /// Install the packages that package.json names
 ///
 /// Resolves as npm does, writes package-lock.json (version 3) and links node_modules. Lifecycle scripts of packages do
-/// not run unless package.json allows them by name: "atoll": {"allowScripts": ["esbuild"]}.
+/// not run unless package.json allows them by name, as in `"atoll": {"allowScripts": ["esbuild"]}`.
 #[derive(Debug, Args)]
 #[command(
     visible_alias = "i",

@@ -32,7 +32,6 @@ const {
 } = use('node/internal/errors');
 const { validateArray, validateFunction, validateString } = use('node/internal/validators');
 
-const NODE_VERSION = '22.14.0'; // the release whose API the node: builtins follow ("Jod", long-term support)
 const MICROSECONDS_PER_SECOND = 1e6;
 const NANOSECONDS_PER_SECOND = 1e9;
 
@@ -54,8 +53,8 @@ ObjectDefineProperty(self, SymbolToStringTag, {
 
 // --- what the program was started with ---
 
-self.version = `v${NODE_VERSION}`;
-self.versions = ObjectFreeze({ node: NODE_VERSION, atoll: info.version, modules: '127' });
+self.version = `v${info.nodeVersion}`;
+self.versions = ObjectFreeze({ node: info.nodeVersion, atoll: info.version, modules: '127' });
 self.arch = info.arch;
 self.platform = 'linux';
 self.release = ObjectFreeze({ name: 'node', lts: 'Jod' });

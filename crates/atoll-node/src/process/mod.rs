@@ -101,11 +101,12 @@ pub(crate) fn node_arch() -> &'static str {
     }
 }
 
-/// `info()` → `{ version, arch, execPath }`.
+/// `info()` → `{ version, nodeVersion, arch, execPath }`.
 #[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn info(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(Value::Record(vec![
         ("version", env!("CARGO_PKG_VERSION").into()),
+        ("nodeVersion", crate::NODE_VERSION.into()),
         ("arch", node_arch().into()),
         ("execPath", options(call).exec_path.as_str().into()),
     ]))

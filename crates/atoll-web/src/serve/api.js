@@ -61,7 +61,7 @@ class ExecutionContext {
       PromiseResolve(promise),
       () => native.release(id),
       (error) => {
-        native.fail(id, describe(error));
+        native.failBehind(describe(error));
         native.release(id);
       },
     );

@@ -125,7 +125,7 @@ impl ServeState {
         std::mem::take(&mut self.failures)
     }
 
-    fn note(&mut self, text: String) {
+    pub(super) fn note(&mut self, text: String) {
         if self.failures.len() < MAX_FAILURES {
             self.failures.push(Failure { text });
         }

@@ -30,6 +30,7 @@ pub(crate) const BUILTIN: Builtin = Builtin {
         "endBody" => end_body,
         "abortBody" => abort_body,
         "fail" => fail,
+        "failBehind" => fail_behind,
         "clientGone" => client_gone,
         "retain" => retain,
         "release" => release,
@@ -118,7 +119,15 @@ fn abort_body(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(Value::Undefined)
 }
 
-/// `fail(id, text)`: the guest's handler threw, or what it promised in the background failed; described for the log.
+/// `failBehind(text)`: what a handler promised in the background failed; described for the log. Its response, which may
+/// be still to come, is no worse for that.
+fn fail_behind(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let text = call.string(0)?;
+    call.state::<ServeState>().note(text);
+    Ok(Value::Undefined)
+}
+
+/// `fail(id, text)`: the guest's handler threw; described for the log.
 fn fail(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let (id, text) = (call.u64(0)?, call.string(1)?);
     call.state::<ServeState>().fail(id, text);

@@ -42,7 +42,7 @@ pub(crate) fn install(arguments: cli::Install) -> Result<ExitCode, Failure> {
         state_dir: directories.state,
         npmrc,
         platform: platform::detect(),
-        node_version: None,
+        node_version: atoll_node::NODE_VERSION.parse().ok(),
         add: arguments.packages,
         save_dev: arguments.save_dev,
         frozen: arguments.frozen,

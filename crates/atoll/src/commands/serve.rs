@@ -79,10 +79,8 @@ impl Serving {
             deployments.push(deployment);
         }
         let mut signals = Signals::listen()?;
-        let mut watcher = match self.arguments.watch {
-            true => Some(Watcher::new(self.sites.iter().map(|site| site.project.root.clone()).collect())?),
-            false => None,
-        };
+        let roots = || self.sites.iter().map(|site| site.project.root.clone()).collect();
+        let mut watcher = if self.arguments.watch { Some(Watcher::new(roots())?) } else { None };
         let server = Server::start(self.options(), self.routes(&deployments), warm);
         let server = server.map_err(|error| explain_serve(&error))?;
         self.announce(server.address(), started.elapsed());

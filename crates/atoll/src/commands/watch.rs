@@ -44,7 +44,7 @@ struct Shared {
 
 /// Watches projects.
 pub(super) struct Watcher {
-    watcher: RecommendedWatcher,
+    events: RecommendedWatcher,
     watched: HashSet<PathBuf>,
     shared: Arc<Shared>,
 }
@@ -60,7 +60,7 @@ impl Watcher {
             }
         });
         let watcher = watcher.map_err(|error| Failure::new(format!("files can't be watched: {error}")))?;
-        let mut this = Self { watcher, watched: HashSet::new(), shared };
+        let mut this = Self { events: watcher, watched: HashSet::new(), shared };
         this.watch_folders();
         Ok(this)
     }
@@ -95,7 +95,7 @@ impl Watcher {
                 entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
             folders.extend(children.filter(|entry| !is_ignored_folder(&entry.file_name())).map(|entry| entry.path()));
             if !self.watched.contains(&folder) {
-                match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                match self.events.watch(&folder, RecursiveMode::NonRecursive) {
                     Ok(()) => {
                         self.watched.insert(folder);
                     }

@@ -85,7 +85,7 @@ impl Reporter for InstallProgress {
     fn warning(&self, warning: &Warning) {
         self.bar.suspend(|| match warning {
             Warning::Deprecated { package, message } => {
-                print_warning(format_args!("{package} is deprecated: {message}"))
+                print_warning(format_args!("{package} is deprecated: {message}"));
             }
             Warning::OptionalDropped { package, reason } => {
                 print_warning(format_args!("{package} is optional and was left out: {reason}"));

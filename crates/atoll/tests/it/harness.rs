@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// The longest that a command may take. The binary is not optimised, and the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A user's home with one project, `app`, in it.
 pub(crate) struct Scene {
@@ -91,7 +91,7 @@ impl Scene {
         let mut text = format!("exit code {code}\n");
         for (name, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
             if !bytes.is_empty() {
-                text.push_str(&format!("--- {name}\n{}", self.normal(&String::from_utf8_lossy(bytes))));
+                text.extend(["--- ", name, "\n", &self.normal(&String::from_utf8_lossy(bytes))]);
             }
         }
         text

@@ -4,6 +4,7 @@
 mod harness;
 mod install;
 mod normal;
+mod registry;
 mod run;
 mod serve;
 mod server;

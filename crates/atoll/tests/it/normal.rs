@@ -6,7 +6,7 @@ pub(crate) fn normalize(text: &str, directories: &[(&str, &str)]) -> String {
     for (path, name) in directories {
         text = text.replace(path, name);
     }
-    text.lines().map(|line| format!("{}\n", line_without_variance(line))).collect()
+    text.lines().flat_map(|line| [line_without_variance(line), "\n".to_owned()]).collect()
 }
 
 fn line_without_variance(line: &str) -> String {

@@ -6,7 +6,8 @@ use std::process::{Command, Output};
 fn run(program: &str, arguments: &[&str], directory: &Path, home: &Path) -> Output {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(directory);
-    for (variable, folder) in [("ATOLL_CACHE_DIR", "cache"), ("ATOLL_STORE_DIR", "store"), ("ATOLL_STATE_DIR", "state")] {
+    for (variable, folder) in [("ATOLL_CACHE_DIR", "cache"), ("ATOLL_STORE_DIR", "store"), ("ATOLL_STATE_DIR", "state")]
+    {
         command.env(variable, home.join(folder));
     }
     command.output().unwrap_or_else(|error| panic!("{program} can't be started: {error}"))

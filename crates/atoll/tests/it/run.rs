@@ -20,15 +20,12 @@ to stderr
 
 #[test]
 fn process_exit_ends_at_once() {
-    check!(
-            &[("main.mjs", "setInterval(() => {}, 1000); console.log('before'); process.exit(300); console.log('after');")],
-            &["run", "main.mjs"],
-            @r"
+    let program = "setInterval(() => {}, 1000); console.log('before'); process.exit(300); console.log('after');";
+    check!(&[("main.mjs", program)], &["run", "main.mjs"], @r"
 exit code 44
 --- stdout
 before
-"
-        );
+");
 }
 
 #[test]

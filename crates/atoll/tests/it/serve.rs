@@ -96,8 +96,13 @@ fn an_error_is_the_logs_and_not_the_clients() {
     let answer = server.get("/throw");
     assert_eq!((answer.status, answer.body.as_str()), (500, "Internal Server Error\n"));
     assert_eq!(server.get("/background").body, "fine");
-    let (_, errors) = server.wait_for(|_, errors| errors.contains("behind\n"));
-    insta::assert_snapshot!(scene.normal(&errors), @"");
+    let (_, errors) = server.wait_for(|_, errors| errors.contains("index.ts:10:"));
+    insta::assert_snapshot!(scene.normal(&errors), @r"
+error in the handler: Error: a secret
+    at Object.fetch (file:///app/src/index.ts:8:15)
+error behind a response: Error: behind
+    at Object.fetch (file:///app/src/index.ts:10:38)
+");
 }
 
 #[test]
