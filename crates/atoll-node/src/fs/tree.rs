@@ -205,8 +205,8 @@ mod tests {
         assert_eq!(written("/tmp/a/b", "/tmp/a/b", "/tmp/a"), "/tmp/a");
         assert_eq!(written("/tmp/a//b/", "/tmp/a/b", "/tmp/a/b"), "/tmp/a//b/");
         assert_eq!(written("/tmp//a/b//", "/tmp/a/b", "/tmp/a"), "/tmp//a");
-        assert_eq!(written("a/b/c", "/work/a/b/c", "/work/a"), "a");
-        assert_eq!(written("../a/b", "/work/../a/b", "/work/../a"), "/work/../a");
+        assert_eq!(written("a/b/c", "/base/a/b/c", "/base/a"), "a");
+        assert_eq!(written("../a/b", "/base/../a/b", "/base/../a"), "/base/../a");
     }
 
     #[test]
