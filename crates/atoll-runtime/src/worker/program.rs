@@ -26,7 +26,10 @@ impl Worker {
     pub async fn run(app: Arc<App>) -> Result<Exit, StartError> {
         let (mut worker, loader) = Self::create(app);
         let ended = match worker.begin(&loader).await {
-            Ok(()) => worker.run_to_end().await,
+            Ok(()) => {
+                worker.store_code();
+                worker.run_to_end().await
+            }
             Err(StartError::Terminated(reason)) => Err(reason),
             Err(error) => return Err(error),
         };

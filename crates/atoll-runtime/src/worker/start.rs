@@ -108,8 +108,16 @@ impl Worker {
             }
             _ => {}
         }
-        worker.turn(worker.app.limits.startup(), |turn, _| turn.store_code())?;
+        worker.store_code();
         Ok(worker)
+    }
+
+    /// Keeps compiled code for later starts, now that what runs at start-up has been compiled. A limit that is hit
+    /// meanwhile shows at the next turn.
+    pub(super) fn store_code(&mut self) {
+        if self.app.code_cache.is_some() {
+            let _: Result<(), Termination> = self.turn(self.app.limits.startup(), |turn, _| turn.store_code());
+        }
     }
 
     /// Evaluates the entry to its end, top-level awaits included.
