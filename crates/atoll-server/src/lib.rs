@@ -10,6 +10,7 @@ mod executor;
 mod listen;
 mod route;
 mod server;
+mod timer;
 
 pub use access::{AccessLog, AccessRecord};
 pub use route::{Route, Routes};

@@ -120,7 +120,7 @@ pub(crate) struct Ran {
 }
 
 pub(crate) fn run_in(directory: &Path, entry: &str) -> Ran {
-    let limits = Limits { turn_cpu: std::time::Duration::from_mins(2), ..Limits::RUN };
+    let limits = Limits { request_cpu: std::time::Duration::from_mins(2), ..Limits::RUN };
     block_on(async {
         let origin = HttpOrigin::start().await.expect("a port");
         let (app, recorder) = app_with_origin(directory, entry, limits, Some(&origin));

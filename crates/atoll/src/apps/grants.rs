@@ -60,19 +60,20 @@ fn limits(guest: &Guest, profile: Profile) -> Limits {
     };
     if let Some(mib) = guest.memory_mib {
         limits.heap_bytes = mib.saturating_mul(1 << 20);
-        limits.buffer_bytes = limits.heap_bytes;
+        limits.external_bytes = limits.heap_bytes;
     }
     if let Some(cpu) = guest.cpu_ms.map(Duration::from_millis) {
-        limits.turn_cpu = cpu;
+        limits.request_cpu = cpu;
         // Loading an app takes more than answering a request, so a server's start keeps its own limit.
         limits.startup_cpu = if profile == Profile::Program { cpu } else { limits.startup_cpu.max(cpu) };
     }
     if let Some(wall) = guest.timeout_ms.map(Duration::from_millis) {
         limits.wall = wall;
+        limits.startup_wall = limits.startup_wall.max(wall);
         if profile == Profile::Program {
             // No turn outlasts the program: one that never waits is ended by its CPU time, which is never ahead of
             // the clock.
-            limits.turn_cpu = limits.turn_cpu.min(wall);
+            limits.request_cpu = limits.request_cpu.min(wall);
             limits.startup_cpu = limits.startup_cpu.min(wall);
         }
     }
