@@ -2,7 +2,6 @@
 
 use crate::actions::{Acquired, Action, EndReason, Lease, Refusal, Urgency};
 use crate::config::Isolation;
-use crate::evict::USAGE_HALF_LIFE;
 use crate::ids::{DeploymentId, IsolateId};
 use crate::pool::{Deployment, Pool};
 use crate::queue::whole_seconds;
@@ -27,7 +26,7 @@ impl Pool {
         let now = self.now;
         let known = self.deployments.get_mut(&deployment).filter(|record| !record.removed);
         let Some(record) = known else { return Acquired::Refused(Refusal::Unknown) };
-        record.usage.add(now, 1.0, USAGE_HALF_LIFE);
+        record.usage.note(now);
         match self.grant(deployment) {
             Some((lease, false)) => Acquired::Granted(lease),
             Some((lease, true)) => {
@@ -153,7 +152,7 @@ impl Pool {
         let [last] = deployment.isolates[..] else { return None };
         let left = deployment.settings.reuses_max.get() - self.isolates[&last].worth.uses;
         let near_its_end = left <= deployment.settings.succession();
-        (near_its_end && self.may_work_ahead()).then_some(Missing::Isolate(Urgency::Ahead))
+        (near_its_end && self.may_prepare(deployment)).then_some(Missing::Isolate(Urgency::Ahead))
     }
 
     fn missing_fresh(&self, deployment: &Deployment) -> Option<Missing> {
@@ -165,7 +164,7 @@ impl Pool {
         let waiting = deployment.waiting.len();
         let urgency = if unused < waiting {
             Urgency::Demand
-        } else if unused < waiting + self.spare_workers(deployment) && self.may_work_ahead() {
+        } else if unused < waiting + self.spare_workers(deployment) && self.may_prepare(deployment) {
             Urgency::Ahead
         } else {
             return None;
@@ -176,6 +175,11 @@ impl Pool {
             (Isolation::Context, None) if deployment.building > 0 => None,
             _ => Some(Missing::Isolate(urgency)),
         }
+    }
+
+    /// Whether to start something for a deployment that nobody waits for: not while its starts fail.
+    fn may_prepare(&self, deployment: &Deployment) -> bool {
+        deployment.failures == 0 && self.may_work_ahead()
     }
 
     /// Why a request to this deployment would wait in vain, if so: nothing can become ready before the next start, which

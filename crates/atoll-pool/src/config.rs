@@ -26,7 +26,7 @@ pub struct Config {
     pub queue_max: usize,
     /// How long a request waits before it is refused.
     pub wait_max: Duration,
-    /// Spare isolates that are kept even when there is nothing to start.
+    /// Spare isolates that are kept even when there is nothing to start. After the first start, one is kept in any case.
     pub spares_min: usize,
     /// Spare isolates that are kept at most.
     pub spares_max: usize,

@@ -2,9 +2,9 @@
 
 use crate::actions::{EndReason, Refusal};
 use crate::config::Settings;
-use crate::decay::Decayed;
 use crate::ids::DeploymentId;
 use crate::pool::{Deployment, Pool};
+use crate::usage::Usage;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -22,7 +22,10 @@ impl Pool {
             deployment.backoff_until = Duration::ZERO;
             self.retire_all(id, EndReason::Replaced);
         }
-        self.pump(id);
+        // Nothing is made ahead for a deployment that nobody has asked for.
+        if !self.deployments[&id].waiting.is_empty() {
+            self.pump(id);
+        }
         self.settle();
     }
 
@@ -66,7 +69,7 @@ impl Deployment {
             building: 0,
             leases: 0,
             home: None,
-            usage: Decayed::default(),
+            usage: Usage::default(),
             start_cost: Duration::ZERO,
             isolate_bytes,
             failures: 0,

@@ -1,17 +1,14 @@
 //! Which idle isolate is worth least.
 //!
-//! A policy gives each idle isolate a priority; the least goes first. Priorities are made such that time need not be told
-//! to them: they are comparable whenever they were made, so that an isolate is rated when it falls idle, and not again.
-//!
-//! The [`Ranking`] is a heap that is wrong on purpose: while an isolate has an entry, later uses raise its priority in its
-//! own record only. What is popped is compared with the record and put back where it belongs. A use thus costs no heap
-//! operation, and there are far more uses than evictions.
+//! A policy gives each idle isolate a value at the present moment; the least goes first. A [`Ranking`] values all of them
+//! at once and remembers the few that are worth least, for the evictions of the next second. Between two evictions, uses
+//! cost nothing here; and evictions are rare and slow beside a look at some thousand records.
 
 use crate::ids::IsolateId;
 use crate::memory::Shrunk;
 use crate::pool::Isolate;
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
+use crate::usage::Window;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Which idle isolate goes first. `docs/pool.md` compares them; [`EvictionPolicy::Density`] is the default.
@@ -20,24 +17,24 @@ pub enum EvictionPolicy {
     /// The least recently used.
     Lru,
     /// The least recently used; but one that was used again after its first request counts as used
-    /// [ten minutes](SECOND_CHANCE) later than it was, so that a scan doesn't displace it.
+    /// [a minute](SECOND_CHANCE) later than it was, so that a scan doesn't displace it.
     SecondChance,
+    /// The one whose deployment's last uses began longest ago, of those that had that many; before them, the least recently
+    /// used of the others.
+    LruK,
     /// The least frequently used since it started, with dynamic aging: what is started starts at the level of what was
     /// evicted last.
     Lfu,
     /// Greedy-Dual-Size-Frequency: uses since its start × the time a start takes ÷ bytes, with dynamic aging.
     Gdsf,
-    /// The deployment's uses, halved every [ten minutes](USAGE_HALF_LIFE), × the time a start takes ÷ bytes: starting time
-    /// that a byte is expected to save. Uses are remembered when the isolate has gone.
+    /// The rate of the deployment's last uses × the time a start takes ÷ bytes: starting time that each byte is expected to
+    /// save. Uses are remembered when the isolate has gone.
     #[default]
     Density,
 }
 
 /// How much longer a worker is kept that has proved useful, under [`EvictionPolicy::SecondChance`].
-pub const SECOND_CHANCE: Duration = Duration::from_mins(10);
-
-/// Time in which a deployment's past uses lose half of their weight, under [`EvictionPolicy::Density`].
-pub const USAGE_HALF_LIFE: Duration = Duration::from_mins(10);
+pub const SECOND_CHANCE: Duration = Duration::from_mins(1);
 
 /// What policies judge by.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +43,10 @@ pub(crate) struct Worth {
     pub(crate) last_used: Duration,
     /// Requests that it has served.
     pub(crate) uses: u32,
-    /// The deployment's decayed uses, at `last_used`.
-    pub(crate) frequency: f64,
+    /// The deployment's last uses, at `last_used`.
+    pub(crate) window: Window,
+    /// The ranking's age at `last_used`.
+    pub(crate) age: f64,
     /// How long a start takes.
     pub(crate) start_cost: Duration,
     /// What it occupies.
@@ -55,8 +54,7 @@ pub(crate) struct Worth {
 }
 
 impl Worth {
-    /// Starting time saved per byte and use, milliseconds per mebibyte. Never zero: what has cost nothing and takes
-    /// nothing must still have a logarithm.
+    /// Starting time saved per byte and use, milliseconds per mebibyte.
     fn cost_density(&self) -> f64 {
         let milliseconds = self.start_cost.as_secs_f64().max(1e-6) * 1e3;
         milliseconds / (self.bytes.max(1) as f64 / f64::from(1 << 20))
@@ -64,185 +62,182 @@ impl Worth {
 }
 
 impl EvictionPolicy {
-    /// `age` is the greatest priority evicted so far, which policies with dynamic aging start from.
-    fn priority(self, age: f64, worth: &Worth) -> f64 {
+    pub(crate) fn value(self, now: Duration, worth: &Worth) -> f64 {
         let last_used = worth.last_used.as_secs_f64();
         match self {
             Self::Lru => last_used,
             Self::SecondChance => last_used + if worth.uses > 1 { SECOND_CHANCE.as_secs_f64() } else { 0.0 },
-            Self::Lfu => age + f64::from(worth.uses),
-            Self::Gdsf => age + f64::from(worth.uses) * worth.cost_density(),
-            // The logarithm of `frequency × density × 2^(last_used ÷ half-life)`: all decay at the same pace, so the
-            // common factor `2^(−now ÷ half-life)` can be left out.
-            Self::Density => {
-                (worth.frequency.max(1e-9) * worth.cost_density()).log2()
-                    + worth.last_used.div_duration_f64(USAGE_HALF_LIFE)
-            }
+            Self::LruK if worth.window.is_full() => worth.window.since.as_secs_f64(),
+            // Before all that have a full window, and in their own order.
+            Self::LruK => last_used - 1e12,
+            Self::Lfu => worth.age + f64::from(worth.uses),
+            Self::Gdsf => worth.age + f64::from(worth.uses) * worth.cost_density(),
+            Self::Density => worth.window.rate(now) * worth.cost_density(),
         }
     }
 }
 
+/// Isolates that a ranking remembers: looking at all is paid once for so many evictions.
+const CANDIDATES: usize = 16;
+
+/// How long it remembers them. Values change with time, and isolates fall idle that are worth less.
+const LIFE: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Clone, Copy)]
-struct Entry {
-    priority: f64,
+struct Candidate {
+    value: f64,
     isolate: IsolateId,
+    /// To notice that it was used since.
+    last_used: Duration,
+    uses: u32,
 }
 
-impl Ord for Entry {
-    /// The least priority is the greatest entry, as heaps give the greatest; of equals, the oldest isolate.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.priority.total_cmp(&self.priority).then_with(|| other.isolate.cmp(&self.isolate))
-    }
-}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Entry {}
-
-/// An isolate's place in the ranking, kept in its record.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Rank {
-    /// Its priority, if it is idle.
-    pub(crate) priority: f64,
-    /// The priority of its entry in the heap; other entries of it are void.
-    entry: Option<f64>,
-}
-
-/// The idle isolates by priority. See the module's documentation.
+/// The idle isolates that are worth least. See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Ranking {
     policy: EvictionPolicy,
+    /// The greatest value evicted so far, for policies with dynamic aging.
     age: f64,
-    heap: BinaryHeap<Entry>,
+    /// The one that is worth least comes last.
+    candidates: Vec<Candidate>,
+    ranked_at: Duration,
 }
-
-/// Void entries that are tolerated beside one for each isolate, before the heap is cleared of them.
-const VOID_ENTRIES_MAX: usize = 64;
 
 impl Ranking {
     pub(crate) fn new(policy: EvictionPolicy) -> Self {
-        Self { policy, age: 0.0, heap: BinaryHeap::new() }
+        Self { policy, age: 0.0, candidates: Vec::new(), ranked_at: Duration::ZERO }
     }
 
-    /// Rates an idle isolate anew.
-    pub(crate) fn rate(&mut self, id: IsolateId, isolate: &mut Isolate) {
-        let priority = self.policy.priority(self.age, &isolate.worth);
-        isolate.rank.priority = priority;
-        // An entry that is too low is corrected when it is popped. One that is too high would hide the isolate.
-        if isolate.rank.entry.is_none_or(|entry| priority < entry) {
-            isolate.rank.entry = Some(priority);
-            self.heap.push(Entry { priority, isolate: id });
+    pub(crate) fn age(&self) -> f64 {
+        self.age
+    }
+
+    /// What an isolate of this worth is worth now.
+    pub(crate) fn value(&self, now: Duration, worth: &Worth) -> f64 {
+        self.policy.value(now, worth)
+    }
+
+    /// The idle isolate that is worth least, and its value. It stays in the ranking until it ends or is used.
+    pub(crate) fn least(&mut self, now: Duration, isolates: &HashMap<IsolateId, Isolate>) -> Option<(IsolateId, f64)> {
+        if now.saturating_sub(self.ranked_at) > LIFE {
+            self.candidates.clear();
         }
-    }
-
-    /// The idle isolate that is worth least. It stays in the ranking until it ends or is used.
-    pub(crate) fn least(&mut self, isolates: &mut HashMap<IsolateId, Isolate>) -> Option<IsolateId> {
-        loop {
-            let Entry { priority, isolate: id } = *self.heap.peek()?;
-            let record = isolates.get_mut(&id).filter(|isolate| isolate.rank.entry == Some(priority));
-            let Some(isolate) = record else {
-                self.heap.pop();
-                continue;
-            };
-            if isolate.idle && isolate.rank.priority <= priority {
-                return Some(id);
+        while let Some(candidate) = self.candidates.last() {
+            let unchanged = isolates.get(&candidate.isolate).is_some_and(|isolate| {
+                isolate.idle && isolate.worth.uses == candidate.uses && isolate.worth.last_used == candidate.last_used
+            });
+            if unchanged {
+                return Some((candidate.isolate, candidate.value));
             }
-            self.heap.pop();
-            isolate.rank.entry = None;
-            if isolate.idle {
-                isolate.rank.entry = Some(isolate.rank.priority);
-                self.heap.push(Entry { priority: isolate.rank.priority, isolate: id });
-            }
+            self.candidates.pop();
         }
+        self.ranked_at = now;
+        self.candidates =
+            least_valued(self.policy, now, isolates.iter().filter(|(_, isolate)| isolate.idle), CANDIDATES);
+        self.candidates.last().map(|candidate| (candidate.isolate, candidate.value))
     }
 
-    /// The priority that an isolate of this worth would have.
-    pub(crate) fn priority_of(&self, worth: &Worth) -> f64 {
-        self.policy.priority(self.age, worth)
-    }
-
-    /// Takes note that an idle isolate is evicted.
-    pub(crate) fn evicted(&mut self, isolate: &Isolate) {
-        self.age = self.age.max(isolate.rank.priority);
-    }
-
-    /// The `count` idle isolates that are worth least, the least first, of those not yet shrunk and not used after
-    /// `used_before`. Looks at all isolates, so the caller asks rarely.
+    /// The `count` idle isolates that are worth least, the least last, of those not yet shrunk and not used after
+    /// `used_before`.
     pub(crate) fn unshrunk(
+        &self,
+        now: Duration,
         isolates: &HashMap<IsolateId, Isolate>,
         used_before: Duration,
         count: usize,
-    ) -> Vec<IsolateId> {
-        let candidates = isolates.iter().filter(|(_, isolate)| {
+    ) -> impl Iterator<Item = IsolateId> {
+        let unshrunk = isolates.iter().filter(|(_, isolate)| {
             isolate.idle && isolate.shrunk == Shrunk::No && isolate.worth.last_used <= used_before
         });
-        let mut entries: Vec<_> =
-            candidates.map(|(id, isolate)| Entry { priority: isolate.rank.priority, isolate: *id }).collect();
-        entries.sort_unstable_by(|one, other| other.cmp(one));
-        entries.truncate(count);
-        entries.into_iter().map(|entry| entry.isolate).collect()
+        least_valued(self.policy, now, unshrunk, count).into_iter().rev().map(|candidate| candidate.isolate)
     }
 
-    /// Clears the heap of void entries when they are the greater part of it: constant time per entry ever pushed.
-    pub(crate) fn tidy(&mut self, isolates: &HashMap<IsolateId, Isolate>) {
-        if self.heap.len() > 2 * isolates.len() + VOID_ENTRIES_MAX {
-            self.heap.retain(|entry| {
-                isolates.get(&entry.isolate).is_some_and(|isolate| isolate.rank.entry == Some(entry.priority))
-            });
-        }
+    /// Takes note that an idle isolate is evicted.
+    pub(crate) fn evicted(&mut self, now: Duration, worth: &Worth) {
+        self.age = self.age.max(self.policy.value(now, worth));
     }
+}
 
-    /// Entries, void ones included.
-    pub(crate) fn entries(&self) -> usize {
-        self.heap.len()
+/// The `count` isolates that are worth least, the least last; of equals, the oldest is less.
+fn least_valued<'a>(
+    policy: EvictionPolicy,
+    now: Duration,
+    isolates: impl Iterator<Item = (&'a IsolateId, &'a Isolate)>,
+    count: usize,
+) -> Vec<Candidate> {
+    let candidate = |(id, isolate): (&IsolateId, &Isolate)| Candidate {
+        value: policy.value(now, &isolate.worth),
+        isolate: *id,
+        last_used: isolate.worth.last_used,
+        uses: isolate.worth.uses,
+    };
+    let order = |one: &Candidate, other: &Candidate| {
+        one.value.total_cmp(&other.value).then_with(|| one.isolate.cmp(&other.isolate))
+    };
+    let mut all: Vec<_> = isolates.map(candidate).collect();
+    if all.len() > count {
+        all.select_nth_unstable_by(count, order);
+        all.truncate(count);
     }
+    all.sort_unstable_by(|one, other| order(other, one));
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::usage::Usage;
 
-    fn worth(last_used_s: u64, uses: u32, frequency: f64, start_ms: u64, bytes: u64) -> Worth {
-        let (last_used, start_cost) = (Duration::from_secs(last_used_s), Duration::from_millis(start_ms));
-        Worth { last_used, uses, frequency, start_cost, bytes }
+    fn worth(uses_at_s: &[u64], start_ms: u64, bytes: u64) -> Worth {
+        let mut usage = Usage::default();
+        for second in uses_at_s {
+            usage.note(Duration::from_secs(*second));
+        }
+        Worth {
+            last_used: Duration::from_secs(uses_at_s[uses_at_s.len() - 1]),
+            uses: uses_at_s.len() as u32,
+            window: usage.window(),
+            age: 0.0,
+            start_cost: Duration::from_millis(start_ms),
+            bytes,
+        }
     }
 
     #[test]
     fn density_weighs_uses_cost_and_size() {
-        let rate = |worth: Worth| EvictionPolicy::Density.priority(0.0, &worth);
-        let base = rate(worth(100, 1, 4.0, 10, 1 << 20));
-        assert!(rate(worth(100, 1, 8.0, 10, 1 << 20)) > base);
-        assert!(rate(worth(100, 1, 4.0, 20, 1 << 20)) > base);
-        assert!(rate(worth(100, 1, 4.0, 10, 2 << 20)) < base);
-        // Half of the uses, a half-life later, weigh the same.
-        let later = rate(worth(100 + USAGE_HALF_LIFE.as_secs(), 1, 2.0, 10, 1 << 20));
-        assert!((later - base).abs() < 1e-9);
+        let value = |worth: Worth| EvictionPolicy::Density.value(Duration::from_secs(100), &worth);
+        let base = value(worth(&[60, 90], 10, 1 << 20));
+        assert!(value(worth(&[80, 90], 10, 1 << 20)) > base);
+        assert!(value(worth(&[60, 70, 90], 10, 1 << 20)) > base);
+        assert!(value(worth(&[60, 90], 20, 1 << 20)) > base);
+        assert!(value(worth(&[60, 90], 10, 2 << 20)) < base);
     }
 
     #[test]
-    fn a_second_chance_outlasts_a_scan_but_not_for_ever() {
-        let rate = |worth: Worth| EvictionPolicy::SecondChance.priority(0.0, &worth);
-        let proven = rate(worth(0, 2, 2.0, 10, 1 << 20));
-        assert!(proven > rate(worth(599, 1, 1.0, 10, 1 << 20)));
-        assert!(proven < rate(worth(601, 1, 1.0, 10, 1 << 20)));
+    fn density_falls_while_nothing_comes() {
+        let value = |now| EvictionPolicy::Density.value(Duration::from_secs(now), &worth(&[60, 61, 62], 10, 1 << 20));
+        assert!(value(100) > value(101));
+    }
+
+    #[test]
+    fn what_was_used_once_goes_before_what_is_used_again_and_again() {
+        let regular = worth(&[0, 30, 60, 90, 120, 150, 180, 210], 10, 1 << 20);
+        let once = worth(&[225], 10, 1 << 20);
+        let now = Duration::from_secs(235);
+        for policy in [EvictionPolicy::Density, EvictionPolicy::LruK, EvictionPolicy::SecondChance, EvictionPolicy::Lfu]
+        {
+            assert!(policy.value(now, &once) < policy.value(now, &regular), "{policy:?}");
+        }
+        assert!(EvictionPolicy::Lru.value(now, &once) > EvictionPolicy::Lru.value(now, &regular));
     }
 
     #[test]
     fn aging_lets_newcomers_in() {
         for policy in [EvictionPolicy::Lfu, EvictionPolicy::Gdsf] {
-            let old = policy.priority(0.0, &worth(0, 5, 5.0, 1, 1 << 20));
-            assert!(policy.priority(0.0, &worth(9, 1, 1.0, 1, 1 << 20)) < old);
-            assert!(policy.priority(old, &worth(9, 1, 1.0, 1, 1 << 20)) > old);
+            let now = Duration::from_secs(100);
+            let old = policy.value(now, &worth(&[1, 2, 3, 4, 5], 1, 1 << 20));
+            assert!(policy.value(now, &worth(&[99], 1, 1 << 20)) < old);
+            assert!(policy.value(now, &Worth { age: old, ..worth(&[99], 1, 1 << 20) }) > old);
         }
     }
 }

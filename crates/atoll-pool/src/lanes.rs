@@ -166,6 +166,11 @@ impl Lanes {
         self.loads.values().filter_map(|load| leaves_at(&self.config, load)).min()
     }
 
+    /// Deployments of which a load is remembered.
+    pub fn tracked(&self) -> usize {
+        self.loads.len()
+    }
+
     /// Forgets a deployment that was removed.
     pub fn remove(&mut self, deployment: DeploymentId) {
         self.loads.remove(&deployment);

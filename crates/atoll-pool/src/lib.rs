@@ -69,7 +69,7 @@
 //! # Cost
 //!
 //! A warm request takes constant time and no allocation: an acquisition and a release look up a worker, an isolate and a
-//! deployment each. Evicting takes logarithmic time. Only shrinking looks at all isolates, some times a second at most.
+//! deployment each. Evicting looks at all idle isolates, once for a number of evictions.
 //!
 //! # Lanes
 //!
@@ -90,10 +90,11 @@ mod queue;
 mod release;
 mod spares;
 mod start;
+mod usage;
 
 pub use actions::{Acquired, Action, EndReason, Lease, Outcome, Place, Refusal, Start, Urgency};
 pub use config::{Config, Isolation, Settings};
-pub use evict::{EvictionPolicy, SECOND_CHANCE, USAGE_HALF_LIFE};
+pub use evict::{EvictionPolicy, SECOND_CHANCE};
 pub use ids::{DeploymentId, EnvVersion, IsolateId, ReleaseId, RequestId, TenantId, Version, WorkerId};
 pub use lanes::{LaneConfig, LaneId, Lanes, Move, Placement, Spent};
 pub use memory::Pressure;

@@ -11,7 +11,6 @@
 
 use crate::actions::{Action, EndReason};
 use crate::config::Config;
-use crate::evict::Ranking;
 use crate::ids::IsolateId;
 use crate::pool::{Isolate, Pool};
 use std::time::Duration;
@@ -130,9 +129,6 @@ impl Pool {
         if matches!(record.shrunk, Shrunk::Asked(_)) {
             record.shrunk = Shrunk::Measured;
         }
-        if record.idle {
-            self.ranking.rate(isolate, record);
-        }
         self.settle();
     }
 
@@ -214,7 +210,7 @@ impl Pool {
             self.end_isolate(spare, EndReason::Memory);
         }
         while self.memory.bytes > self.memory.limit_bytes
-            && let Some(least) = self.ranking.least(&mut self.isolates)
+            && let Some((least, _)) = self.ranking.least(self.now, &self.isolates)
         {
             let settles_at = match self.isolates[&least].shrunk {
                 _ if self.memory.level == Pressure::Critical => self.now,
@@ -240,7 +236,7 @@ impl Pool {
     /// Has some idle isolates shrunk, of those that were not used for `idle_min`. Returns whether it found a full batch.
     fn shrink_batch(&mut self, idle_min: Duration) -> bool {
         let used_before = self.now.saturating_sub(idle_min);
-        let batch = Ranking::unshrunk(&self.isolates, used_before, SHRINK_BATCH);
+        let batch: Vec<_> = self.ranking.unshrunk(self.now, &self.isolates, used_before, SHRINK_BATCH).collect();
         for id in &batch {
             let isolate = self.isolates.get_mut(id).expect("listed just now");
             isolate.shrunk = Shrunk::Asked(self.now);

@@ -2,12 +2,12 @@
 
 use crate::actions::{Action, EndReason};
 use crate::config::{Config, Isolation, Settings};
-use crate::decay::Decayed;
-use crate::evict::{Rank, Ranking, Worth};
+use crate::evict::{Ranking, Worth};
 use crate::ids::{DeploymentId, Ids, IsolateId, RequestId, WorkerId};
 use crate::memory::{Memory, Shrunk};
 use crate::queue::Queue;
 use crate::spares::Spares;
+use crate::usage::Usage;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -29,8 +29,7 @@ pub(crate) struct Deployment {
     pub(crate) leases: u32,
     /// Where new contexts are made, in [`Isolation::Context`].
     pub(crate) home: Option<IsolateId>,
-    /// Requests, decayed by the half-life of usage.
-    pub(crate) usage: Decayed,
+    pub(crate) usage: Usage,
     /// How long a start takes, as seen lately.
     pub(crate) start_cost: Duration,
     /// What an isolate of it occupies, as seen lately.
@@ -68,7 +67,6 @@ pub(crate) struct Isolate {
     pub(crate) idle: bool,
     pub(crate) shrunk: Shrunk,
     pub(crate) worth: Worth,
-    pub(crate) rank: Rank,
 }
 
 /// What is known of a worker.
@@ -128,8 +126,6 @@ pub struct Stats {
     pub bytes: u64,
     /// Bytes that isolates may have at present: the budget, or less after memory was short.
     pub limit_bytes: u64,
-    /// Entries of the eviction ranking, stale ones included.
-    pub ranked: usize,
 }
 
 impl Pool {
@@ -171,7 +167,6 @@ impl Pool {
             starts: self.starts,
             bytes: self.memory.bytes,
             limit_bytes: self.memory.limit_bytes,
-            ranked: self.ranking.entries(),
         }
     }
 
@@ -217,7 +212,6 @@ impl Pool {
         self.serve_line();
         self.refill();
         self.reduce();
-        self.ranking.tidy(&self.isolates);
     }
 
     /// Ends the isolates of a deployment that are of no more use while the pool drains.
@@ -286,7 +280,6 @@ impl Pool {
             return;
         }
         self.memory.enter_idle(isolate);
-        self.ranking.rate(id, isolate);
         if self.draining
             && let Some(owner) = isolate.deployment
         {

@@ -2,7 +2,6 @@
 
 use crate::actions::{Action, EndReason, Lease, Outcome};
 use crate::config::Isolation;
-use crate::evict::USAGE_HALF_LIFE;
 use crate::ids::WorkerId;
 use crate::pool::Pool;
 use std::time::Duration;
@@ -21,7 +20,8 @@ impl Pool {
         isolate.active -= 1;
         deployment.leases -= 1;
         isolate.worth.last_used = now;
-        isolate.worth.frequency = deployment.usage.value(now, USAGE_HALF_LIFE);
+        isolate.worth.window = deployment.usage.window();
+        isolate.worth.age = self.ranking.age();
 
         let reusable = isolate.retired.is_none() && isolate.isolation == Isolation::Warm && outcome == Outcome::Healthy;
         if reusable {

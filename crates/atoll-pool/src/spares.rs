@@ -11,7 +11,6 @@
 use crate::actions::{Action, EndReason};
 use crate::config::Isolation;
 use crate::decay::Decayed;
-use crate::evict::USAGE_HALF_LIFE;
 use crate::ids::IsolateId;
 use crate::pool::{Deployment, Pool};
 use std::collections::VecDeque;
@@ -121,15 +120,15 @@ impl Pool {
         }
     }
 
-    /// When there is a spare too many: when half as many would do, so that a rate that varies doesn't make and drop the
-    /// same one.
+    /// When there is a spare too many: when three quarters of the others would do, so that a rate that varies doesn't make
+    /// and drop the same one.
     pub(crate) fn next_surplus(&self) -> Option<Duration> {
         let count = self.spares.ready.len();
-        if count <= self.config.spares_min {
+        if count <= self.config.spares_min.max(1) {
             return None;
         }
-        let half = count as f64 / 2.0;
-        Some(self.spares.builds.falls_to(half / HORIZON.as_secs_f64(), BUILDS_HALF_LIFE))
+        let would_do = 0.75 * (count - 1) as f64;
+        Some(self.spares.builds.falls_to(would_do / HORIZON.as_secs_f64(), BUILDS_HALF_LIFE))
     }
 
     /// How many workers to keep started ahead for a deployment.
@@ -138,7 +137,7 @@ impl Pool {
             Isolation::Warm => 0,
             Isolation::Context => 1,
             Isolation::Isolate => {
-                let rate = deployment.usage.per_second(self.now, USAGE_HALF_LIFE);
+                let rate = deployment.usage.window().rate(self.now);
                 let during_a_start = (rate * deployment.start_cost.as_secs_f64()).ceil() as usize;
                 during_a_start.max(1).min(self.config.spare_workers_max)
             }

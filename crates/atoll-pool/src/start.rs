@@ -2,10 +2,11 @@
 
 use crate::actions::{Action, EndReason, Place, Refusal, Start, Urgency};
 use crate::config::{Isolation, Settings};
-use crate::evict::{Rank, USAGE_HALF_LIFE, Worth};
+use crate::evict::Worth;
 use crate::ids::{DeploymentId, IsolateId, WorkerId};
 use crate::memory::Shrunk;
 use crate::pool::{Isolate, Pool, Worker};
+use crate::usage::Window;
 use std::time::Duration;
 
 /// After a second failure in a row, starts pause for this long, and for twice as long after each further one.
@@ -59,7 +60,8 @@ impl Pool {
         }
         isolate.worth.start_cost = deployment.start_cost;
         isolate.worth.last_used = now;
-        isolate.worth.frequency = deployment.usage.value(now, USAGE_HALF_LIFE);
+        isolate.worth.window = deployment.usage.window();
+        isolate.worth.age = self.ranking.age();
         deployment.ready.push_back(worker);
         self.workers.get_mut(&worker).expect("looked up above").listed = true;
         self.pump(owner);
@@ -133,13 +135,17 @@ impl Pool {
         let bytes = deployment.isolate_bytes.min(self.memory.limit_bytes);
         let below = match urgency {
             Urgency::Demand => f64::INFINITY,
-            Urgency::Ahead => self.ranking.priority_of(&Worth {
-                last_used: self.now,
-                uses: 1,
-                frequency: deployment.usage.value(self.now, USAGE_HALF_LIFE),
-                start_cost: deployment.start_cost,
-                bytes,
-            }),
+            Urgency::Ahead => {
+                let expected = Worth {
+                    last_used: self.now,
+                    uses: 1,
+                    window: deployment.usage.window(),
+                    age: self.ranking.age(),
+                    start_cost: deployment.start_cost,
+                    bytes,
+                };
+                self.ranking.value(self.now, &expected)
+            }
         };
         let spare_bytes = self.spares.ready.front().map(|spare| self.isolates[spare].worth.bytes);
         let extra = bytes.saturating_sub(spare_bytes.unwrap_or(0));
@@ -193,7 +199,7 @@ impl Pool {
     }
 
     /// Whether there is room for so many more bytes and isolates, or can be made by ending spares, but for some, and idle
-    /// isolates of a priority below `below`.
+    /// isolates of a value below `below`.
     pub(crate) fn make_room(&mut self, bytes: u64, isolates: usize, keep_spares: usize, below: f64) -> bool {
         // First whether it helps at all: nothing is evicted in vain.
         let surplus = self.spares.ready.iter().skip(keep_spares);
@@ -211,8 +217,8 @@ impl Pool {
                 && let Some(spare) = self.spares.ready.pop_back()
             {
                 self.end_isolate(spare, EndReason::Surplus);
-            } else if let Some(victim) = self.ranking.least(&mut self.isolates)
-                && self.isolates[&victim].rank.priority < below
+            } else if let Some((victim, value)) = self.ranking.least(self.now, &self.isolates)
+                && value < below
             {
                 self.evict(victim, EndReason::Displaced);
             } else {
@@ -225,13 +231,20 @@ impl Pool {
     /// Ends an idle isolate in favour of others.
     pub(crate) fn evict(&mut self, victim: IsolateId, reason: EndReason) {
         if let Some(isolate) = self.isolates.get(&victim) {
-            self.ranking.evicted(isolate);
+            self.ranking.evicted(self.now, &isolate.worth);
         }
         self.retire(victim, reason);
     }
 
     pub(crate) fn insert_isolate(&mut self, id: IsolateId, bytes: u64) {
-        let worth = Worth { last_used: self.now, uses: 0, frequency: 0.0, start_cost: Duration::ZERO, bytes };
+        let worth = Worth {
+            last_used: self.now,
+            uses: 0,
+            window: Window::default(),
+            age: 0.0,
+            start_cost: Duration::ZERO,
+            bytes,
+        };
         let isolate = Isolate {
             deployment: None,
             isolation: Isolation::Warm,
@@ -244,7 +257,6 @@ impl Pool {
             idle: false,
             shrunk: Shrunk::No,
             worth,
-            rank: Rank::default(),
         };
         self.isolates.insert(id, isolate);
         self.memory.bytes += bytes;
