@@ -4,11 +4,11 @@
 //! at once and remembers the few that are worth least, for the evictions of the next second. Between two evictions, uses
 //! cost nothing here; and evictions are rare and slow beside a look at some thousand records.
 
-use crate::ids::IsolateId;
+use crate::ids::{IdMap, IsolateId};
 use crate::memory::Shrunk;
 use crate::pool::Isolate;
 use crate::usage::Window;
-use std::collections::HashMap;
+
 use std::time::Duration;
 
 /// Which idle isolate goes first. `docs/pool.md` compares them; [`EvictionPolicy::Density`] is the default.
@@ -118,7 +118,7 @@ impl Ranking {
     }
 
     /// The idle isolate that is worth least, and its value. It stays in the ranking until it ends or is used.
-    pub(crate) fn least(&mut self, now: Duration, isolates: &HashMap<IsolateId, Isolate>) -> Option<(IsolateId, f64)> {
+    pub(crate) fn least(&mut self, now: Duration, isolates: &IdMap<IsolateId, Isolate>) -> Option<(IsolateId, f64)> {
         if now.saturating_sub(self.ranked_at) > LIFE {
             self.candidates.clear();
         }
@@ -142,7 +142,7 @@ impl Ranking {
     pub(crate) fn unshrunk(
         &self,
         now: Duration,
-        isolates: &HashMap<IsolateId, Isolate>,
+        isolates: &IdMap<IsolateId, Isolate>,
         used_before: Duration,
         count: usize,
     ) -> impl Iterator<Item = IsolateId> {

@@ -1,5 +1,8 @@
 //! Names of the things that the pool speaks of.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 /// The owner of deployments, and the unit of isolation: an isolate never serves two of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantId(pub u64);
@@ -59,5 +62,29 @@ impl Ids {
     fn next(&mut self) -> u64 {
         self.last += 1;
         self.last
+    }
+}
+
+/// A map by id. Ids are numbers that this process made, in ascending order, so nobody can choose them to collide, and a
+/// multiplication spreads them well enough: a warm request looks up eight of them.
+pub(crate) type IdMap<Id, Record> = HashMap<Id, Record, BuildHasherDefault<IdHasher>>;
+
+/// Hashes one number.
+#[derive(Debug, Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio: neighbours land far apart, in the high bits; the map looks at both ends.
+        let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 32);
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {
+        unreachable!("ids are hashed as one number");
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

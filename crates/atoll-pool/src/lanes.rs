@@ -12,8 +12,8 @@
 //! One [`Lanes`] serves all threads, behind a lock: each thread adds up what it [`Spent`] and reports every so often.
 
 use crate::decay::Decayed;
-use crate::ids::DeploymentId;
-use std::collections::HashMap;
+use crate::ids::{DeploymentId, IdMap};
+
 use std::time::Duration;
 
 /// Numbers by which lanes are given.
@@ -109,13 +109,13 @@ struct Load {
 #[derive(Debug)]
 pub struct Lanes {
     config: LaneConfig,
-    loads: HashMap<DeploymentId, Load>,
+    loads: IdMap<DeploymentId, Load>,
 }
 
 impl Lanes {
     /// No deployment is in a lane.
     pub fn new(config: LaneConfig) -> Self {
-        Self { config, loads: HashMap::new() }
+        Self { config, loads: IdMap::default() }
     }
 
     /// Where to serve a deployment's requests.

@@ -3,12 +3,12 @@
 use crate::actions::{Action, EndReason};
 use crate::config::{Config, Isolation, Settings};
 use crate::evict::{Ranking, Worth};
-use crate::ids::{DeploymentId, Ids, IsolateId, RequestId, WorkerId};
+use crate::ids::{DeploymentId, IdMap, Ids, IsolateId, RequestId, WorkerId};
 use crate::memory::{Memory, Shrunk};
 use crate::queue::Queue;
 use crate::spares::Spares;
 use crate::usage::Usage;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What is known of a deployment.
@@ -87,9 +87,9 @@ pub(crate) struct Worker {
 pub struct Pool {
     pub(crate) config: Config,
     pub(crate) now: Duration,
-    pub(crate) deployments: HashMap<DeploymentId, Deployment>,
-    pub(crate) isolates: HashMap<IsolateId, Isolate>,
-    pub(crate) workers: HashMap<WorkerId, Worker>,
+    pub(crate) deployments: IdMap<DeploymentId, Deployment>,
+    pub(crate) isolates: IdMap<IsolateId, Isolate>,
+    pub(crate) workers: IdMap<WorkerId, Worker>,
     pub(crate) queue: Queue,
     /// Deployments for whose requests an isolate is to be started, as soon as there is room.
     pub(crate) line: VecDeque<DeploymentId>,
@@ -133,9 +133,9 @@ impl Pool {
     pub fn new(config: Config) -> Self {
         Self {
             now: Duration::ZERO,
-            deployments: HashMap::new(),
-            isolates: HashMap::new(),
-            workers: HashMap::new(),
+            deployments: IdMap::default(),
+            isolates: IdMap::default(),
+            workers: IdMap::default(),
             queue: Queue::default(),
             line: VecDeque::new(),
             spares: Spares::default(),
