@@ -57,7 +57,7 @@ impl Pool {
             Isolation::Warm => (
                 worker.active >= settings.concurrency_max.get(),
                 isolate.worth.uses >= reuses_max,
-                isolate.worth.uses + settings.succession() >= reuses_max,
+                isolate.worth.uses.saturating_add(settings.succession()) >= reuses_max,
             ),
             Isolation::Context => (true, false, true),
             Isolation::Isolate => (true, true, true),

@@ -1,6 +1,6 @@
 //! Bytes: counting them, and having fewer when they are short.
 //!
-//! Above seven eighths of the limit, idle isolates are *shrunk*, those that are worth least first, a few at a time: V8
+//! Above seven eighths of the limit, idle isolates are *shrunk*, those that are worth least first, one at a time: V8
 //! gives back garbage and unused pages, at the price of a collection. Above the limit itself they are *evicted*, in the
 //! same order, each after it was shrunk and had time to report what is left: often that is enough.
 //!
@@ -28,11 +28,13 @@ pub enum Pressure {
     Critical,
 }
 
-/// Isolates that are shrunk in one go: a collection takes some milliseconds, so this bounds the thread's pause.
+/// Isolates that are shrunk in one go when the limit is exceeded: a collection takes some milliseconds, so this bounds the
+/// thread's pause.
 const SHRINK_BATCH: usize = 4;
 
-/// Time between two batches while only the soft limit is exceeded: they cost a tenth of the thread's time at most.
-const SHRINK_INTERVAL: Duration = Duration::from_millis(200);
+/// Time between two isolates that are shrunk, one at a time, while only the soft limit is exceeded: a few hundredths of the
+/// thread's time.
+const SHRINK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// An isolate that was used less than this ago is probably used again soon, and would have its garbage back.
 const SHRINK_IDLE_MIN: Duration = Duration::from_secs(1);
@@ -74,7 +76,7 @@ pub(crate) struct Memory {
     pressed_at: Duration,
     /// When the limit may be changed again.
     change_at: Duration,
-    /// When the next batch may be shrunk because of the soft limit.
+    /// When the next isolate may be shrunk because of the soft limit.
     shrink_at: Duration,
     /// When the isolate that is to be evicted next has settled.
     evict_at: Option<Duration>,
@@ -215,7 +217,7 @@ impl Pool {
             let settles_at = match self.isolates[&least].shrunk {
                 _ if self.memory.level == Pressure::Critical => self.now,
                 Shrunk::No => {
-                    self.shrink_batch(Duration::ZERO);
+                    self.shrink(Duration::ZERO, SHRINK_BATCH);
                     self.now + SHRINK_SETTLES
                 }
                 Shrunk::Asked(at) => at + SHRINK_SETTLES,
@@ -228,21 +230,21 @@ impl Pool {
             self.evict(least, EndReason::Memory);
         }
         if self.memory.over_soft_limit() && self.memory.unshrunk_count > 0 && self.now >= self.memory.shrink_at {
-            let full = self.shrink_batch(SHRINK_IDLE_MIN);
-            self.memory.shrink_at = self.now + if full { SHRINK_INTERVAL } else { SHRINK_IDLE_MIN };
+            let found = self.shrink(SHRINK_IDLE_MIN, 1);
+            self.memory.shrink_at = self.now + if found { SHRINK_INTERVAL } else { SHRINK_IDLE_MIN };
         }
     }
 
-    /// Has some idle isolates shrunk, of those that were not used for `idle_min`. Returns whether it found a full batch.
-    fn shrink_batch(&mut self, idle_min: Duration) -> bool {
+    /// Has so many idle isolates shrunk, of those that were not used for `idle_min`. Returns whether there were any.
+    fn shrink(&mut self, idle_min: Duration, count: usize) -> bool {
         let used_before = self.now.saturating_sub(idle_min);
-        let batch: Vec<_> = self.ranking.unshrunk(self.now, &self.isolates, used_before, SHRINK_BATCH).collect();
+        let batch: Vec<_> = self.ranking.unshrunk(self.now, &self.isolates, used_before, count).collect();
         for id in &batch {
             let isolate = self.isolates.get_mut(id).expect("listed just now");
             isolate.shrunk = Shrunk::Asked(self.now);
             self.memory.unshrunk_count -= 1;
             self.actions.push_back(Action::Shrink { isolate: *id });
         }
-        batch.len() == SHRINK_BATCH
+        !batch.is_empty()
     }
 }
