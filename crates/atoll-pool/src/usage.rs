@@ -100,6 +100,12 @@ mod tests {
     }
 
     #[test]
+    fn time_before_the_first_use_does_not_count() {
+        let rate = rate([1000, 1010, 1020], 1030);
+        assert!((0.06..0.08).contains(&rate), "{rate}");
+    }
+
+    #[test]
     fn one_use_is_little() {
         assert!(rate([100], 110) < rate([0, 25, 50, 75, 100], 110));
         assert!(rate([100], 110) > 0.0);

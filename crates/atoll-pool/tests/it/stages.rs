@@ -373,8 +373,6 @@ fn pressure_cuts_the_limit_once_in_a_while_and_it_comes_back_slowly() {
     assert_eq!(limit(&bench), 70);
     let actions = bench.actions();
     assert_eq!((shrunk(&actions), ended(&actions, EndReason::Memory)), (4, 0));
-    bench.pool.pressure(bench.now, Pressure::Moderate);
-    assert_eq!(limit(&bench), 70, "what was cut has had no time to show");
     while bench.pool.stats().bytes > 70 * MIB {
         bench.now = bench.pool.next_deadline().expect("there is too much");
         bench.pool.tick(bench.now);
@@ -384,6 +382,8 @@ fn pressure_cuts_the_limit_once_in_a_while_and_it_comes_back_slowly() {
     bench.pool.pressure(bench.now, Pressure::Critical);
     assert_eq!(limit(&bench), 35);
     assert_eq!(bench.pool.stats().idle, 35, "no time for shrinking");
+    bench.pool.pressure(bench.now, Pressure::Critical);
+    assert_eq!(limit(&bench), 35, "what was freed has had no time to show");
 
     bench.pool.pressure(bench.now, Pressure::None);
     let calm = bench.now;
@@ -445,6 +445,21 @@ fn a_start_that_fails_repeatedly_pauses_until_a_new_version_comes() {
     let version = Version { release: ReleaseId(2), env: EnvVersion(1) };
     bench.deploy(ONE, Settings { version, ..settings(Isolation::Warm) });
     bench.queued(ONE);
+}
+
+#[test]
+fn nothing_is_made_ahead_for_whom_nobody_asked_or_whose_starts_fail() {
+    let mut bench = Bench::new(config());
+    for (id, isolation) in [(ONE, Isolation::Context), (TWO, Isolation::Isolate)] {
+        bench.deploy(id, settings(isolation));
+        assert_eq!(bench.actions(), []);
+        bench.queued(id);
+        let demanded = bench.starts().into_iter().filter(|start| start.urgency == Urgency::Demand);
+        let [start] = demanded.collect::<Vec<_>>()[..] else { panic!() };
+        bench.pool.start_failed(bench.now, start.worker);
+        let ordered = bench.actions().into_iter().any(|action| matches!(action, Action::Start(_)));
+        assert!(!ordered, "{isolation:?}");
+    }
 }
 
 #[test]
