@@ -102,7 +102,7 @@ pub enum Place {
     New,
     /// In a spare isolate, which belonged to nobody.
     Spare,
-    /// In a new context of an isolate that has already run the same version.
+    /// In a new context of an isolate that has already run the same version: on the pool's own thread, where that isolate is.
     Warm,
 }
 
@@ -148,7 +148,7 @@ pub enum EndReason {
     UsedUp,
     /// It hit a limit.
     Limit,
-    /// A worker could not be started in it.
+    /// A worker could not be started in it, or it could not be made.
     StartFailed,
     /// The deployment has another version now, or another isolation.
     Replaced,

@@ -61,8 +61,9 @@
 //! * No worker has more leases than its settings allow, at once or in its life.
 //! * At most one start of an isolate is under way for a deployment, except where every request needs its own.
 //! * A request that waits is answered once, at the latest after [`Config::wait_max`] by [`Pool::tick`].
-//! * A start is ordered only if the isolates' bytes, this one's included, stay within the limit, and their number below the
-//!   ceiling. Isolates may grow beyond the limit afterwards; then idle ones are shrunk and evicted.
+//! * An isolate is ordered only if the bytes of all, this one's included as far as they are known, stay within the limit,
+//!   and their number within the ceiling. Isolates may grow beyond the limit afterwards, also by further contexts; then
+//!   idle ones are shrunk and evicted.
 //! * Every worker and isolate that was ordered ends once, and when nothing is under way in it.
 //! * With equal histories, decisions are equal.
 //!

@@ -29,6 +29,7 @@ pub(crate) struct Deployment {
     pub(crate) leases: u32,
     /// Where new contexts are made, in [`Isolation::Context`].
     pub(crate) home: Option<IsolateId>,
+    /// Its last requests.
     pub(crate) usage: Usage,
     /// How long a start takes, as seen lately.
     pub(crate) start_cost: Duration,
