@@ -168,21 +168,27 @@ impl Report {
         let mut names: Vec<&str> = rows.iter().flat_map(|row| row.systems.keys().map(String::as_str)).collect();
         names.sort_unstable_by_key(|name| (*name != OURS, *name));
         names.dedup();
-        let mut cells = vec![head(&names)];
+        // Where only we were measured there is nothing to compare with.
+        let compares = rows.iter().any(|row| !row.ratios.is_empty());
+        let mut cells = vec![head(&names, compares)];
         for row in rows {
             let mut line = vec![format!("{}, {}", row.metric, row.unit)];
             line.extend(names.iter().map(|name| row.systems.get(*name).map_or_else(|| "–".to_owned(), figure)));
-            line.push(best_ratio(row).unwrap_or_default());
+            if compares {
+                line.push(best_ratio(row).unwrap_or_default());
+            }
             cells.push(line);
         }
         align(&cells)
     }
 }
 
-fn head(names: &[&str]) -> Vec<String> {
+fn head(names: &[&str], compares: bool) -> Vec<String> {
     let mut line = vec![String::new()];
     line.extend(names.iter().map(|name| (*name).to_owned()));
-    line.push(format!("{OURS} / best peer"));
+    if compares {
+        line.push(format!("{OURS} / best peer"));
+    }
     line
 }
 

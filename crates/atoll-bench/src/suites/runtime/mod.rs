@@ -42,22 +42,12 @@ pub(crate) fn measure(
 ) -> Result<(), BenchError> {
     wrk::check()?;
     let processors = machine::processors()?;
-    let mut cases: Vec<Box<dyn Case>> = vec![
-        Box::new(start::Process),
-        Box::new(start::Cold { app: App::Hello }),
-        Box::new(start::Cold { app: App::Large }),
-        Box::new(load::HelloOnAll { processors: processors.len() }),
-    ];
-    if let [server, load, ..] = processors[..] {
-        let pinned = load::Pinned { server, load };
-        cases.push(Box::new(load::HelloOnOne { pinned }));
-        cases.push(Box::new(load::Orders { pinned }));
-    } else {
-        for name in [load::HELLO_ON_ONE, load::ORDERS].into_iter().filter(|name| selection.has(name)) {
+    let mut cases = cases(&processors);
+    for name in NEED_TWO_PROCESSORS.into_iter().filter(|name| selection.has(name)) {
+        if !cases.iter().any(|case| case.name() == name) {
             report.skipped.insert(name.to_owned(), "it needs two processors, one of them for the load".to_owned());
         }
     }
-    cases.extend([Box::new(memory::Idle) as Box<dyn Case>, Box::new(memory::Retiring), Box::new(neighbour::Neighbour)]);
     cases.retain(|case| selection.has(case.name()));
     run_all(&cases, systems, apps, plan, report)?;
     if selection.has(engine::IN_ENGINE) {
@@ -69,6 +59,28 @@ pub(crate) fn measure(
         .map(|target| target.judge(report))
         .collect();
     Ok(())
+}
+
+/// The cases that give server and load generator a processor each.
+const NEED_TWO_PROCESSORS: [&str; 2] = [load::HELLO_ON_ONE, load::ORDERS];
+
+/// What can be measured by starting servers, given the numbers of the processors.
+fn cases(processors: &[usize]) -> Vec<Box<dyn Case>> {
+    let mut cases: Vec<Box<dyn Case>> = vec![
+        Box::new(start::Process),
+        Box::new(start::Cold { app: App::Hello }),
+        Box::new(start::Cold { app: App::Large }),
+        Box::new(load::HelloOnAll { processors: processors.len() }),
+    ];
+    if let &[server, load, ..] = processors {
+        let pinned = load::Pinned { server, load };
+        cases.push(Box::new(load::HelloOnOne { pinned }));
+        cases.push(Box::new(load::Orders { pinned }));
+    }
+    cases.push(Box::new(memory::Idle));
+    cases.push(Box::new(memory::Retiring));
+    cases.push(Box::new(neighbour::Neighbour));
+    cases
 }
 
 /// Starts the system's server of `app` and waits until it has given the right answer once.
@@ -107,4 +119,27 @@ fn milliseconds(duration: Duration) -> f64 {
 
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NEED_TWO_PROCESSORS, cases, engine::IN_ENGINE, targets::TARGETS};
+
+    #[test]
+    fn every_target_is_about_a_metric_that_is_measured() {
+        let cases = cases(&[0, 1]);
+        for target in TARGETS.iter().filter(|target| target.case != IN_ENGINE) {
+            let case = cases.iter().find(|case| case.name() == target.case);
+            let case = case.unwrap_or_else(|| panic!("{}: there is no case `{}`", target.name, target.case));
+            assert!(case.metrics().iter().any(|metric| metric.name == target.metric), "{}", target.name);
+        }
+    }
+
+    #[test]
+    fn one_processor_is_too_few_for_the_cases_that_say_so() {
+        let names = |processors| cases(processors).iter().map(|case| case.name()).collect::<Vec<_>>();
+        let (one, two) = (names(&[0]), names(&[0, 1]));
+        let missing: Vec<&str> = two.into_iter().filter(|name| !one.contains(name)).collect();
+        assert_eq!(missing, NEED_TWO_PROCESSORS);
+    }
 }

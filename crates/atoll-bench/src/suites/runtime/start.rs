@@ -65,7 +65,7 @@ impl Case for Cold {
     }
 
     fn apps(&self) -> &'static [App] {
-        &[App::Hello, App::Large]
+        if self.app == App::Large { &[App::Hello, App::Large] } else { &[App::Hello] }
     }
 
     fn includes(&self, system: &System) -> bool {
