@@ -19,6 +19,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_PAUSE: Duration = Duration::from_micros(50);
 /// Pause between two looks at the CPU time of a server that is to become quiet.
 const QUIET_PAUSE: Duration = Duration::from_millis(100);
+/// CPU time that a quiet server may use for its housekeeping, in percent of one processor.
+const QUIET_PERCENT: u32 = 1;
 /// Longest wait for a server to become quiet.
 const QUIET_TIMEOUT: Duration = Duration::from_mins(1);
 /// Characters of a server's output that an error shows.
@@ -115,7 +117,7 @@ impl Server {
         }
     }
 
-    /// Waits until the server has used no CPU time for as long as `idle`: what it does behind its answers is done.
+    /// Waits until the server has used next to no CPU time for as long as `idle`: what it does behind its answers is done.
     pub(crate) fn wait_until_quiet(&self, idle: Duration) -> Result<(), BenchError> {
         let started = Instant::now();
         let (mut cpu, mut since) = (self.cpu_time()?, started);
@@ -125,7 +127,7 @@ impl Server {
             }
             std::thread::sleep(QUIET_PAUSE.min(idle));
             let now = self.cpu_time()?;
-            if now != cpu {
+            if now.saturating_sub(cpu) > idle * QUIET_PERCENT / 100 {
                 (cpu, since) = (now, Instant::now());
             }
         }
@@ -251,6 +253,15 @@ mod tests {
         let error = server.first_answer(&Request::ROOT, "Hello").expect_err("it ends");
         let _ = std::fs::remove_file(&log);
         assert!(matches!(error, BenchError::Ended { output, .. } if output == "on my way\n"));
+    }
+
+    #[test]
+    fn a_server_is_quiet_only_after_it_has_stopped_working() {
+        let started = std::time::Instant::now();
+        let (server, log) = shell("timeout --foreground 1 sh -c 'while :; do :; done'; sleep 60");
+        server.wait_until_quiet(Duration::from_millis(500)).expect("it stops");
+        let _ = std::fs::remove_file(&log);
+        assert!(started.elapsed() > Duration::from_secs(1), "{:?}", started.elapsed());
     }
 
     #[test]

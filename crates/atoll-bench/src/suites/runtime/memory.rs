@@ -17,7 +17,7 @@ use crate::systems::System;
 pub(crate) const IDLE: &str = "idle deployments";
 pub(crate) const RETIRING: &str = "retired workers";
 
-/// A server that has used no CPU time for this long is idle, and so are its deployments.
+/// A server that has been quiet for this long is idle, and so are its deployments.
 const QUIET: Duration = Duration::from_secs(2);
 /// Requests that are under way at the same time, each with a worker of its own.
 const ALIVE: u32 = 100;

@@ -1,4 +1,7 @@
 //! Two deployments in one server: the latency of one, while the other loops until its limit ends it, again and again.
+//!
+//! A stall of a second holds up few requests of a load that waits for its answers. `wrk` corrects its latencies for that: it
+//! adds those of the requests that the connection would have sent meanwhile.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
