@@ -6,6 +6,9 @@ use std::path::PathBuf;
 /// A measurement that did not happen, or a set-up that makes all of them impossible.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BenchError {
+    /// A selection that selects nothing.
+    #[error("no case has {pattern:?} in its name; there are: {}", names.join("; "))]
+    NoCase { pattern: String, names: Vec<&'static str> },
     /// A program that has to be there is not.
     #[error("`{program}` is missing: {hint}")]
     Missing { program: String, hint: String },

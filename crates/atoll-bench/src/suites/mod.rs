@@ -88,6 +88,18 @@ impl Selection {
         let case = case.to_lowercase();
         self.0.is_empty() || self.0.iter().any(|pattern| case.contains(&pattern.to_lowercase()))
     }
+
+    /// Refuses a pattern that none of the cases has in its name: it is a mistake, and nothing would be measured.
+    fn check(&self, names: &[&'static str]) -> Result<(), BenchError> {
+        let unknown = |pattern: &&String| {
+            let alone = Self(vec![(*pattern).clone()]);
+            !names.iter().any(|name| alone.has(name))
+        };
+        match self.0.iter().find(unknown) {
+            Some(pattern) => Err(BenchError::NoCase { pattern: pattern.clone(), names: names.to_vec() }),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Stages what `cases` need, then runs one after the other.
@@ -262,5 +274,11 @@ mod tests {
         assert!(selection(&[]).has("hello, all cores"));
         assert!(selection(&["start", "ALL"]).has("hello, all cores"));
         assert!(!selection(&["start"]).has("hello, all cores"));
+
+        let names = ["hello, all cores", "in engine"];
+        assert!(selection(&["Engine", "hello"]).check(&names).is_ok());
+        assert!(selection(&[]).check(&names).is_ok());
+        let error = selection(&["hello", "helo"]).check(&names).expect_err("a typing mistake");
+        assert_eq!(error.to_string(), "no case has \"helo\" in its name; there are: hello, all cores; in engine");
     }
 }

@@ -14,6 +14,7 @@ mod neighbour;
 mod start;
 mod targets;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ pub(crate) fn measure(
     wrk::check()?;
     let processors = machine::processors()?;
     let mut cases = cases(&processors);
+    let names: BTreeSet<&str> =
+        cases.iter().map(|case| case.name()).chain(NEED_TWO_PROCESSORS).chain([engine::IN_ENGINE]).collect();
+    selection.check(&names.into_iter().collect::<Vec<_>>())?;
     for name in NEED_TWO_PROCESSORS.into_iter().filter(|name| selection.has(name)) {
         if !cases.iter().any(|case| case.name() == name) {
             report.skipped.insert(name.to_owned(), "it needs two processors, one of them for the load".to_owned());
