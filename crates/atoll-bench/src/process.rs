@@ -1,6 +1,7 @@
 //! A measured server: a process group of its own, its start, its CPU time and memory, its end.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -95,10 +96,15 @@ impl Server {
     pub(crate) fn first_answer(&mut self, request: &Request<'_>, expected: &str) -> Result<Duration, BenchError> {
         loop {
             if let Ok(mut connection) = Connection::open(self.port, IO_TIMEOUT) {
-                let answer = connection.ask(request)?;
-                let elapsed = self.started.elapsed();
-                answer.check(200, expected)?;
-                return Ok(elapsed);
+                match connection.ask(request) {
+                    // A server that looks whether its port is free may listen for a moment before it does so for good.
+                    Err(BenchError::Connection(error)) if error.kind() == ErrorKind::ConnectionReset => {}
+                    answer => {
+                        let elapsed = self.started.elapsed();
+                        answer?.check(200, expected)?;
+                        return Ok(elapsed);
+                    }
+                }
             }
             for child in &mut self.children {
                 if let Some(status) = child.try_wait()? {
@@ -208,6 +214,8 @@ impl Member {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpListener};
     use std::path::PathBuf;
     use std::process::Command;
     use std::time::Duration;
@@ -253,6 +261,23 @@ mod tests {
         let error = server.first_answer(&Request::ROOT, "Hello").expect_err("it ends");
         let _ = std::fs::remove_file(&log);
         assert!(matches!(error, BenchError::Ended { output, .. } if output == "on my way\n"));
+    }
+
+    #[test]
+    fn a_connection_that_is_reset_before_the_first_answer_is_no_answer() {
+        let (mut server, log) = shell("sleep 60");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, server.port())).expect("the port is free");
+        let answers = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            // Closing with unread bytes resets the connection.
+            stream.read_exact(&mut [0]).expect("a request");
+            drop(stream);
+            let (mut stream, _) = listener.accept().expect("the client again");
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nHello").expect("it reads");
+        });
+        server.first_answer(&Request::ROOT, "Hello").expect("the second time");
+        let _ = std::fs::remove_file(&log);
+        answers.join().expect("it was asked twice");
     }
 
     #[test]

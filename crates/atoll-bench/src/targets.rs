@@ -82,14 +82,17 @@ impl Target {
 
 impl Bound {
     fn judge(&self, report: &Report, case: &str, row: Option<&Row>, ours: Option<f64>) -> Verdict {
-        let better = row.map_or(Better::Lower, |row| row.better);
-        let sign = if better == Better::Higher { '≥' } else { '≤' };
         let times = if self.of == Reference::Absolute { "" } else { "×" };
+        let Some(row) = row else {
+            let bound = format!("{}{times}", self.limit);
+            return Verdict { bound, compared: None, reference: None, holds: None };
+        };
+        let sign = if row.better == Better::Higher { '≥' } else { '≤' };
         let bound = format!("{sign} {}{times}", self.limit);
         let (reference, divisor) = match self.of {
             Reference::Absolute => (None, Some(1.0)),
             Reference::Best(peers) => {
-                let best = row.and_then(|row| best(row, peers));
+                let best = best(row, peers);
                 (best.map(|(name, _)| name), best.map(|(_, median)| median))
             }
             Reference::Metric(name) => {
@@ -98,7 +101,7 @@ impl Bound {
             }
         };
         let compared = ours.zip(divisor).filter(|(_, divisor)| *divisor > 0.0).map(|(ours, divisor)| ours / divisor);
-        let holds = compared.map(|compared| match better {
+        let holds = compared.map(|compared| match row.better {
             Better::Higher => compared >= self.limit,
             Better::Lower => compared <= self.limit,
         });
@@ -191,7 +194,7 @@ mod tests {
         let cells = line("hello", "requests", Bound { limit: 0.1, of }, None);
         assert_eq!(cells, "a target | 90.0 1/s | ≥ 0.1× not measured | ", "the best of the two is not known");
         let cells = line("absent", "requests", Bound { limit: 1.0, of: Reference::Absolute }, None);
-        assert_eq!(cells, "a target | – | ≤ 1 not measured | ");
+        assert_eq!(cells, "a target | – | 1 not measured | ");
         let none = Bound { limit: 1.0, of: Reference::Metric("absent") };
         assert_eq!(line("engine", "new", none, None), "a target | 3.00 µs | ≤ 1× not measured | ");
     }
