@@ -86,7 +86,7 @@ async fn answer_request(
                 headers: head.headers,
                 body: request_body(body, shared.max_request_body_bytes),
             };
-            match pool.fetch(deployment, request).await {
+            match shared.lanes.fetch(pool, deployment, request).await {
                 Ok(response) => (response, None),
                 Err(error) => {
                     shared.access_log.unanswered(&deployment.app.name, &error);

@@ -7,6 +7,7 @@ mod access;
 mod answer;
 mod connection;
 mod executor;
+mod lanes;
 mod listen;
 mod route;
 mod server;

@@ -6,7 +6,8 @@
 //!
 //! * [`fs`]: descriptors, directory entries, confined opens.
 //! * [`clock`]: wall clock and CPU time; [`CpuClock`] reads another thread's CPU time.
-//! * [`memory`]: how much memory the process holds.
+//! * [`memory`]: how much memory the process holds; [`cgroup`]: how much it may, and when it runs short.
+//! * [`priority`]: who goes first.
 //! * `count` (feature): system calls made by this thread, for tests.
 
 #[cfg(not(target_os = "linux"))]
@@ -14,12 +15,14 @@ compile_error!(
     "Atoll runs on Linux: its guest filesystem is confined by openat2 and its CPU limits read thread clocks"
 );
 
+pub mod cgroup;
 pub mod clock;
 #[cfg(feature = "count")]
 pub mod count;
 mod cpu;
 pub mod fs;
 pub mod memory;
+pub mod priority;
 
 pub use cpu::CpuClock;
 /// A kernel error number.
