@@ -4,7 +4,8 @@ mod app;
 mod cache;
 mod cold;
 mod console;
-mod limits;
+mod isolation;
+pub mod limits;
 mod loader;
 mod pool;
 mod report;
@@ -13,6 +14,7 @@ mod worker;
 pub use app::App;
 pub use cache::SealedCache;
 pub use cold::ColdStarter;
+pub use isolation::{Isolation, UnknownIsolation};
 pub use limits::Limits;
 pub use pool::{
     Deployment, DeploymentId, Pool, PoolConfig, PoolError, PoolStats, Pressure, PressureWatch, Spent, SpentReporter,

@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod bounds;
 mod connection;
 mod executor;
 mod lanes;
@@ -14,5 +15,5 @@ mod server;
 mod timer;
 
 pub use access::{AccessLog, AccessRecord};
-pub use route::{Route, Routes};
+pub use route::{BadHost, BadPath, HostPattern, PathPrefix, Route, Routes};
 pub use server::{ServeError, Server, ServerOptions};

@@ -79,8 +79,8 @@ impl Worker {
             loader: Arc::clone(&loader) as Arc<dyn atoll_engine::ModuleLoader>,
             code_cache: app.code_cache.clone(),
             state,
-            allow_eval: true,
-            allow_wasm: true,
+            allow_eval: app.limits.allow_eval,
+            allow_wasm: app.limits.allow_wasm,
         });
         let functions = realm.turn(app.limits.startup(), Functions::of);
         let functions = functions.expect("a realm without guest code hits no limit").value;

@@ -2,7 +2,7 @@
 
 use atoll_node::OutputStream;
 use atoll_node::loader::{Loader, LoaderOptions};
-use atoll_runtime::{App, Exit, Limits, Problem, Reporter, StartError, Worker};
+use atoll_runtime::{App, Exit, Isolation, Limits, Problem, Reporter, StartError, Worker};
 use atoll_test::http_origin::HttpOrigin;
 use atoll_vfs::{Access, GuestPath, HostDir, Memory, MountTable, Quota};
 use atoll_web::{ConsoleLevel, FetchClient, NetRules};
@@ -69,6 +69,17 @@ pub(crate) fn app_with_origin(
     limits: Limits,
     origin: Option<&HttpOrigin>,
 ) -> (Arc<App>, Arc<Recorder>) {
+    app_with(directory, entry, limits, origin, Isolation::Warm)
+}
+
+/// As [`app_with_origin`], with another isolation.
+pub(crate) fn app_with(
+    directory: &Path,
+    entry: &str,
+    limits: Limits,
+    origin: Option<&HttpOrigin>,
+    isolation: Isolation,
+) -> (Arc<App>, Arc<Recorder>) {
     let mut env = vec![("GREETING".to_owned(), "hello".to_owned())];
     env.extend(origin.map(|origin| ("ATOLL_TEST_ORIGIN".to_owned(), origin.url())));
     let port = origin.map(|origin| origin.address().port());
@@ -81,6 +92,8 @@ pub(crate) fn app_with_origin(
         LoaderOptions { conditions: Vec::new(), cache: None, tsconfig: true, builtins: atoll_runtime::builtin_names() };
     let app = App {
         name: "test".to_owned(),
+        tenant: "test".to_owned(),
+        isolation,
         entry: GuestPath::new(format!("/app/{entry}")).expect("a path"),
         loader: Arc::new(Loader::new(Arc::clone(&mounts), options)),
         mounts,

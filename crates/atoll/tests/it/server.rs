@@ -35,6 +35,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Why the worker was ended by force.
+    pub(crate) fn termination(&self) -> Option<&str> {
+        self.header("atoll-termination")?.split(';').next()
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
@@ -87,6 +92,15 @@ impl Server {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the port is open");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
         write!(stream, "{request_line} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").expect("it is sent");
+        BufReader::new(stream)
+    }
+
+    /// Sends a whole request, byte by byte as it is given, on a connection of its own.
+    pub(crate) fn send_bytes(&self, request: &[u8]) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the port is open");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+        // A server that has seen enough may close before everything is sent.
+        let _ = stream.write_all(request);
         BufReader::new(stream)
     }
 
