@@ -139,7 +139,11 @@ fn is_host(named: &str) -> bool {
     if !name.is_empty() && name.bytes().all(is_plain) && port.parse::<u16>().is_ok() {
         return true;
     }
-    !named.contains('@') && named.parse::<Authority>().is_ok_and(|authority| !authority.host().is_empty())
+    let Ok(authority) = named.parse::<Authority>() else { return false };
+    let port = authority.as_str().strip_prefix(authority.host());
+    let is_port =
+        |port: &str| port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    !named.contains('@') && !authority.host().is_empty() && port.is_some_and(is_port)
 }
 
 /// Path and query. `OPTIONS *` concerns the server as a whole, which is to say every path of it.

@@ -119,7 +119,13 @@ fn isolates_end_with_their_requests() {
         let stats = deployed.pool.stats();
         assert!(stats.isolates <= 16, "{stats:?}");
         deployed.pool.drain().await;
-        assert_eq!(deployed.pool.stats().isolates, 0);
+        // Those that were being made ahead end when they are there.
+        let empty = async {
+            while deployed.pool.stats().isolates > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), empty).await.expect("no isolate is left");
     });
 }
 
