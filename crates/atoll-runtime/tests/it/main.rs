@@ -4,5 +4,6 @@
 mod guest_tests;
 mod harness;
 mod isolation;
+mod limits;
 mod programs;
 mod serving;
