@@ -3,5 +3,6 @@
 
 mod guest_tests;
 mod harness;
+mod hostile;
 mod programs;
 mod serving;
