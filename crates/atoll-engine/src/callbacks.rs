@@ -63,5 +63,16 @@ fn prepare_stack_trace<'s>(
         hook.call(scope, receiver.into(), &[error, sites.into()])
     });
     // While the realm is being made, or ended, there is no one to ask.
-    prepared.unwrap_or_else(|| v8::undefined(scope).into())
+    prepared.unwrap_or_else(|| {
+        resume_termination(scope);
+        v8::undefined(scope).into()
+    })
+}
+
+/// Asks anew for the end of a guest that is being ended: where native code calls JavaScript that was terminated, and
+/// returns a value or throws another exception, the termination would else be forgotten.
+pub(crate) fn resume_termination(isolate: &mut v8::Isolate) {
+    if Host::current(isolate).is_some_and(|host| host.killer.reason().is_some()) {
+        isolate.terminate_execution();
+    }
 }

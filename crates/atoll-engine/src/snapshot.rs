@@ -66,7 +66,9 @@ fn link<'s>(
             let template = v8::FunctionTemplate::builder_raw((entry.callback)())
                 .constructor_behavior(v8::ConstructorBehavior::Throw)
                 .build(scope);
-            template.set_class_name(key);
+            // A name that no function of the language has: should a native ever come into a guest's reach, it can be told.
+            let label = text(scope, &format!("atoll:{}.{}", builtin.name, entry.name));
+            template.set_class_name(label);
             let function =
                 template.get_function(scope).ok_or_else(|| failed(builtin.name, "a native can't be made"))?;
             native.set(scope, key.into(), function.into());

@@ -35,8 +35,75 @@ function addOwner(name) {
   }
 }
 
+// The language's own methods that make an array from an array ask it for a constructor, which guests can replace: these
+// make plain ones, and Uint8Arrays, whatever Array.prototype has become.
+const { trunc, max, min } = Math;
+const { defineProperty, getOwnPropertyDescriptor } = Reflect;
+const partOf = (key) => uncurryThis(getOwnPropertyDescriptor(TypedArray.prototype, key).get);
+const [bufferOf, offsetOf, lengthOf] = ['buffer', 'byteOffset', 'byteLength'].map(partOf);
+const OriginalUint8Array = Uint8Array;
+
+function clamp(index, length, absent) {
+  if (index === undefined) return absent;
+  const whole = trunc(index) || 0;
+  return whole < 0 ? max(length + whole, 0) : min(whole, length);
+}
+
+function append(array, value) {
+  defineProperty(array, array.length, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
+}
+
+function slice(array, start = undefined, end = undefined) {
+  const to = clamp(end, array.length, array.length);
+  const made = [];
+  for (let index = clamp(start, array.length, 0); index < to; index++) append(made, array[index]);
+  return made;
+}
+
+function splice(array, start, count, ...items) {
+  const from = clamp(start, array.length, 0);
+  const removed = slice(array, from, from + count);
+  const rest = slice(array, from + removed.length);
+  array.length = from;
+  for (let index = 0; index < items.length; index++) append(array, items[index]);
+  for (let index = 0; index < rest.length; index++) append(array, rest[index]);
+  return removed;
+}
+
+function filter(array, keep) {
+  const made = [];
+  for (let index = 0; index < array.length; index++) if (keep(array[index], index, array)) append(made, array[index]);
+  return made;
+}
+
+function map(array, change) {
+  const made = [];
+  for (let index = 0; index < array.length; index++) append(made, change(array[index], index, array));
+  return made;
+}
+
+function part(bytes, start = undefined, end = undefined) {
+  const length = lengthOf(bytes);
+  const from = clamp(start, length, 0);
+  return new OriginalUint8Array(bufferOf(bytes), offsetOf(bytes) + from, max(clamp(end, length, length) - from, 0));
+}
+
+function copyOf(bytes, start = undefined, end = undefined) {
+  const original = part(bytes, start, end);
+  const copy = new OriginalUint8Array(lengthOf(original));
+  setBytes(copy, original);
+  return copy;
+}
+const setBytes = uncurryThis(Uint8Array.prototype.set);
+
 const special = {
   __proto__: null,
+  ArrayPrototypeFilter: filter,
+  ArrayPrototypeMap: map,
+  ArrayPrototypeSlice: slice,
+  ArrayPrototypeSplice: splice,
+  TypedArrayPrototypeSlice: copyOf,
+  TypedArrayPrototypeSubarray: part,
   uncurryThis,
   ArrayPrototypePushApply: bind.call(Function.prototype.apply, Array.prototype.push),
   globalThis,

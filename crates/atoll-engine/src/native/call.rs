@@ -5,6 +5,7 @@ use crate::host::Host;
 use crate::limits::{Reason, Termination, memory};
 use crate::request;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// One call of a native function from the platform's JavaScript. Arguments are counted from 0; a missing one is
 /// `undefined`. Reading an argument never runs guest code: a value of another type than asked for is a `TypeError`.
@@ -32,7 +33,10 @@ fn enter<'s, F: NativeFunction>(
     returned: v8::ReturnValue<'s, v8::Value>,
 ) {
     let mut call = Call { scope, arguments, returned };
-    let result = F::call(&mut call);
+    // A panic can't unwind through V8's frames: uncaught it would end the process, and every other guest with this one.
+    // What it may have left half done is this worker's own state.
+    let result = catch_unwind(AssertUnwindSafe(|| F::call(&mut call)));
+    let result = result.unwrap_or_else(|_| Err(JsError::error("an internal fault of the runtime")));
     call.finish(result);
 }
 

@@ -1,6 +1,7 @@
 //! Errors that natives throw into JavaScript.
 
 use super::value::{Value, to_v8};
+use crate::callbacks::resume_termination;
 use crate::host::Host;
 
 /// Which constructor makes the exception.
@@ -109,5 +110,8 @@ fn dom_exception<'s>(
         let receiver = v8::undefined(scope);
         create.call(scope, receiver.into(), &[name.into(), message.into()])
     });
-    made.unwrap_or_else(|| v8::Exception::error(scope, message))
+    made.unwrap_or_else(|| {
+        resume_termination(scope);
+        v8::Exception::error(scope, message)
+    })
 }

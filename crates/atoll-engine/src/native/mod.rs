@@ -77,6 +77,11 @@ impl Native {
     pub const fn new<F: NativeFunction + 'static>(name: &'static str) -> Self {
         Self { name, callback: call::callback::<F> }
     }
+
+    /// The name by which its builtin calls it.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
 }
 
 /// A table of native functions: `natives! { "parse" => parse, "canParse" => can_parse }`.

@@ -102,7 +102,11 @@ fn string<'s>(scope: &mut v8::PinScope<'s, '_>, text: &str) -> Result<v8::Local<
 fn bytes<'s>(scope: &mut v8::PinScope<'s, '_>, data: &[u8]) -> Result<v8::Local<'s, v8::Uint8Array>, JsError> {
     let too_long = || JsError::range_error("Array buffer allocation failed");
     if !memory::admits(scope, data.len()) {
-        return Err(too_long());
+        // As V8 does before it refuses memory to JavaScript: what is in use may be garbage.
+        scope.low_memory_notification();
+        if !memory::admits(scope, data.len()) {
+            return Err(too_long());
+        }
     }
     let buffer = v8::ArrayBuffer::new(scope, data.len());
     memory::write(&buffer.get_backing_store(), 0, data);

@@ -32,6 +32,10 @@ fn sum(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(total.into())
 }
 
+fn fault(_: &mut Call<'_, '_, '_>) -> NativeResult {
+    panic!("a fault of ours");
+}
+
 fn echo(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let (text, bytes) = (call.string(0)?, call.bytes(1)?);
     Ok(Value::Record(vec![("text", text.into()), ("bytes", bytes.into()), ("none", Value::Null)]))
@@ -42,6 +46,7 @@ const { ArrayPrototypeJoin, ObjectAssign } = primordials;
 exports.log = (...values) => native.log(ArrayPrototypeJoin(values, ' '));
 exports.later = (fails) => native.later(fails);
 exports.sum = (bytes) => native.sum(bytes);
+exports.fault = () => native.fault();
 exports.echo = (text, bytes) => native.echo(text, bytes);
 exports.default = ObjectAssign({}, exports);
 ";
@@ -53,8 +58,14 @@ const BUILTINS: &[Builtin] = &[
     Builtin {
         name: "test",
         source: SOURCE,
-        natives: natives! { "log" => log, "later" => later, "sum" => sum, "echo" => echo },
-        globals: &[Global::eager("log"), Global::eager("later"), Global::lazy("sum"), Global::eager("echo")],
+        natives: natives! { "log" => log, "later" => later, "sum" => sum, "echo" => echo, "fault" => fault },
+        globals: &[
+            Global::eager("log"),
+            Global::eager("later"),
+            Global::lazy("sum"),
+            Global::lazy("fault"),
+            Global::eager("echo"),
+        ],
     },
 ];
 

@@ -30,6 +30,15 @@ fn a_wrong_argument_is_a_type_error_and_runs_no_guest_code() {
 }
 
 #[test]
+fn a_fault_of_ours_is_an_error_and_not_the_end_of_the_process() {
+    check(
+        "try { fault(); } catch (error) { log(error instanceof Error, error.message); }
+         log(sum(new Uint8Array([1, 2])));",
+        &["true an internal fault of the runtime", "3"],
+    );
+}
+
+#[test]
 fn operations_settle_their_promises() {
     check(
         "log('before'); log(await later(false));

@@ -31,7 +31,6 @@ const {
   TypedArrayPrototypeGetLength,
   TypedArrayPrototypeGetSymbolToStringTag,
   TypedArrayPrototypeSet,
-  TypedArrayPrototypeSlice,
   TypedArrayPrototypeSubarray,
   Uint8Array,
 } = primordials;
@@ -130,10 +129,11 @@ Buffer.alloc = function alloc(size, fill, encoding) {
     return fillBuffer(buffer, fill, 0, TypedArrayPrototypeGetLength(buffer), encoding);
   return buffer;
 };
-Buffer.allocUnsafe = function allocUnsafe(size) {
+function allocUnsafe(size) {
   checkSize(size);
   return size > 0 && isSmall(size) ? fromPool(MathTrunc(size)) : new FastBuffer(size);
-};
+}
+Buffer.allocUnsafe = allocUnsafe;
 Buffer.allocUnsafeSlow = function allocUnsafeSlow(size) {
   checkSize(size);
   return new FastBuffer(size);
@@ -171,7 +171,7 @@ function fromArrayBuffer(source, byteOffset, length) {
     offset = +byteOffset;
     if (offset !== offset) offset = 0;
   }
-  const available = source.byteLength - offset;
+  const available = ArrayBufferPrototypeGetByteLength(source) - offset;
   if (available < 0) throw ERR_BUFFER_OUT_OF_BOUNDS('offset');
   if (length === undefined) return new FastBuffer(source, offset);
   let bytes = +length;
@@ -180,8 +180,7 @@ function fromArrayBuffer(source, byteOffset, length) {
   return new FastBuffer(source, offset, bytes);
 }
 
-function fromArrayLike(source) {
-  const { length } = source;
+function fromArrayLike(source, length = source.length) {
   if (!(length > 0)) return new FastBuffer();
   const buffer = isSmall(length) ? fromPool(MathTrunc(length)) : new FastBuffer(length);
   TypedArrayPrototypeSet(buffer, source, 0);
@@ -191,7 +190,7 @@ function fromArrayLike(source) {
 Buffer.from = function from(value, encodingOrOffset, length) {
   if (typeof value === 'string') return fromString(value, encodingOrOffset);
   if (typeof value === 'object' && value !== null) {
-    if (isUint8Array(value)) return fromArrayLike(value);
+    if (isUint8Array(value)) return fromArrayLike(value, TypedArrayPrototypeGetLength(value));
     if (isAnyArrayBuffer(value)) return fromArrayBuffer(value, encodingOrOffset, length);
     const inner = value.valueOf && value.valueOf();
     if (inner != null && inner !== value && (typeof inner === 'string' || typeof inner === 'object'))
@@ -228,18 +227,13 @@ Buffer.copyBytesFrom = function copyBytesFrom(view, offset, length) {
     validateInteger(length, 'length', 0);
     end = start + length;
   }
-  const part = TypedArrayPrototypeSlice(view, start, end);
-  return fromArrayLike(
-    new Uint8Array(
-      TypedArrayPrototypeGetBuffer(part),
-      TypedArrayPrototypeGetByteOffset(part),
-      TypedArrayPrototypeGetByteLength(part),
-    ),
-  );
+  const unit = TypedArrayPrototypeGetByteLength(view) / viewLength;
+  const part = TypedArrayPrototypeSubarray(view, start * unit, end === undefined ? undefined : end * unit);
+  return fromArrayLike(part, TypedArrayPrototypeGetLength(part));
 };
 
 Buffer.of = function of(...items) {
-  const buffer = Buffer.allocUnsafe(items.length);
+  const buffer = allocUnsafe(items.length);
   for (let index = 0; index < items.length; index++) buffer[index] = items[index];
   return buffer;
 };
@@ -257,11 +251,14 @@ Buffer.concat = function concat(list, length) {
   let total = length;
   if (total === undefined) {
     total = 0;
-    for (let index = 0; index < list.length; index++) if (list[index].length) total += list[index].length;
+    for (let index = 0; index < list.length; index++) {
+      const part = list[index];
+      if (isUint8Array(part)) total += TypedArrayPrototypeGetLength(part);
+    }
   } else {
     validateInteger(total, 'length', 0);
   }
-  const result = Buffer.allocUnsafe(total);
+  const result = allocUnsafe(total);
   let at = 0;
   for (let index = 0; index < list.length; index++) {
     const part = list[index];
@@ -367,7 +364,7 @@ prototype.copy = function copy(target, targetStart, sourceStart, sourceEnd) {
 
 prototype.toString = function toString(encodingName, start, end) {
   if (arguments.length === 0) return ENCODINGS.utf8.slice(this, 0, TypedArrayPrototypeGetLength(this));
-  const { length } = this;
+  const length = TypedArrayPrototypeGetLength(this);
   let from = 0;
   if (start > 0) {
     if (start >= length) return '';
@@ -424,7 +421,7 @@ function addEncodingMethods(name, encoding) {
   const sliceName = `${name}Slice`;
   const writeName = `${name}Write`;
   prototype[sliceName] = {
-    [sliceName](start = 0, end = this.length) {
+    [sliceName](start = 0, end = TypedArrayPrototypeGetLength(this)) {
       const length = TypedArrayPrototypeGetLength(this);
       if (start < 0 || start > length || end < 0) throw ERR_OUT_OF_RANGE('start', `>= 0 && <= ${length}`, start);
       const to = MathMin(end, length);
@@ -432,7 +429,7 @@ function addEncodingMethods(name, encoding) {
     },
   }[sliceName];
   prototype[writeName] = {
-    [writeName](text, offset = 0, length = this.length - offset) {
+    [writeName](text, offset = 0, length = TypedArrayPrototypeGetLength(this) - offset) {
       const all = TypedArrayPrototypeGetLength(this);
       if (typeof text !== 'string') throw notAString();
       if (offset < 0 || offset > all) throw ERR_BUFFER_OUT_OF_BOUNDS('offset');

@@ -20,6 +20,7 @@ const {
 const { ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_BUFFER_SIZE, ERR_UNKNOWN_ENCODING } =
   use('node/internal/errors');
 const { validateBuffer, validateInteger, validateString } = use('node/internal/validators');
+const { bytesOf: viewOf } = use('web/webidl');
 const { ENCODINGS, canonicalName, compareBytes, encode, encodingOf, indexOfBytes } = use(
   'node/internal/buffer/encodings',
 );
@@ -41,9 +42,9 @@ exports.addByteMethods = (prototype) => {
   prototype.compare = function compare(
     target,
     targetStart = 0,
-    targetEnd = target?.length,
+    targetEnd = isUint8Array(target) ? TypedArrayPrototypeGetLength(target) : undefined,
     sourceStart = 0,
-    sourceEnd = this.length,
+    sourceEnd = isUint8Array(this) ? TypedArrayPrototypeGetLength(this) : undefined,
   ) {
     if (!isUint8Array(target)) throw ERR_INVALID_ARG_TYPE('target', ['Buffer', 'Uint8Array'], target);
     if (arguments.length === 1) return compareBytes(this, target);
@@ -175,7 +176,7 @@ function fillBuffer(buffer, fillValue, fillStart, fillEnd, encodingName) {
   const pattern =
     typeof value === 'string'
       ? encode(value, encoding)
-      : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+      : viewOf(value);
   const width = TypedArrayPrototypeGetLength(pattern);
   if (width === 0) throw ERR_INVALID_ARG_VALUE('value', fillValue);
   // The pattern once, then what is filled doubles.

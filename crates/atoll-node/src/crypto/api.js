@@ -6,9 +6,12 @@ const {
   MathFloor,
   NumberIsSafeInteger,
   ObjectFreeze,
-  RegExpPrototypeSymbolReplace,
+  FunctionPrototypeCall,
+  RegExpPrototypeExec,
   StringPrototypeToLowerCase,
+  TypedArrayPrototypeGetBuffer,
   TypedArrayPrototypeGetByteLength,
+  TypedArrayPrototypeGetByteOffset,
   TypedArrayPrototypeSet,
   TypedArrayPrototypeSubarray,
   Uint8Array,
@@ -19,7 +22,11 @@ const {
   TypeError,
 } = primordials;
 const { Buffer } = use('node:buffer').default;
+// As they are now: guests may replace them.
+const { alloc: allocateBuffer, from: bufferFrom } = Buffer;
+const { toString: bufferToString } = Buffer.prototype;
 const { crypto: webcrypto } = use('web/crypto');
+const { bytesOf: viewOf } = use('web/webidl');
 
 /** An error with one of Node's codes. */
 function makeError(Base, code, message) {
@@ -37,16 +44,17 @@ function algorithmOf(name) {
     throw makeError(TypeError, 'ERR_INVALID_ARG_TYPE', 'The "algorithm" argument must be of type string');
   }
   const lower = StringPrototypeToLowerCase(name);
-  const plain = RegExpPrototypeSymbolReplace(/^(?:rsa-)?sha-?(\d+)$/, lower, 'sha$1');
+  const match = RegExpPrototypeExec(/^(?:rsa-)?sha-?(\d+)$/, lower);
+  const plain = match === null ? lower : `sha${match[1]}`;
   for (let index = 0; index < HASHES.length; index++) if (HASHES[index] === plain) return plain;
   throw makeError(Error, 'ERR_CRYPTO_INVALID_DIGEST', `Invalid digest: ${name}`);
 }
 
 /** The bytes of a string in an encoding, a view or an ArrayBuffer; `copy` when they are kept beyond the call. */
 function bytesOf(data, encoding, name, copy) {
-  if (typeof data === 'string') return Buffer.from(data, encoding === 'buffer' ? 'utf8' : encoding);
+  if (typeof data === 'string') return bufferFrom(data, encoding === 'buffer' ? 'utf8' : encoding);
   let view;
-  if (ArrayBufferIsView(data)) view = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  if (ArrayBufferIsView(data)) view = viewOf(data);
   else if (isArrayBuffer(data)) view = new Uint8Array(data);
   else {
     const message = `The "${name}" argument must be of type string or an instance of Buffer, TypedArray, or DataView`;
@@ -78,8 +86,10 @@ function joined(chunks) {
 }
 
 function output(bytes, encoding) {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return encoding === undefined || encoding === null || encoding === 'buffer' ? buffer : buffer.toString(encoding);
+  const offset = TypedArrayPrototypeGetByteOffset(bytes);
+  const buffer = bufferFrom(TypedArrayPrototypeGetBuffer(bytes), offset, TypedArrayPrototypeGetByteLength(bytes));
+  const isBuffer = encoding === undefined || encoding === null || encoding === 'buffer';
+  return isBuffer ? buffer : FunctionPrototypeCall(bufferToString, buffer, encoding);
 }
 
 class Digest {
@@ -171,7 +181,7 @@ function deliver(callback, make) {
 }
 
 function makeRandom(size) {
-  const buffer = Buffer.alloc(size);
+  const buffer = allocateBuffer(size);
   native.fillRandom(buffer);
   return buffer;
 }
@@ -183,7 +193,7 @@ function randomBytes(size, callback = undefined) {
 }
 
 function randomFillSync(target, offset = 0, size = undefined) {
-  const view = ArrayBufferIsView(target) ? new Uint8Array(target.buffer, target.byteOffset, target.byteLength) : bytesOf(target, undefined, 'buf', false);
+  const view = ArrayBufferIsView(target) ? viewOf(target) : bytesOf(target, undefined, 'buf', false);
   const start = checkSize(offset, 'offset');
   const length = size === undefined ? TypedArrayPrototypeGetByteLength(view) - start : checkSize(size, 'size');
   if (length < 0 || start + length > TypedArrayPrototypeGetByteLength(view)) {
@@ -229,7 +239,8 @@ function randomInt(min, max = undefined, callback = undefined) {
 }
 
 function timingSafeEqual(a, b) {
-  const [first, second] = [bytesOf(a, undefined, 'buf1', false), bytesOf(b, undefined, 'buf2', false)];
+  const first = bytesOf(a, undefined, 'buf1', false);
+  const second = bytesOf(b, undefined, 'buf2', false);
   if (TypedArrayPrototypeGetByteLength(first) !== TypedArrayPrototypeGetByteLength(second)) {
     throw makeError(RangeError, 'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH', 'Input buffers must have the same byte length');
   }
@@ -248,7 +259,7 @@ exports.default = {
   randomFill,
   randomFillSync,
   randomInt,
-  randomUUID: () => webcrypto.randomUUID(),
+  randomUUID: FunctionPrototypeBind(webcrypto.randomUUID, webcrypto),
   get subtle() {
     return webcrypto.subtle;
   },

@@ -2,9 +2,9 @@
 // without arguments, which the synchronous form calls at once and the others in a later turn. What it throws is the
 // error of the call.
 const {
-  ArrayBufferIsView, ArrayPrototypePush, ArrayPrototypePushApply, MathFloor, MathRandom, StringPrototypeEndsWith,
+  ArrayBufferIsView, ArrayPrototypePush, ArrayPrototypePushApply, DataViewPrototypeGetByteLength, MathFloor, MathRandom, StringPrototypeEndsWith,
   StringPrototypeIndexOf, StringPrototypeSlice, SymbolSpecies, TypedArrayPrototypeGetBuffer,
-  TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeSet,
+  TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetSymbolToStringTag, TypedArrayPrototypeSet,
   TypedArrayPrototypeSubarray, Uint8Array, uncurryThis,
 } = primordials;
 const {
@@ -34,6 +34,11 @@ const { S_IFDIR, S_IFMT, S_IFREG, O_RDONLY } = constants;
 const KEEP_LINK = 1;
 const BIG = 2;
 const MAY_MISS = 4;
+
+function byteLengthOf(view) {
+  const isTyped = TypedArrayPrototypeGetSymbolToStringTag(view) !== undefined;
+  return isTyped ? TypedArrayPrototypeGetByteLength(view) : DataViewPrototypeGetByteLength(view);
+}
 
 function asBuffer(bytes) {
   return new FastBuffer(TypedArrayPrototypeGetBuffer(bytes), TypedArrayPrototypeGetByteOffset(bytes), TypedArrayPrototypeGetByteLength(bytes));
@@ -119,7 +124,7 @@ exports.readRange = (fd, bufferOrOptions, offsetOrOptions, lengthValue, position
     ({ offset, length, position } = offset);
   }
   validateBuffer(buffer);
-  const available = buffer.byteLength;
+  const available = byteLengthOf(buffer);
   offset ??= 0;
   validateInteger(offset, 'offset', 0);
   length ??= available - offset;
@@ -142,7 +147,7 @@ exports.readv = (fd, buffers, position) => {
   return () => {
     let total = 0;
     for (let index = 0; index < buffers.length; index++) {
-      const length = buffers[index].byteLength;
+      const length = byteLengthOf(buffers[index]);
       const count = length === 0 ? 0 : native.read(fd, buffers[index], 0, length, place);
       total += count;
       if (place >= 0) place += count;
@@ -168,7 +173,7 @@ exports.writeRange = (fd, data, offsetOrOptions, lengthValue, positionValue) => 
     let length = lengthValue;
     let position = positionValue;
     if (offset !== null && typeof offset === 'object') ({ offset, length, position } = offset);
-    const available = data.byteLength;
+    const available = byteLengthOf(data);
     offset ??= 0;
     validateInteger(offset, 'offset', 0);
     if (typeof length !== 'number') length = available - offset;
@@ -180,7 +185,7 @@ exports.writeRange = (fd, data, offsetOrOptions, lengthValue, positionValue) => 
   if (typeof data !== 'string') throw ERR_INVALID_ARG_TYPE('buffer', ['string', 'Buffer', 'TypedArray', 'DataView'], data);
   if (lengthValue !== undefined && lengthValue !== null) validateEncoding(data, lengthValue);
   const bytes = bufferFrom(data, lengthValue ?? 'utf8');
-  const length = bytes.byteLength;
+  const length = byteLengthOf(bytes);
   const place = toWritePosition(offsetOrOptions);
   return { buffer: data, work: () => (length === 0 ? 0 : native.write(fd, bytes, 0, length, place)) };
 };
@@ -200,7 +205,7 @@ exports.writev = (fd, buffers, position) => {
   return () => {
     let total = 0;
     for (let index = 0; index < buffers.length; index++) {
-      const count = writeBytes(fd, buffers[index], 0, buffers[index].byteLength, place);
+      const count = writeBytes(fd, buffers[index], 0, byteLengthOf(buffers[index]), place);
       total += count;
       if (place >= 0) place += count;
     }
@@ -315,7 +320,7 @@ function writeWhole(pathOrFd, data, value, flag) {
     if (typeof data !== 'string') throw ERR_INVALID_ARG_TYPE('data', ['string', 'Buffer', 'TypedArray', 'DataView'], data);
     bytes = bufferFrom(data, options.encoding || 'utf8');
   }
-  const length = bytes.byteLength;
+  const length = byteLengthOf(bytes);
   throwIfAborted(signal);
   if (typeof pathOrFd === 'number') {
     toDescriptor(pathOrFd);

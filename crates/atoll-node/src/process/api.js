@@ -3,6 +3,7 @@ const {
   ArrayBufferIsView,
   ArrayIsArray,
   ArrayPrototypePush,
+  ArrayPrototypeSlice,
   BigInt,
   Error,
   ErrorCaptureStackTrace,
@@ -160,6 +161,8 @@ self.hrtime.bigint = function bigint() {
 
 // --- ticks: callbacks that run before promises' ---
 
+const TICKS_DONE = 1024; // that are kept before their place is used again: callbacks that queue callbacks may never end
+
 let ticks = [];
 let nextTickIndex = 0;
 
@@ -177,6 +180,10 @@ exports.runTicks = () => {
       while (nextTickIndex < ticks.length) {
         const { callback, values } = ticks[nextTickIndex];
         ticks[nextTickIndex++] = undefined;
+        if (nextTickIndex >= TICKS_DONE && nextTickIndex * 2 > ticks.length) {
+          ticks = ArrayPrototypeSlice(ticks, nextTickIndex);
+          nextTickIndex = 0;
+        }
         ReflectApply(callback, undefined, values);
       }
       ticks = [];

@@ -7,10 +7,10 @@ const {
   RangeError,
   ReflectApply,
   RegExpPrototypeExec,
-  RegExpPrototypeSymbolReplace,
   StringFromCodePoint,
   StringPrototypeCharCodeAt,
   StringPrototypeLastIndexOf,
+  StringPrototypeReplaceAll,
   StringPrototypeSlice,
   StringPrototypeSplit,
   StringPrototypeStartsWith,
@@ -154,11 +154,14 @@ function encode(text) {
   return output;
 }
 
+const FULL_STOPS = '\u3002\uff0e\uff61'; // what separates labels beside U+002E (RFC 3490, section 3.1)
+
 /** Applies `change` to each label; what stands before an `@` stays. */
 function byLabel(domain, change) {
   const at = StringPrototypeLastIndexOf(domain, '@');
   const start = at === -1 ? '' : StringPrototypeSlice(domain, 0, at + 1);
-  const name = RegExpPrototypeSymbolReplace(/[\u3002\uff0e\uff61]/g, StringPrototypeSlice(domain, at + 1), '.');
+  let name = StringPrototypeSlice(domain, at + 1);
+  for (let index = 0; index < FULL_STOPS.length; index++) name = StringPrototypeReplaceAll(name, FULL_STOPS[index], '.');
   const labels = StringPrototypeSplit(name, '.');
   for (let index = 0; index < labels.length; index++) labels[index] = change(labels[index]);
   return start + ArrayPrototypeJoin(labels, '.');

@@ -3,6 +3,7 @@ const {
   ArrayBufferIsView,
   ObjectDefineProperties,
   Symbol,
+  TypedArrayPrototypeGetLength,
   TypedArrayPrototypeSet,
   TypedArrayPrototypeSubarray,
   Uint8Array,
@@ -10,12 +11,14 @@ const {
 const { ERR_INVALID_ARG_TYPE, ERR_UNKNOWN_ENCODING } = use('node/internal/errors');
 const { ENCODINGS, canonicalName } = use('node/internal/buffer/encodings');
 
+const { bytesOf: viewOf } = use('web/webidl');
+
 const kState = Symbol('state');
 const MAX_CHARACTER_BYTES = 4; // of UTF-8, and of a surrogate pair
 
 /** How many bytes at the end of `bytes` begin a character that is not complete yet. */
 function incompleteUtf8(bytes) {
-  const { length } = bytes;
+  const length = TypedArrayPrototypeGetLength(bytes);
   const limit = length < 3 ? length : 3;
   for (let back = 1; back <= limit; back++) {
     const byte = bytes[length - back];
@@ -27,13 +30,13 @@ function incompleteUtf8(bytes) {
   return 0;
 }
 function incompleteUtf16(bytes) {
-  const odd = bytes.length % 2;
-  const high = bytes.length - odd - 1;
+  const odd = TypedArrayPrototypeGetLength(bytes) % 2;
+  const high = TypedArrayPrototypeGetLength(bytes) - odd - 1;
   const splitPair = high > 0 && bytes[high] >= 0xd8 && bytes[high] < 0xdc;
   return odd + (splitPair ? 2 : 0);
 }
 function incompleteBase64(bytes) {
-  return bytes.length % 3;
+  return TypedArrayPrototypeGetLength(bytes) % 3;
 }
 
 const INCOMPLETE = {
@@ -53,7 +56,7 @@ function StringDecoder(encoding) {
 
 function bytesOf(chunk) {
   if (!ArrayBufferIsView(chunk)) throw ERR_INVALID_ARG_TYPE('buf', ['Buffer', 'TypedArray', 'DataView'], chunk);
-  return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  return viewOf(chunk);
 }
 
 /** The text of all characters that are complete. */
@@ -63,16 +66,16 @@ StringDecoder.prototype.write = function write(chunk) {
   const state = this[kState];
   const encoding = ENCODINGS[this.encoding];
   const incomplete = INCOMPLETE[this.encoding];
-  if (incomplete === undefined) return encoding.slice(bytes, 0, bytes.length);
-  if (bytes.length === 0) return '';
+  if (incomplete === undefined) return encoding.slice(bytes, 0, TypedArrayPrototypeGetLength(bytes));
+  if (TypedArrayPrototypeGetLength(bytes) === 0) return '';
   if (state.count > 0) {
-    const joined = new Uint8Array(state.count + bytes.length);
+    const joined = new Uint8Array(state.count + TypedArrayPrototypeGetLength(bytes));
     TypedArrayPrototypeSet(joined, TypedArrayPrototypeSubarray(state.held, 0, state.count), 0);
     TypedArrayPrototypeSet(joined, bytes, state.count);
     bytes = joined;
   }
   const held = incomplete(bytes);
-  const end = bytes.length - held;
+  const end = TypedArrayPrototypeGetLength(bytes) - held;
   TypedArrayPrototypeSet(state.held, TypedArrayPrototypeSubarray(bytes, end), 0);
   state.count = held;
   state.needed =

@@ -3,6 +3,7 @@
 
 mod guest_tests;
 mod harness;
+mod hostile;
 mod isolation;
 mod limits;
 mod programs;

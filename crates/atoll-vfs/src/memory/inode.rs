@@ -100,9 +100,13 @@ pub(super) struct Inode {
     usage: Arc<Usage>,
 }
 
+/// Steps in which files' times move, nanoseconds: a guest that touches a file and asks for its times has a clock, which
+/// is to be no finer than the others that it can read.
+const TIME_STEP_NANOSECONDS: u32 = 100_000;
+
 fn now() -> Time {
     let (seconds, nanoseconds) = atoll_sys::clock::real_time();
-    Time { seconds, nanoseconds }
+    Time { seconds, nanoseconds: nanoseconds - nanoseconds % TIME_STEP_NANOSECONDS }
 }
 
 impl Inode {

@@ -111,9 +111,9 @@ class Body {
       copy.shared = true;
       return copy;
     }
-    const [first, second] = streams.tee(this.toStream(), cloneChunk);
-    this.stream = first;
-    return new Body(STREAM, second);
+    const branches = streams.tee(this.toStream(), cloneChunk);
+    this.stream = branches[0];
+    return new Body(STREAM, branches[1]);
   }
 
   /** A body with this one's content, which is then used up. */

@@ -357,7 +357,9 @@ fn header_map(flat: &[String]) -> Result<HeaderMap, JsError> {
         let invalid = || JsError::error(format!("the header {name} is not one that HTTP can carry"));
         let bytes: Option<Vec<u8>> = value.chars().map(|unit| u8::try_from(u32::from(unit)).ok()).collect();
         let value = HeaderValue::from_bytes(&bytes.ok_or_else(invalid)?).map_err(|_| invalid())?;
-        headers.append(HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?, value);
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+        let appended = headers.try_append(name, value);
+        appended.map_err(|_| JsError::range_error("the request has more headers than HTTP can carry"))?;
     }
     Ok(headers)
 }

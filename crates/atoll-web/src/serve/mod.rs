@@ -221,6 +221,10 @@ fn response_head(call: &mut Call<'_, '_, '_>) -> Result<(u64, http::Response<()>
 /// to say as well.
 const HOP_BY_HOP: [&str; 5] = ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-connection"];
 
+fn too_many_headers() -> JsError {
+    JsError::range_error("the response has more headers than HTTP can carry")
+}
+
 fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), JsError> {
     if HOP_BY_HOP.contains(&name) {
         return Ok(());
@@ -232,6 +236,7 @@ fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), JsErro
         let bytes: Option<Vec<u8>> = value.chars().map(|unit| u8::try_from(u32::from(unit)).ok()).collect();
         HeaderValue::from_bytes(&bytes.ok_or_else(invalid)?).map_err(|_| invalid())?
     };
-    headers.append(HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?, value);
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+    headers.try_append(name, value).map_err(|_| too_many_headers())?;
     Ok(())
 }

@@ -103,8 +103,8 @@ class ReadableStream {
 
   tee() {
     if (!(#state in this)) throw illegalInvocation();
-    const [first, second] = tee(this.#state);
-    return [new ReadableStream(internal, first), new ReadableStream(internal, second)];
+    const branches = tee(this.#state); // not destructured: that would ask the guest's Array.prototype for an iterator
+    return [new ReadableStream(internal, branches[0]), new ReadableStream(internal, branches[1])];
   }
 
   values(options = undefined) {

@@ -46,8 +46,15 @@ const {
   RangeError,
   ReferenceError,
   RegExp,
-  RegExpPrototypeGetFlags,
+  RegExpPrototypeGetDotAll,
+  RegExpPrototypeGetGlobal,
+  RegExpPrototypeGetHasIndices,
+  RegExpPrototypeGetIgnoreCase,
+  RegExpPrototypeGetMultiline,
   RegExpPrototypeGetSource,
+  RegExpPrototypeGetSticky,
+  RegExpPrototypeGetUnicode,
+  RegExpPrototypeGetUnicodeSets,
   SafeMap,
   Set,
   SetPrototypeAdd,
@@ -123,6 +130,20 @@ function record(memory, value, kind) {
   return made;
 }
 
+/** The flags of a RegExp itself: its `flags` getter would ask properties that the guest may have replaced. */
+function flagsOf(regexp) {
+  return (
+    (RegExpPrototypeGetHasIndices(regexp) ? 'd' : '') +
+    (RegExpPrototypeGetGlobal(regexp) ? 'g' : '') +
+    (RegExpPrototypeGetIgnoreCase(regexp) ? 'i' : '') +
+    (RegExpPrototypeGetMultiline(regexp) ? 'm' : '') +
+    (RegExpPrototypeGetDotAll(regexp) ? 's' : '') +
+    (RegExpPrototypeGetUnicode(regexp) ? 'u' : '') +
+    (RegExpPrototypeGetUnicodeSets(regexp) ? 'v' : '') +
+    (RegExpPrototypeGetSticky(regexp) ? 'y' : '')
+  );
+}
+
 function serialize(value, memory) {
   if (!isObject(value)) {
     if (typeof value === 'symbol') refuse(value);
@@ -147,7 +168,7 @@ function serialize(value, memory) {
     case DATE:
       return withData(record(memory, value, 'date'), DatePrototypeGetTime(value));
     case REGEXP: {
-      const data = { __proto__: null, source: RegExpPrototypeGetSource(value), flags: RegExpPrototypeGetFlags(value) };
+      const data = { __proto__: null, source: RegExpPrototypeGetSource(value), flags: flagsOf(value) };
       return withData(record(memory, value, 'regexp'), data);
     }
     case BOXED_NUMBER:

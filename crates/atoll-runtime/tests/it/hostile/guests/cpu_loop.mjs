@@ -1,0 +1,6 @@
+// A loop.
+import { serve } from './lib/serve.mjs';
+
+export default serve(() => {
+  for (;;) {}
+});

@@ -1,0 +1,6 @@
+// URLs without an end.
+import { serve } from './lib/serve.mjs';
+
+export default serve(() => {
+  for (let i = 0; ; i++) new URL(`http://host/${i}`);
+});

@@ -1,0 +1,9 @@
+// Errors with the longest stacks there are.
+import { serve } from './lib/serve.mjs';
+
+export default serve(() => {
+  Error.stackTraceLimit = Infinity;
+  const all = [];
+  const dig = (n) => (n === 0 ? all.push(new Error('deep')) : dig(n - 1) + 1);
+  for (;;) dig(2000);
+});

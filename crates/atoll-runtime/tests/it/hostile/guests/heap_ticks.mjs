@@ -1,0 +1,6 @@
+// Ticks that are queued and never run.
+import { serve } from './lib/serve.mjs';
+
+export default serve(() => {
+  for (;;) process.nextTick(() => {});
+});
