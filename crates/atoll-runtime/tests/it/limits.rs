@@ -1,7 +1,7 @@
 //! Limits that are counted for each request, attacked by guests.
 
 use crate::harness::{Recorder, app_with_origin, block_on, files};
-use atoll_runtime::{ColdStarter, Deployment, DeploymentId, Limits, Pool};
+use atoll_runtime::{ColdStarter, Deployment, DeploymentId, Limits, Pool, PoolConfig};
 use atoll_test::http_origin::HttpOrigin;
 use atoll_web::IncomingRequest;
 use futures_util::future::join_all;
