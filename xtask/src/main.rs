@@ -3,6 +3,7 @@
 //! * `cargo xtask demo` ([`demo`]) builds Atoll, installs the example's packages with it and serves the example;
 //! * `cargo xtask test` ([`test`]) runs every check there is, in the order of their cost;
 //! * `cargo xtask e2e` ([`e2e`]) runs the last part of these alone;
+//! * `cargo xtask docs` ([`docs`]) writes the documents that are made from code anew;
 //! * `cargo xtask bench` ([`bench`]) builds Atoll and hands over to `atoll-bench`.
 #![expect(
     clippy::disallowed_methods,
@@ -12,6 +13,7 @@
 
 mod bench;
 mod demo;
+mod docs;
 mod e2e;
 mod packages;
 mod repository;
@@ -30,6 +32,7 @@ usage: cargo xtask <command>
   test [--quick]        all checks: format, lints, tests, doc tests, and the example from install to answer;
                         --quick leaves out doc tests and all that needs the npm registry
   e2e [ATOLL]           the last part of `test` alone, with a built binary [default: that of `cargo build`]
+  docs                  write docs/limits.md and docs/atoll.schema.json anew, from the tables that they describe
   bench SUITE [OPTION…] build Atoll and measure it beside its peers; `cargo xtask bench --help` lists suites and options
 ";
 
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::Options::parse(&arguments[1..]).and_then(|options| demo::run(&options)),
         Some("test") => test::Options::parse(&arguments[1..]).map(test::run),
         Some("e2e") => e2e::command(&arguments[1..]),
+        Some("docs") => docs::run(),
         Some("bench") => bench::run(&arguments[1..]),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

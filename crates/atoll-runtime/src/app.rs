@@ -1,5 +1,6 @@
 //! What a worker is made of: an app's code, its mounts, environment, rules and limits. Immutable and shared.
 
+use crate::isolation::Isolation;
 use crate::limits::Limits;
 use crate::report::Reporter;
 use atoll_engine::CodeCache;
@@ -13,6 +14,10 @@ use std::sync::Arc;
 pub struct App {
     /// Shown in logs: the deployment's name or the program's file.
     pub name: String,
+    /// Who owns it: apps of different tenants never share an isolate.
+    pub tenant: String,
+    /// What its requests share.
+    pub isolation: Isolation,
     /// The module to evaluate, an absolute guest path.
     pub entry: GuestPath,
     /// What the guest sees as files.

@@ -1,5 +1,6 @@
 //! What the client gets when the guest gave no response. It never contains what the guest threw.
 
+use crate::bounds::TooLarge;
 use atoll_engine::Termination;
 use atoll_runtime::{PoolError, RequestError, StartError};
 use atoll_web::ResponseBody;
@@ -44,6 +45,26 @@ pub(crate) fn from_error(error: &PoolError) -> (Response<ResponseBody>, Option<&
 /// No route leads from this host.
 pub(crate) fn not_found(host: &str) -> Response<ResponseBody> {
     text(StatusCode::NOT_FOUND, &format!("Nothing is deployed at {host}."))
+}
+
+/// The request is too large for its deployment; which limit it is, and its number, is no secret.
+pub(crate) fn too_large(excess: TooLarge) -> Response<ResponseBody> {
+    let (status, what, limit) = match excess {
+        TooLarge::Fields(limit) => (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "too many header fields",
+            format!("request-headers = {limit}"),
+        ),
+        TooLarge::Head(bytes) => (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "header fields that are too long",
+            format!("request-header-kib = {}", bytes >> 10),
+        ),
+        TooLarge::Body(bytes) => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "a body that is too long", format!("request-body-mib = {}", bytes >> 20))
+        }
+    };
+    text(status, &format!("The request has {what}: the limit is {limit}."))
 }
 
 /// A method that handlers can't be asked with: it concerns the connection (Fetch Standard, "forbidden method").

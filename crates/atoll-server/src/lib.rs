@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod bounds;
 mod connection;
 mod executor;
 mod listen;
@@ -12,5 +13,5 @@ mod route;
 mod server;
 
 pub use access::{AccessLog, AccessRecord};
-pub use route::{Route, Routes};
+pub use route::{BadHost, BadPath, HostPattern, PathPrefix, Route, Routes};
 pub use server::{ServeError, Server, ServerOptions};

@@ -1,59 +1,48 @@
 //! Which deployment answers a request.
+//!
+//! A route fits a request when both its host and its path do. Of those that fit, an exact host comes before a wildcard,
+//! a longer wildcard before a shorter one, and any wildcard before "all hosts"; among routes of one host the longest path
+//! comes first. So a host of which only some paths are routed leaves the others to the routes behind it.
+
+mod host;
+mod path;
+mod table;
+
+pub use host::{BadHost, HostPattern};
+pub use path::{BadPath, PathPrefix};
 
 use atoll_runtime::Deployment;
+use table::Table;
 
 /// One way to a deployment.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// The host name, in lower case and without port; `None` for all hosts that no other route names.
-    pub host: Option<String>,
+    /// Which hosts lead there.
+    pub host: HostPattern,
+    /// Which paths of these hosts.
+    pub path: PathPrefix,
     /// Who answers.
     pub deployment: Deployment,
 }
 
 /// All ways.
 #[derive(Debug, Clone, Default)]
-pub struct Routes(Vec<Route>);
+pub struct Routes(Table<Deployment>);
 
 impl Routes {
-    /// Routes in order of precedence among those that fit equally well.
+    /// Of two routes with the same host and path, the first one counts.
     pub fn new(routes: Vec<Route>) -> Self {
-        Self(routes)
-    }
-
-    /// The deployment for a host, as a request names it: with or without port, in any case.
-    pub fn find(&self, host: &str) -> Option<&Deployment> {
-        let name = without_port(host);
-        let named =
-            self.0.iter().find(|route| route.host.as_deref().is_some_and(|host| host.eq_ignore_ascii_case(name)));
-        let route = named.or_else(|| self.0.iter().find(|route| route.host.is_none()))?;
-        Some(&route.deployment)
-    }
-
-    /// The routes.
-    pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.0.iter()
-    }
-}
-
-/// `[::1]:80` → `[::1]`, `a.example:80` → `a.example`.
-fn without_port(host: &str) -> &str {
-    match host.rfind(':') {
-        Some(colon) if !host[colon..].contains(']') => &host[..colon],
-        _ => host,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_port;
-
-    #[test]
-    fn a_port_is_not_part_of_the_name() {
-        for (host, name) in
-            [("a.example:80", "a.example"), ("a.example", "a.example"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]")]
-        {
-            assert_eq!(without_port(host), name);
+        let mut table = Table::default();
+        for Route { host, path, deployment } in routes {
+            table.add(&host, &path, deployment);
         }
+        Self(table)
+    }
+
+    /// The deployment for a host, as a request names it (with or without port, in any case), and a path, which begins
+    /// with a slash and has no query. Looks up hashes, as many as the routes have labels and segments, and allocates
+    /// nothing.
+    pub fn find(&self, host: &str, path: &str) -> Option<&Deployment> {
+        self.0.find(host, path)
     }
 }

@@ -22,8 +22,8 @@ pub struct ServerOptions {
     pub access_log: Arc<dyn AccessLog>,
     /// How long requests under way may go on after [`Server::stop`].
     pub drain: Duration,
-    /// The longest request body, bytes.
-    pub max_request_body_bytes: u64,
+    /// The most header fields that any deployment's limit admits in a request.
+    pub request_headers_max: usize,
 }
 
 impl std::fmt::Debug for ServerOptions {
@@ -57,7 +57,7 @@ pub(crate) struct Shared {
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) access_log: Arc<dyn AccessLog>,
     pub(crate) drain: Duration,
-    pub(crate) max_request_body_bytes: u64,
+    pub(crate) request_headers_max: usize,
 }
 
 /// A server that runs. Dropping it without [`Server::stop`] leaves its threads running.
@@ -101,7 +101,7 @@ impl Server {
             stopping: is_stopping,
             access_log: options.access_log,
             drain: options.drain,
-            max_request_body_bytes: options.max_request_body_bytes,
+            request_headers_max: options.request_headers_max,
         });
         let (handover, incoming) = mpsc::channel(MAX_WARM_QUEUED);
         let mut first = Some((warm, incoming));

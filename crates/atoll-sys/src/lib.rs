@@ -6,6 +6,7 @@
 //!
 //! * [`fs`]: descriptors, directory entries, confined opens.
 //! * [`clock`]: wall clock and CPU time; [`CpuClock`] reads another thread's CPU time.
+//! * [`descriptors`]: how many descriptors the process may have.
 //! * [`memory`]: how much memory the process holds.
 //! * `count` (feature): system calls made by this thread, for tests.
 
@@ -18,6 +19,7 @@ pub mod clock;
 #[cfg(feature = "count")]
 pub mod count;
 mod cpu;
+pub mod descriptors;
 pub mod fs;
 pub mod memory;
 

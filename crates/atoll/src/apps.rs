@@ -3,7 +3,7 @@
 mod entry;
 mod grants;
 
-pub(crate) use grants::{Grants, Profile};
+pub(crate) use grants::{Grants, flag_settings};
 
 use crate::terminal::{Failure, Places, TerminalReporter};
 use atoll_node::loader::{Loader, LoaderOptions};
@@ -16,8 +16,9 @@ use std::sync::Arc;
 /// Where a guest sees its project.
 const APP: &str = "/app";
 
-/// What a guest may keep in `/tmp`: as much as serverless platforms give at least, in files small enough to be many.
-const TMP_QUOTA: Quota = Quota { bytes: 128 << 20, inodes: 65_536 };
+/// Files that a guest may keep in `/tmp`: each costs up to a kilobyte beside its content, so that all of them together
+/// stay below half of what their content may take by default.
+const TMP_FILES_MAX: u64 = 65_536;
 
 /// What all apps of this process share.
 pub(crate) struct Surroundings {
@@ -37,7 +38,7 @@ pub(crate) struct Project {
     entry: PathBuf,
     /// The working directory that the guest sees, relative to the root.
     directory: PathBuf,
-    /// Shown in logs, and the host's first label where several apps are served.
+    /// Shown in logs: the deployment's name, or the directory's.
     pub(crate) name: String,
 }
 
@@ -99,7 +100,7 @@ impl Project {
         grants: &Grants,
         surroundings: &Surroundings,
     ) -> Result<Arc<App>, Failure> {
-        let mounts = Arc::new(self.mounts()?);
+        let mounts = Arc::new(self.mounts(grants.limits.tmp_bytes)?);
         let cache = surroundings.cache.as_ref();
         let options = LoaderOptions {
             conditions: Vec::new(),
@@ -109,6 +110,8 @@ impl Project {
         };
         Ok(Arc::new(App {
             name: self.name.clone(),
+            tenant: grants.tenant.clone(),
+            isolation: grants.isolation,
             entry: guest_path(&self.entry)?,
             loader: Arc::new(Loader::new(Arc::clone(&mounts), options)),
             mounts,
@@ -122,11 +125,12 @@ impl Project {
         }))
     }
 
-    fn mounts(&self) -> Result<MountTable, Failure> {
+    fn mounts(&self, tmp_bytes: u64) -> Result<MountTable, Failure> {
         let app = HostDir::read_only(&self.root).map_err(|error| Failure::new(error.to_string()))?;
+        let quota = Quota { bytes: tmp_bytes, inodes: TMP_FILES_MAX };
         MountTable::builder()
             .mount(APP, app, Access::ReadOnly)
-            .and_then(|builder| builder.mount("/tmp", Memory::new(TMP_QUOTA), Access::ReadWrite))
+            .and_then(|builder| builder.mount("/tmp", Memory::new(quota), Access::ReadWrite))
             .and_then(MountTableBuilder::build)
             .map_err(|error| Failure::new(error.to_string()))
     }

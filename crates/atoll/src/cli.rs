@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::limit_flags::{RunLimits, ServeLimits};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     Install(Install),
     Run(Run),
     Serve(Serve),
+    /// Print the JSON schema of atoll.toml
+    Schema,
 }
 
 /// Install the packages that package.json names
@@ -65,6 +68,11 @@ pub(crate) struct Install {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) guest: Guest,
+    #[command(flatten)]
+    pub(crate) limits: RunLimits,
+    /// Time by the clock for the whole program, milliseconds
+    #[arg(long, value_name = "MS", help_heading = "Limits")]
+    pub(crate) timeout_ms: Option<u64>,
     /// The JavaScript or TypeScript file to run
     pub(crate) file: PathBuf,
     /// Arguments for the program: process.argv from its third element on
@@ -75,41 +83,50 @@ pub(crate) struct Run {
 /// Serve apps that `export default { fetch }` over HTTP
 ///
 /// The entry is package.json's "main", or one of src/index, src/main, src/server, src/app, index, main, server, app with .ts, .tsx,
-/// .mts, .js, .mjs or .cjs. With several directories, each is served at http://<directory name>.localhost.
+/// .mts, .js, .mjs or .cjs. With several directories, each is served at http://<directory name>.localhost, and the first one
+/// wherever no other is. An app's own settings may be in atoll.toml in its directory.
+///
+/// Without DIR, an atoll.toml with [[deployments]] in the working directory says what is served, as one named by --config does; flags
+/// come before what it says. `atoll schema` prints its schema.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  atoll serve\n  atoll serve ./shop --port 3000 --watch\n  atoll serve ./shop ./blog   # http://shop.localhost:8080, http://blog.localhost:8080"
+    after_help = "Examples:\n  atoll serve\n  atoll serve ./shop --port 3000 --watch\n  atoll serve ./shop ./blog   # http://shop.localhost:8080, http://blog.localhost:8080\n  atoll serve --config /etc/atoll/atoll.toml --check"
 )]
 pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) guest: Guest,
-    /// Directories of the apps
-    #[arg(value_name = "DIR", default_value = ".")]
+    #[command(flatten)]
+    pub(crate) limits: ServeLimits,
+    /// Directories of the apps; when not given, the working directory
+    #[arg(value_name = "DIR")]
     pub(crate) dirs: Vec<PathBuf>,
+    /// What to serve, in a file: listening address, deployments with their routes and limits
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["dirs", "entry"])]
+    pub(crate) config: Option<PathBuf>,
+    /// Say whether configuration and directories are in order, start nothing
+    #[arg(long)]
+    pub(crate) check: bool,
     /// The module with the handler, relative to DIR
     #[arg(long, value_name = "FILE")]
     pub(crate) entry: Option<PathBuf>,
-    /// Address to listen on; 0.0.0.0 for all
-    #[arg(long, default_value = "127.0.0.1")]
-    pub(crate) host: IpAddr,
-    /// Port to listen on; 0 for any free one
-    #[arg(short, long, default_value_t = 8080)]
-    pub(crate) port: u16,
+    /// Address to listen on; 0.0.0.0 for all [default: 127.0.0.1]
+    #[arg(long)]
+    pub(crate) host: Option<IpAddr>,
+    /// Port to listen on; 0 for any free one [default: 8080]
+    #[arg(short, long)]
+    pub(crate) port: Option<u16>,
     /// Threads that serve; when not given one for each core, or a single one with --watch
     #[arg(long)]
     pub(crate) threads: Option<usize>,
     /// Start anew when a file changes
     #[arg(short, long)]
     pub(crate) watch: bool,
-    /// What is logged of requests
-    #[arg(long, value_enum, default_value_t = LogFormat::Access)]
-    pub(crate) log: LogFormat,
-    /// Seconds that requests under way may take after SIGTERM or Ctrl-C
-    #[arg(long, default_value_t = 10)]
-    pub(crate) drain_seconds: u64,
-    /// Longest request body, MiB
-    #[arg(long, default_value_t = 100)]
-    pub(crate) max_body_mib: u64,
+    /// What is logged of requests [default: access]
+    #[arg(long, value_enum)]
+    pub(crate) log: Option<LogFormat>,
+    /// Seconds that requests under way may take after SIGTERM or Ctrl-C [default: 10]
+    #[arg(long)]
+    pub(crate) drain_seconds: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -131,13 +148,7 @@ pub(crate) struct Guest {
     /// Let fetch reach an address that is not public: HOST, HOST:PORT or a CIDR block
     #[arg(long, value_name = "HOST[:PORT]|CIDR")]
     pub(crate) allow_net: Vec<String>,
-    /// Memory for the JavaScript heap, and as much again for ArrayBuffers, MiB
-    #[arg(long, value_name = "MIB")]
-    pub(crate) memory_mib: Option<usize>,
-    /// CPU time until the guest has to wait for something, milliseconds
-    #[arg(long, value_name = "MS")]
-    pub(crate) cpu_ms: Option<u64>,
-    /// Time by the clock for a request, or for a program, milliseconds
-    #[arg(long, value_name = "MS")]
-    pub(crate) timeout_ms: Option<u64>,
+    /// Memory for the JavaScript heap, and as much again outside of it, MiB: --heap-mib and --external-mib in one
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(8..=65_536))]
+    pub(crate) memory_mib: Option<u64>,
 }

@@ -5,7 +5,10 @@
 mod apps;
 mod cli;
 mod commands;
+mod config;
 mod directories;
+mod limit_flags;
+mod sites;
 mod terminal;
 
 use clap::Parser;
@@ -14,13 +17,14 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // Threads that run JavaScript must be younger than V8's initialisation, so it comes before any thread.
     let arguments = cli::Arguments::parse();
-    if !matches!(arguments.command, cli::Command::Install(_)) {
+    if matches!(arguments.command, cli::Command::Run(_) | cli::Command::Serve(_)) {
         atoll_engine::initialize();
     }
     let outcome = match arguments.command {
         cli::Command::Install(install) => commands::install(install),
         cli::Command::Run(run) => commands::run(run),
-        cli::Command::Serve(serve) => commands::serve(serve),
+        cli::Command::Serve(serve) => commands::serve(&serve),
+        cli::Command::Schema => Ok(commands::schema()),
     };
     outcome.unwrap_or_else(|failure| {
         terminal::print_failure(&failure);

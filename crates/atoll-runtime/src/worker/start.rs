@@ -85,7 +85,7 @@ impl Worker {
 
     /// Makes a worker that serves: its graph loaded and evaluated, its handler found.
     pub async fn start(app: Arc<App>) -> Result<Self, StartError> {
-        let wall = app.limits.wall;
+        let wall = app.limits.startup_wall;
         let starting = Self::start_serving(app);
         match tokio::time::timeout(wall, starting).await {
             Ok(started) => started,

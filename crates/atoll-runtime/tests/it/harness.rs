@@ -2,7 +2,7 @@
 
 use atoll_node::OutputStream;
 use atoll_node::loader::{Loader, LoaderOptions};
-use atoll_runtime::{App, Exit, Limits, Problem, Reporter, StartError, Worker};
+use atoll_runtime::{App, Exit, Isolation, Limits, Problem, Reporter, StartError, Worker};
 use atoll_test::http_origin::HttpOrigin;
 use atoll_vfs::{Access, GuestPath, HostDir, Memory, MountTable, Quota};
 use atoll_web::{ConsoleLevel, FetchClient, NetRules};
@@ -81,6 +81,8 @@ pub(crate) fn app_with_origin(
         LoaderOptions { conditions: Vec::new(), cache: None, tsconfig: true, builtins: atoll_runtime::builtin_names() };
     let app = App {
         name: "test".to_owned(),
+        tenant: "test".to_owned(),
+        isolation: Isolation::Warm,
         entry: GuestPath::new(format!("/app/{entry}")).expect("a path"),
         loader: Arc::new(Loader::new(Arc::clone(&mounts), options)),
         mounts,
@@ -120,7 +122,7 @@ pub(crate) struct Ran {
 }
 
 pub(crate) fn run_in(directory: &Path, entry: &str) -> Ran {
-    let limits = Limits { turn_cpu: std::time::Duration::from_mins(2), ..Limits::RUN };
+    let limits = Limits { request_cpu: std::time::Duration::from_mins(2), ..Limits::RUN };
     block_on(async {
         let origin = HttpOrigin::start().await.expect("a port");
         let (app, recorder) = app_with_origin(directory, entry, limits, Some(&origin));

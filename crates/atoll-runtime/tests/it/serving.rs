@@ -13,10 +13,11 @@ use std::time::Duration;
 
 const LIMITS: Limits = Limits {
     heap_bytes: 32 << 20,
-    buffer_bytes: 16 << 20,
-    turn_cpu: Duration::from_millis(300),
+    external_bytes: 16 << 20,
+    request_cpu: Duration::from_millis(300),
     startup_cpu: Duration::from_secs(20),
     wall: Duration::from_secs(20),
+    ..Limits::SERVE
 };
 
 fn request() -> IncomingRequest {
@@ -198,7 +199,7 @@ fn a_guest_that_hits_a_limit_hurts_nobody_else() {
             case '/later': await new Promise((r) => setTimeout(r, 5)); for (;;) {}
             default: return new Response('fine');
         } } };";
-        let memory_bomb = Limits { turn_cpu: Duration::from_mins(1), ..LIMITS };
+        let memory_bomb = Limits { request_cpu: Duration::from_mins(1), ..LIMITS };
         let pool = pool();
         let (quiet, _, _quiet_directory) =
             deploy(100, "export default { fetch: () => new Response('quiet') };", LIMITS);

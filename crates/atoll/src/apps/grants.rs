@@ -1,41 +1,54 @@
-//! What the command line lets guests use.
+//! What guests may use, and what the command line says of it.
 
 use crate::cli::Guest;
+use crate::config::{Located, Settings};
+use crate::limit_flags::GivenLimits;
 use crate::terminal::Failure;
-use atoll_runtime::Limits;
+use atoll_runtime::{Isolation, Limits};
 use atoll_web::{FetchClient, NetRules};
+use std::path::Path;
 use std::time::Duration;
 
-/// What guests are for, which decides about the limits that were not given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Profile {
-    /// A program of the user's own, which may take its time.
-    Program,
-    /// Handlers that answer requests.
-    Server,
-}
-
-/// What guests may use.
+/// What an app may use.
 pub(crate) struct Grants {
+    /// Who owns it.
+    pub(crate) tenant: String,
+    pub(crate) isolation: Isolation,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) limits: Limits,
     pub(crate) fetch: FetchClient,
-    /// Time by the clock for a whole program, if it was limited.
-    pub(crate) timeout: Option<Duration>,
 }
 
 impl Grants {
-    pub(crate) fn new(guest: &Guest, profile: Profile) -> Result<Self, Failure> {
-        let env = guest.env.iter().map(|named| variable(named, |name| std::env::var(name).ok()));
-        let rules = NetRules::new(guest.allow_net.iter().map(String::as_str));
-        let rules = rules.map_err(|error| Failure::new(format!("--allow-net: {error}")))?;
+    /// What a program of the user's own may use; `timeout` is its time by the clock.
+    pub(crate) fn of_program(guest: &Guest, limits: &GivenLimits, timeout: Option<Duration>) -> Result<Self, Failure> {
+        let flags = flag_settings(guest, limits, None)?;
+        let allowed = flags.net_allow.iter().flat_map(|allowed| allowed.value.iter().map(String::as_str));
+        let rules = NetRules::new(allowed);
         Ok(Self {
-            env: env.collect::<Result<_, _>>()?,
-            limits: limits(guest, profile),
-            fetch: FetchClient::new(rules),
-            timeout: guest.timeout_ms.map(Duration::from_millis),
+            tenant: "program".to_owned(),
+            isolation: Isolation::default(),
+            env: flags.env,
+            limits: program_limits(&flags.limits, timeout),
+            fetch: FetchClient::new(rules.map_err(|error| Failure::new(format!("--allow-net: {error}")))?),
         })
     }
+}
+
+/// What flags say, as far as files can say it too.
+pub(crate) fn flag_settings(guest: &Guest, limits: &GivenLimits, entry: Option<&Path>) -> Result<Settings, Failure> {
+    let env = guest.env.iter().map(|named| variable(named, |name| std::env::var(name).ok()));
+    let net_allow = (!guest.allow_net.is_empty()).then(|| Located { value: guest.allow_net.clone(), at: 0..0 });
+    Ok(Settings {
+        entry: entry.map(Path::to_owned),
+        isolation: None,
+        env: env.collect::<Result<_, _>>()?,
+        net_allow,
+        limits: match guest.memory_mib {
+            Some(mib) => limits.with_default("heap-mib", mib).with_default("external-mib", mib),
+            None => limits.clone(),
+        },
+    })
 }
 
 /// `NAME=VALUE`, or `NAME` for the value that the variable has here.
@@ -53,28 +66,18 @@ fn variable(named: &str, here: impl Fn(&str) -> Option<String>) -> Result<(Strin
     Ok((name.to_owned(), value))
 }
 
-fn limits(guest: &Guest, profile: Profile) -> Limits {
-    let mut limits = match profile {
-        Profile::Program => Limits::RUN,
-        Profile::Server => Limits::SERVE,
-    };
-    if let Some(mib) = guest.memory_mib {
-        limits.heap_bytes = mib.saturating_mul(1 << 20);
-        limits.buffer_bytes = limits.heap_bytes;
+fn program_limits(given: &GivenLimits, timeout: Option<Duration>) -> Limits {
+    let mut limits = given.over(Limits::RUN);
+    if given.get("cpu-ms").is_some() {
+        // A program's start is the program.
+        limits.startup_cpu = limits.request_cpu;
     }
-    if let Some(cpu) = guest.cpu_ms.map(Duration::from_millis) {
-        limits.turn_cpu = cpu;
-        // Loading an app takes more than answering a request, so a server's start keeps its own limit.
-        limits.startup_cpu = if profile == Profile::Program { cpu } else { limits.startup_cpu.max(cpu) };
-    }
-    if let Some(wall) = guest.timeout_ms.map(Duration::from_millis) {
+    if let Some(wall) = timeout {
+        // No turn outlasts the program: one that never waits is ended by its CPU time, which is never ahead of the clock.
         limits.wall = wall;
-        if profile == Profile::Program {
-            // No turn outlasts the program: one that never waits is ended by its CPU time, which is never ahead of
-            // the clock.
-            limits.turn_cpu = limits.turn_cpu.min(wall);
-            limits.startup_cpu = limits.startup_cpu.min(wall);
-        }
+        limits.request_cpu = limits.request_cpu.min(wall);
+        limits.startup_cpu = limits.startup_cpu.min(wall);
+        limits.startup_wall = wall;
     }
     limits
 }

@@ -2,12 +2,14 @@
 
 mod install;
 mod run;
+mod schema;
 mod serve;
 mod signals;
 mod watch;
 
 pub(crate) use install::install;
 pub(crate) use run::run;
+pub(crate) use schema::schema;
 pub(crate) use serve::serve;
 
 use crate::apps::Surroundings;

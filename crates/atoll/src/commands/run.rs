@@ -1,23 +1,25 @@
 //! `atoll run`: a program from its start to its end.
 
 use super::{runtime, surroundings};
-use crate::apps::{Grants, Profile, Project};
+use crate::apps::{Grants, Project};
 use crate::cli;
 use crate::terminal::{Audience, Failure, duration, explain_start, limit_flag};
 use atoll_runtime::{Exit, Worker};
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::task::LocalSet;
 
 /// Runs it.
 pub(crate) fn run(arguments: cli::Run) -> Result<ExitCode, Failure> {
     let surroundings = surroundings(Audience::Program)?;
-    let grants = Grants::new(&arguments.guest, Profile::Program)?;
+    let timeout = arguments.timeout_ms.map(Duration::from_millis);
+    let grants = Grants::of_program(&arguments.guest, &arguments.limits.0, timeout)?;
     let project = Project::of_program(&arguments.file, &surroundings)?;
     let app = project.app(arguments.arguments, &grants, &surroundings)?;
     let runtime = runtime()?;
     let ended = LocalSet::new().block_on(&runtime, async {
         let running = Box::pin(Worker::run(app));
-        match grants.timeout {
+        match timeout {
             Some(limit) => tokio::time::timeout(limit, running).await.map_err(|_| limit),
             None => Ok(running.await),
         }

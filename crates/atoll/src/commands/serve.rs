@@ -3,18 +3,18 @@
 use super::signals::{Ending, Signals};
 use super::watch::Watcher;
 use super::{runtime, surroundings};
-use crate::apps::{Grants, Profile, Project, Surroundings};
+use crate::apps::Surroundings;
 use crate::cli::{self, LogFormat};
+use crate::sites::{Plan, Site, log_format, server_file};
 use crate::terminal::{
-    Audience, BOLD, DIM, Failure, GOOD, Places, ServerLog, duration, explain_serve, explain_start, print_aside,
-    print_failure, print_line,
+    Audience, BOLD, DIM, Failure, GOOD, Places, ServerLog, WARNING, counted, duration, explain_serve, explain_start,
+    print_aside, print_failure, print_line,
 };
-use atoll_runtime::{Deployment, DeploymentId, Worker};
-use atoll_server::{Route, Routes, Server, ServerOptions};
+use atoll_runtime::{Deployment, Worker};
+use atoll_server::{HostPattern, PathPrefix, Server, ServerOptions};
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,64 +24,60 @@ use tokio::task::LocalSet;
 /// A drain that takes no longer than this goes without a word.
 const QUIET_DRAIN: Duration = Duration::from_millis(300);
 
+/// Deployments that are started before the port opens, so that mistakes are shown first. Of more than these each is started
+/// at its first request: nobody waits for a thousand.
+const STARTED_AHEAD_MAX: usize = 8;
+
+/// URLs that are shown at the start.
+const SHOWN_URLS_MAX: usize = 16;
+
 /// Serves until it is asked to end.
-pub(crate) fn serve(arguments: cli::Serve) -> Result<ExitCode, Failure> {
+pub(crate) fn serve(arguments: &cli::Serve) -> Result<ExitCode, Failure> {
     let started = Instant::now();
-    let audience = Audience::Server { name_apps: arguments.dirs.len() > 1, format: arguments.log };
-    let surroundings = surroundings(audience)?;
-    let grants = Grants::new(&arguments.guest, Profile::Server)?;
-    let serving = Serving::new(arguments, grants, surroundings)?;
+    let file = server_file(arguments)?;
+    let log = log_format(arguments, file.as_ref());
+    let count = file.as_ref().map_or(arguments.dirs.len(), |file| file.deployments.len());
+    let surroundings = surroundings(Audience::Server { name_apps: count > 1, format: log })?;
+    // Each app holds its directory open, each connection a socket. Where it can't be raised, what there is has to do.
+    let _ = atoll_sys::descriptors::raise_limit();
+    let plan = Plan::new(arguments, file, &surroundings)?;
+    let serving = Serving { is_watching: arguments.watch, log, surroundings, plan };
+    if arguments.check {
+        serving.show_plan();
+        return Ok(ExitCode::SUCCESS);
+    }
     let runtime = runtime()?;
     // Workers are started on this thread; connections that an app opened meanwhile are driven by its runtime from then
     // on, so it runs until the end.
     LocalSet::new().block_on(&runtime, Box::pin(serving.run(started)))
 }
 
-/// One app and how it is found.
-struct Site {
-    id: DeploymentId,
-    /// As it was named.
-    directory: PathBuf,
-    host: Option<String>,
-    project: Project,
-}
-
 /// What is served, and how.
 struct Serving {
-    arguments: cli::Serve,
-    grants: Grants,
+    is_watching: bool,
+    log: LogFormat,
     surroundings: Surroundings,
-    sites: Vec<Site>,
+    plan: Plan,
 }
 
 impl Serving {
-    fn new(arguments: cli::Serve, grants: Grants, surroundings: Surroundings) -> Result<Self, Failure> {
-        let mut sites: Vec<Site> = Vec::with_capacity(arguments.dirs.len());
-        for (id, directory) in (0..).map(DeploymentId).zip(&arguments.dirs) {
-            let project = Project::of_directory(directory, arguments.entry.as_deref(), &surroundings)?;
-            let host = if arguments.dirs.len() > 1 { Some(host_of(&project.name)?) } else { None };
-            if let Some(other) = sites.iter().find(|other| other.project.name == project.name) {
-                let (one, two) = (other.directory.display(), directory.display());
-                return Err(Failure::new(format!("{one} and {two} would both be served at {}", project.name))
-                    .hint("rename one of the directories, or serve it by another process"));
-            }
-            sites.push(Site { id, directory: directory.clone(), host, project });
-        }
-        Ok(Self { arguments, grants, surroundings, sites })
-    }
-
     async fn run(mut self, started: Instant) -> Result<ExitCode, Failure> {
-        let mut deployments = Vec::with_capacity(self.sites.len());
-        let mut warm = Vec::with_capacity(self.sites.len());
-        for site in &self.sites {
+        let sites = &self.plan.sites;
+        let mut deployments = Vec::with_capacity(sites.len());
+        let mut warm = Vec::new();
+        for site in sites {
+            if sites.len() > STARTED_AHEAD_MAX {
+                deployments.push(Deployment { id: site.id, app: site.app(&self.surroundings)? });
+                continue;
+            }
             let (deployment, worker) = self.start(site).await?;
             warm.push((deployment.id, worker));
             deployments.push(deployment);
         }
         let mut signals = Signals::listen()?;
-        let roots = || self.sites.iter().map(|site| site.project.root.clone()).collect();
-        let mut watcher = if self.arguments.watch { Some(Watcher::new(roots())?) } else { None };
-        let server = Server::start(self.options(), self.routes(&deployments), warm);
+        let roots = || sites.iter().map(|site| site.project.root.clone()).collect();
+        let mut watcher = if self.is_watching { Some(Watcher::new(roots())?) } else { None };
+        let server = Server::start(self.options(), self.plan.routes(&deployments), warm);
         let server = server.map_err(|error| explain_serve(&error))?;
         self.announce(server.address(), started.elapsed());
         loop {
@@ -98,7 +94,7 @@ impl Serving {
 
     /// A worker of the app as its files are now.
     async fn start(&self, site: &Site) -> Result<(Deployment, Worker), Failure> {
-        let app = site.project.app(Vec::new(), &self.grants, &self.surroundings)?;
+        let app = site.app(&self.surroundings)?;
         self.surroundings.reporter.set_starting(true);
         let worker = Worker::start(Arc::clone(&app)).await;
         self.surroundings.reporter.set_starting(false);
@@ -109,28 +105,20 @@ impl Serving {
     /// Starts the apps whose files changed anew. One that is broken goes on as it was.
     async fn reload(&mut self, changed: &BTreeSet<usize>, deployments: &mut [Deployment], server: &Server) {
         for &index in changed {
-            let (Some(site), Some(deployment)) = (self.sites.get(index), deployments.get(index).cloned()) else {
+            let (Some(site), Some(deployment)) = (self.plan.sites.get(index), deployments.get(index).cloned()) else {
                 continue;
             };
             let started = Instant::now();
-            // The entry may be another by now.
-            let entry = self.arguments.entry.as_deref();
-            let project = Project::of_directory(&site.directory, entry, &self.surroundings);
-            let site = project.map(|project| Site {
-                project,
-                directory: site.directory.clone(),
-                host: site.host.clone(),
-                id: site.id,
-            });
-            let outcome = match site {
+            // Its entry and its settings may be others by now.
+            let outcome = match self.plan.again(site, &self.surroundings) {
                 Ok(site) => self.start(&site).await.map(|started| (site, started)),
                 Err(failure) => Err(failure),
             };
             match outcome {
                 Ok((site, (next, worker))) => {
                     deployments[index] = next;
-                    self.sites[index] = site;
-                    server.deploy(self.routes(deployments), vec![(deployment.id, worker)]).await;
+                    self.plan.sites[index] = site;
+                    server.deploy(self.plan.routes(deployments), vec![(deployment.id, worker)]).await;
                     self.say_reloaded(index, started.elapsed());
                 }
                 Err(failure) => {
@@ -142,55 +130,70 @@ impl Serving {
     }
 
     fn options(&self) -> ServerOptions {
-        let Self { arguments, sites, .. } = self;
+        let Plan { sites, listen, threads, drain, .. } = &self.plan;
         // A thread's worker is started at its first request. While files are edited that may be too late: the version
         // that goes on serving is no longer on the disk.
-        let threads = || if arguments.watch { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+        let default = || if self.is_watching { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
         let places = sites.iter().map(|site| (site.project.name.clone(), self.places(site)));
         let places: HashMap<String, Places> = places.collect();
         ServerOptions {
-            address: SocketAddr::new(arguments.host, arguments.port),
-            threads: arguments.threads.unwrap_or_else(threads),
-            access_log: Arc::new(ServerLog::new(arguments.log, places)),
-            drain: Duration::from_secs(arguments.drain_seconds),
-            max_request_body_bytes: arguments.max_body_mib.saturating_mul(1 << 20),
+            address: *listen,
+            threads: threads.unwrap_or_else(default),
+            access_log: Arc::new(ServerLog::new(self.log, places)),
+            drain: *drain,
+            request_headers_max: sites.iter().map(Site::request_headers).max().unwrap_or_default(),
         }
-    }
-
-    fn routes(&self, deployments: &[Deployment]) -> Routes {
-        let sites = self.sites.iter().zip(deployments);
-        Routes::new(
-            sites.map(|(site, deployment)| Route { host: site.host.clone(), deployment: deployment.clone() }).collect(),
-        )
     }
 
     fn places(&self, site: &Site) -> Places {
         site.project.places(&self.surroundings)
     }
 
+    /// Says what would be served.
+    fn show_plan(&self) {
+        let count = counted(self.plan.sites.len(), "deployment");
+        print_line(format_args!("{GOOD}in order{GOOD:#} {count}"));
+        self.show_sites(self.plan.listen);
+    }
+
     fn announce(&self, address: SocketAddr, elapsed: Duration) {
-        let urls = self.sites.iter().map(|site| url(site.host.as_deref(), address));
-        if self.arguments.log == LogFormat::Json {
-            let ms = elapsed.as_millis();
-            let line = json!({ "type": "listening", "urls": urls.collect::<Vec<_>>(), "ms": ms });
+        if self.log == LogFormat::Json {
+            let ways = self.plan.sites.iter().flat_map(|site| &site.routes);
+            let urls: Vec<String> = ways.map(|(host, path)| url(host, path, address)).collect();
+            let line = json!({ "type": "listening", "urls": urls, "ms": elapsed.as_millis() });
             print_line(line);
             return;
         }
         let version = env!("CARGO_PKG_VERSION");
         print_line(format_args!("{GOOD}Atoll {version}{GOOD:#} {DIM}ready in {}{DIM:#}", duration(elapsed)));
-        for (site, url) in self.sites.iter().zip(urls) {
-            let entry = site.project.shown_entry(&self.surroundings);
-            print_line(format_args!("  {BOLD}{url}{BOLD:#}  {entry}"));
-        }
-        if self.arguments.watch {
+        self.show_sites(address);
+        if self.is_watching {
             print_line(format_args!("  {DIM}starts anew when a file changes{DIM:#}"));
         }
     }
 
+    /// A line for each way to each site.
+    fn show_sites(&self, address: SocketAddr) {
+        let sites = &self.plan.sites;
+        let ways = sites.iter().flat_map(|site| site.routes.iter().map(move |way| (site, way)));
+        for (site, (host, path)) in ways.clone().take(SHOWN_URLS_MAX) {
+            let entry = site.project.shown_entry(&self.surroundings);
+            print_line(format_args!("  {BOLD}{}{BOLD:#}  {entry}", url(host, path, address)));
+        }
+        let more = ways.count().saturating_sub(SHOWN_URLS_MAX);
+        if more > 0 {
+            print_line(format_args!("  {DIM}… and {more} more{DIM:#}"));
+        }
+        for site in sites.iter().filter(|site| !site.asked.is_empty()) {
+            let (name, asked) = (&site.project.name, site.asked.join(", "));
+            print_line(format_args!("  {WARNING}{name} may reach {asked}{WARNING:#}, because its atoll.toml says so"));
+        }
+    }
+
     fn say_reloaded(&self, index: usize, elapsed: Duration) {
-        let Some(site) = self.sites.get(index) else { return };
+        let Some(site) = self.plan.sites.get(index) else { return };
         let entry = site.project.shown_entry(&self.surroundings);
-        if self.arguments.log == LogFormat::Json {
+        if self.log == LogFormat::Json {
             let line = json!({ "type": "reloaded", "app": site.project.name, "ms": elapsed.as_millis() });
             print_line(line);
         } else {
@@ -211,7 +214,7 @@ impl Serving {
             .spawn(stop)
             .map_err(|error| Failure::new(format!("can't start a thread: {error}")))?;
         if tokio::time::timeout(QUIET_DRAIN, &mut is_stopped).await.is_err() {
-            let seconds = self.arguments.drain_seconds;
+            let seconds = self.plan.drain.as_secs();
             let again = if ending == Ending::Interrupt { "; Ctrl-C again ends them now" } else { "" };
             print_aside(format_args!("{DIM}requests under way have {seconds} s to end{again}{DIM:#}"));
             tokio::select! {
@@ -230,30 +233,17 @@ async fn next_change(watcher: &mut Option<Watcher>) -> BTreeSet<usize> {
     }
 }
 
-/// The host of an app among several. Browsers and most resolvers know that names below `localhost` are this machine.
-fn host_of(name: &str) -> Result<String, Failure> {
-    let is_label = |name: &str| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        (1..=63).contains(&name.len()) && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-')
-    };
-    if !is_label(name) {
-        return Err(Failure::new(format!("the directory's name {name:?} can't be part of a host name")).hint(
-            "with several apps, each is served at http://<directory name>.localhost: use letters, digits and hyphens",
-        ));
-    }
-    Ok(format!("{name}.localhost"))
-}
-
 /// What to type into a browser.
-fn url(host: Option<&str>, address: SocketAddr) -> String {
+fn url(host: &HostPattern, path: &PathPrefix, address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
+    let path = if *path == PathPrefix::default() { String::new() } else { path.to_string() };
     match host {
-        Some(host) => format!("http://{host}:{}", address.port()),
-        None => format!("http://{}", SocketAddr::new(ip, address.port())),
+        HostPattern::Any => format!("http://{}{path}", SocketAddr::new(ip, address.port())),
+        named => format!("http://{named}:{}{path}", address.port()),
     }
 }
 
@@ -262,19 +252,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts() {
-        assert_eq!(host_of("shop-2").ok().as_deref(), Some("shop-2.localhost"));
-        for bad in ["", "-a", "a-", "a.b", "a b", "ä", "a_b"] {
-            assert!(host_of(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn urls() {
-        let address = |text: &str| text.parse().expect("an address");
-        assert_eq!(url(None, address("127.0.0.1:80")), "http://127.0.0.1:80");
-        assert_eq!(url(None, address("0.0.0.0:80")), "http://127.0.0.1:80");
-        assert_eq!(url(None, address("[::]:80")), "http://[::1]:80");
-        assert_eq!(url(Some("shop.localhost"), address("0.0.0.0:80")), "http://shop.localhost:80");
+        let url = |host: &str, path: &str, address: &str| {
+            let (host, path) = (host.parse().expect("a host"), path.parse().expect("a path"));
+            url(&host, &path, address.parse().expect("an address"))
+        };
+        assert_eq!(url("*", "/", "127.0.0.1:80"), "http://127.0.0.1:80");
+        assert_eq!(url("*", "/api", "0.0.0.0:80"), "http://127.0.0.1:80/api");
+        assert_eq!(url("*", "/", "[::]:80"), "http://[::1]:80");
+        assert_eq!(url("shop.localhost", "/", "0.0.0.0:80"), "http://shop.localhost:80");
+        assert_eq!(url("*.shop.example", "/a", "0.0.0.0:80"), "http://*.shop.example:80/a");
     }
 }

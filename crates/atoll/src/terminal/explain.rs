@@ -8,6 +8,7 @@ use atoll_npm::install::InstallError;
 use atoll_runtime::StartError;
 use atoll_server::ServeError;
 use std::fmt::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Frames of a stack that are shown.
@@ -52,16 +53,25 @@ pub(crate) fn explain_start(error: &StartError, places: &Places) -> Failure {
         StartError::Stalled => Failure::new(error.to_string())
             .hint("no timer and no operation is left that could settle what the module awaits"),
         StartError::TooSlow { .. } => {
-            Failure::new(error.to_string()).hint("look for an await that takes long; --timeout-ms allows more")
+            Failure::new(error.to_string()).hint("look for an await that takes long; --startup-wall-ms allows more")
         }
         StartError::Terminated(reason) => {
             let failure = Failure::new(error.to_string());
-            match limit_flag(*reason) {
+            match startup_flag(*reason) {
                 Some(flag) => failure.hint(format!("{flag} allows more")),
                 None => failure,
             }
         }
         StartError::Stopping => Failure::new(error.to_string()),
+    }
+}
+
+/// The flag that raises a limit of an app's start.
+fn startup_flag(reason: Termination) -> Option<&'static str> {
+    match reason {
+        Termination::Cpu => Some("--startup-cpu-ms"),
+        Termination::Wall => Some("--startup-wall-ms"),
+        other => limit_flag(other),
     }
 }
 
@@ -118,6 +128,16 @@ fn explain_exception(exception: &Exception, places: &Places) -> Failure {
 /// `  --> src/index.ts:3:7`
 fn place(file: &str, line: u32, column: u32) -> String {
     format!("{HINT}  -->{HINT:#} {BOLD}{file}:{line}:{column}{BOLD:#}")
+}
+
+/// A place in a file of the operator's, with the lines around it.
+pub(crate) fn point_at(file: &str, text: &str, span: &Range<usize>) -> Vec<String> {
+    let frame = CodeFrame::new(text, span.start, span.len());
+    let before = text.get(..span.start).unwrap_or(text);
+    let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+    let mut shown = vec![place(file, frame.line, u32::try_from(column).unwrap_or(u32::MAX))];
+    shown.extend(render_frame(&frame));
+    shown
 }
 
 /// The lines around a fault, numbered, and a caret under it.

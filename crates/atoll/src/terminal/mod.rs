@@ -7,7 +7,7 @@ mod log;
 mod progress;
 mod text;
 
-pub(crate) use explain::{Places, explain_install, explain_serve, explain_start, limit_flag};
+pub(crate) use explain::{Places, explain_install, explain_serve, explain_start, limit_flag, point_at};
 pub(crate) use failure::{Failure, print_failure};
 pub(crate) use guests::{Audience, TerminalReporter};
 pub(crate) use log::ServerLog;

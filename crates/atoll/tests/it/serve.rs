@@ -129,8 +129,8 @@ fn a_limit_has_its_status_and_hurts_nobody_else() {
         assert!(!ended.body.contains("secret"));
         assert_eq!(server.get_from(&app, "/").status, 200, "after {path}");
     }
-    let nowhere = server.get_from("nowhere.localhost", "/");
-    assert_eq!((nowhere.status, nowhere.body.as_str()), (404, "Nothing is deployed at nowhere.localhost.\n"));
+    // Where no other app is, the first one answers.
+    assert_eq!(server.get_from("nowhere.localhost", "/").body, "hello from nowhere.localhost");
     server.terminate();
     assert!(server.wait().0.success());
 }
@@ -251,11 +251,11 @@ exit code 1
 error: a top-level await never settles: nothing is left that could
 hint: no timer and no operation is left that could settle what the module awaits
 ");
-    check!(&[("src/index.ts", "for (;;) {}\n")], &["serve", "--timeout-ms", "300"], @r"
+    check!(&[("src/index.ts", "for (;;) {}\n")], &["serve", "--startup-wall-ms", "300"], @r"
 exit code 1
 --- stderr
 error: it was ended by its wall limit while it started
-hint: --timeout-ms allows more
+hint: --startup-wall-ms allows more
 ");
 }
 
@@ -298,12 +298,12 @@ fn apps_need_names_that_can_be_hosts() {
 exit code 1
 --- stderr
 error: shop and b/shop would both be served at shop
-hint: rename one of the directories, or serve it by another process
+hint: rename one of the directories, or name both in atoll.toml
 ");
     check!(&[("shop/index.js", ""), ("my shop/index.js", "")], &["serve", "shop", "my shop"], @r#"
 exit code 1
 --- stderr
-error: the directory's name "my shop" can't be part of a host name
-hint: with several apps, each is served at http://<directory name>.localhost: use letters, digits and hyphens
+error: the name "my shop" can't be part of a host name
+hint: with several apps, an app is served at http://<its name>.localhost: use letters, digits and hyphens, or name hosts in atoll.toml
 "#);
 }

@@ -90,6 +90,15 @@ impl Server {
         BufReader::new(stream)
     }
 
+    /// Sends a whole request, byte by byte as it is given, on a connection of its own.
+    pub(crate) fn send_bytes(&self, request: &[u8]) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the port is open");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+        // A server that has seen enough may close before everything is sent.
+        let _ = stream.write_all(request);
+        BufReader::new(stream)
+    }
+
     pub(crate) fn get_from(&self, host: &str, path: &str) -> Answer {
         receive(self.send(host, &format!("GET {path}")))
     }

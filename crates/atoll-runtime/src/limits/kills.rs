@@ -1,0 +1,51 @@
+//! Why guests are ended by force, and what to do about it.
+
+use atoll_engine::Termination;
+
+/// A reason for which a guest is ended by force.
+#[derive(Debug)]
+pub struct Kill {
+    /// The reason; its name is in the `atoll-termination` header, in logs and metrics.
+    pub termination: Termination,
+    /// The status that the requests under way get.
+    pub status: u16,
+    /// What the guest did.
+    pub means: &'static str,
+    /// What its author, or the operator, can do.
+    pub remedy: &'static str,
+}
+
+/// All reasons.
+pub const KILLS: &[Kill] = &[
+    Kill {
+        termination: Termination::Cpu,
+        status: 503,
+        means: "The guest computed for longer than it may: an endless loop, a regular expression that backtracks without \
+                end, or more work than its limit admits.",
+        remedy: "If the work is legitimate, raise the limit, or leave what the response does not need to \
+                 `ctx.waitUntil`, which has a budget of its own. If it happens while the app starts, move work from the \
+                 top level of modules into the handler.",
+    },
+    Kill {
+        termination: Termination::Wall,
+        status: 504,
+        means: "The response's head, or the end of background work, did not come in time by the clock: usually something \
+                outside that the guest waits for.",
+        remedy: "Give what is awaited a time limit of its own, `fetch(url, { signal: AbortSignal.timeout(5000) })`, and \
+                 answer without it; stream long answers, whose body is not limited in time; or raise the limit.",
+    },
+    Kill {
+        termination: Termination::Memory,
+        status: 503,
+        means: "The JavaScript heap, or memory outside of it (`ArrayBuffer`s, WebAssembly memories, bodies on their way), \
+                is full of what is in use.",
+        remedy: "Look for what grows with each request and is never dropped: a cache without a bound, an array at the \
+                 top level. Stream large bodies instead of collecting them. Or raise the limit.",
+    },
+    Kill {
+        termination: Termination::Exit,
+        status: 500,
+        means: "The guest asked for its own end with `process.exit()`.",
+        remedy: "A server doesn't exit: return a response with an error's status instead.",
+    },
+];

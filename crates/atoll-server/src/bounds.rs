@@ -1,0 +1,100 @@
+//! How much of a request is let through to a guest.
+
+use atoll_runtime::Limits;
+use atoll_web::{BodyError, IncomingRequest, RequestBody};
+use futures_util::{StreamExt, TryStreamExt};
+use http::HeaderMap;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A request that is too large for its deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TooLarge {
+    /// More header fields than this.
+    Fields(u32),
+    /// More bytes of names and values than this.
+    Head(usize),
+    /// A longer body than this, bytes.
+    Body(u64),
+}
+
+/// Takes in a request, unless its head says already that it is too large. Of its body the guest can read as much as the limit
+/// says, chunk by chunk when it asks.
+pub(crate) fn admit(
+    headers: HeaderMap,
+    body: Incoming,
+    limits: &Limits,
+) -> Result<(IncomingRequest, Overflow), TooLarge> {
+    check_head(&headers, limits)?;
+    let limit_bytes = limits.request_body_bytes;
+    if body.size_hint().exact().is_some_and(|length| length > limit_bytes) {
+        return Err(TooLarge::Body(limit_bytes));
+    }
+    let overflow = Overflow { is_met: Arc::default(), limit_bytes };
+    if body.is_end_stream() {
+        return Ok((IncomingRequest { headers, body: None }, overflow));
+    }
+    let mut left = limit_bytes;
+    let is_met = Arc::clone(&overflow.is_met);
+    let chunks = body.into_data_stream().map_err(|_| BodyError::Disconnected).map(move |chunk| {
+        let chunk = chunk?;
+        left = left.checked_sub(chunk.len() as u64).ok_or_else(|| {
+            is_met.store(true, Ordering::Relaxed);
+            BodyError::TooLong { limit_bytes }
+        })?;
+        Ok(chunk)
+    });
+    Ok((IncomingRequest { headers, body: Some(RequestBody::new(chunks)) }, overflow))
+}
+
+fn check_head(headers: &HeaderMap, limits: &Limits) -> Result<(), TooLarge> {
+    if headers.len() > limits.request_headers as usize {
+        return Err(TooLarge::Fields(limits.request_headers));
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > limits.request_header_bytes {
+        return Err(TooLarge::Head(limits.request_header_bytes));
+    }
+    Ok(())
+}
+
+/// Tells whether a body without a length turned out to be too long.
+#[derive(Debug)]
+pub(crate) struct Overflow {
+    is_met: Arc<AtomicBool>,
+    limit_bytes: u64,
+}
+
+impl Overflow {
+    /// What the client is told when the guest did not answer.
+    pub(crate) fn met(&self) -> Option<TooLarge> {
+        self.is_met.load(Ordering::Relaxed).then_some(TooLarge::Body(self.limit_bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderName, HeaderValue};
+
+    #[test]
+    fn a_head_is_counted_by_fields_and_by_bytes() {
+        let limits = Limits { request_headers: 3, request_header_bytes: 20, ..Limits::SERVE };
+        let headers = |values: &[&'static str]| -> HeaderMap {
+            values.iter().map(|value| (HeaderName::from_static("x-a"), HeaderValue::from_static(value))).fold(
+                HeaderMap::new(),
+                |mut headers, (name, value)| {
+                    headers.append(name, value);
+                    headers
+                },
+            )
+        };
+        assert_eq!(check_head(&headers(&["1", "2", "3"]), &limits), Ok(()));
+        // Fields of one name are several.
+        assert_eq!(check_head(&headers(&["1", "2", "3", "4"]), &limits), Err(TooLarge::Fields(3)));
+        assert_eq!(check_head(&headers(&["12345678901234567"]), &limits), Ok(()));
+        assert_eq!(check_head(&headers(&["123456789012345678"]), &limits), Err(TooLarge::Head(20)));
+    }
+}
