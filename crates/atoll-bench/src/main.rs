@@ -1,20 +1,25 @@
 //! atoll-bench: measures Atoll beside its peers, in the same run, on the same machine.
 //!
-//! A suite ([`suites`]) starts each system ([`systems`]) as a process of its own ([`process`]), puts load on it ([`wrk`]),
-//! and gives its figures to [`report`], which has one JSON shape and one table for all suites. Systems take turns within
+//! A suite ([`suites`]) stages what is served ([`apps`]), starts each system ([`systems`]) as a process of its own
+//! ([`process`]), puts load on it ([`wrk`], [`http`]), and gives its figures to [`report`], which has one JSON shape and one
+//! table for all suites; [`targets`] says which of the product's promises they keep. Systems take turns within
 //! a round, and every other round runs in the reverse order, so that a machine that warms up or is disturbed for a while
 //! favours nobody.
 #![expect(clippy::disallowed_methods, reason = "a tool: it starts the programs that it measures and writes its report")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool: the table goes to stdout, progress to stderr")]
 
+mod apps;
+mod deployments;
 mod error;
 mod http;
 mod machine;
+mod npm;
 mod process;
 mod report;
 mod stats;
 mod suites;
 mod systems;
+mod targets;
 mod wrk;
 
 use std::path::PathBuf;
@@ -22,9 +27,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
+use crate::apps::Apps;
 use crate::error::BenchError;
 use crate::report::Report;
-use crate::suites::Plan;
+use crate::suites::{Plan, Selection};
 use crate::systems::{Peer, Repository, System};
 
 /// Measures Atoll beside its peers and prints a table.
@@ -43,6 +49,12 @@ struct Arguments {
     /// The executable of Atoll [default: target/release/atoll]
     #[arg(long, value_name = "FILE")]
     atoll: Option<PathBuf>,
+    /// Only the cases with this in their names; may be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    case: Vec<String>,
+    /// The executable of the runtime's in-engine benchmark; without it that case is skipped.
+    #[arg(long, value_name = "FILE")]
+    engine_bench: Option<PathBuf>,
     /// Short measurements: to see whether everything works, not to compare.
     #[arg(long)]
     quick: bool,
@@ -53,7 +65,7 @@ struct Arguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Suite {
-    /// A hello-world server: requests per second, latency, CPU per request, start-up time, memory.
+    /// Served apps: start-up and cold starts, requests per second, latency, CPU per request, memory, noisy neighbours.
     Runtime,
 }
 
@@ -86,7 +98,8 @@ fn run(arguments: &Arguments) -> Result<Report, BenchError> {
 
     let mut report = Report::new(arguments.suite.name(), std::env::args().skip(1).collect(), machine::describe()?);
     let mut present = Vec::new();
-    for system in System::all(&repository, arguments.atoll.as_deref(), peers) {
+    let apps = Apps::of(&repository)?;
+    for system in System::all(&repository, &apps, arguments.atoll.as_deref(), peers) {
         match system.version() {
             Ok(version) => {
                 report.versions.insert(system.name.to_owned(), version);
@@ -102,7 +115,11 @@ fn run(arguments: &Arguments) -> Result<Report, BenchError> {
     let mut plan = if arguments.quick { Plan::QUICK } else { Plan::FULL };
     plan.rounds = arguments.rounds.unwrap_or(plan.rounds);
     match arguments.suite {
-        Suite::Runtime => suites::runtime::measure(&present, &plan, &mut report)?,
+        Suite::Runtime => {
+            let selection = Selection(arguments.case.clone());
+            let engine_bench = arguments.engine_bench.as_deref();
+            suites::runtime::measure(&present, &apps, &plan, &selection, engine_bench, &mut report)?;
+        }
     }
     if let Some(path) = &arguments.json {
         report.write(path)?;

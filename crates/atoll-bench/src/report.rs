@@ -10,9 +10,10 @@ use serde::Serialize;
 use crate::error::BenchError;
 use crate::machine::Machine;
 use crate::stats::Summary;
+use crate::targets::Outcome;
 
 /// The system that ratios compare with its peers.
-const OURS: &str = "atoll";
+pub(crate) const OURS: &str = "atoll";
 
 /// Which way a metric gets better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -24,9 +25,9 @@ pub(crate) enum Better {
 
 /// What a figure is: two figures of the same metric can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Metric {
-    pub(crate) name: &'static str,
-    pub(crate) unit: &'static str,
+pub(crate) struct Metric<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) unit: &'a str,
     pub(crate) better: Better,
 }
 
@@ -40,7 +41,9 @@ pub(crate) struct Report {
     /// The arguments that repeat this run.
     pub(crate) command: Vec<String>,
     pub(crate) results: Vec<Row>,
-    /// System → why it was not measured at all.
+    /// What the product is to reach, beside what was measured.
+    pub(crate) targets: Vec<Outcome>,
+    /// A system, or a case → why it was not measured at all.
     pub(crate) skipped: BTreeMap<String, String>,
     /// Measurements that did not come about.
     pub(crate) failures: Vec<Failure>,
@@ -50,8 +53,8 @@ pub(crate) struct Report {
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) case: String,
-    pub(crate) metric: &'static str,
-    pub(crate) unit: &'static str,
+    pub(crate) metric: String,
+    pub(crate) unit: String,
     pub(crate) better: Better,
     /// System → its figures.
     pub(crate) systems: BTreeMap<String, Summary>,
@@ -78,15 +81,20 @@ impl Report {
             versions: BTreeMap::new(),
             command,
             results: Vec::new(),
+            targets: Vec::new(),
             skipped: BTreeMap::new(),
             failures: Vec::new(),
         }
     }
 
-    /// Adds the row of one metric: for each system its counted runs. Systems without a run are left out.
-    pub(crate) fn add(&mut self, case: &str, metric: Metric, runs: &BTreeMap<&'static str, Vec<f64>>) {
+    /// Adds the row of one metric: for each system its counted runs. Systems without a run are left out, and so is the row
+    /// where that leaves none.
+    pub(crate) fn add(&mut self, case: &str, metric: Metric<'_>, runs: &BTreeMap<&'static str, Vec<f64>>) {
         let systems: BTreeMap<String, Summary> =
             runs.iter().filter_map(|(name, runs)| Some(((*name).to_owned(), Summary::of(runs.clone())?))).collect();
+        if systems.is_empty() {
+            return;
+        }
         let ratios = match systems.get(OURS).map(|ours| ours.median) {
             Some(ours) => systems
                 .iter()
@@ -96,7 +104,13 @@ impl Report {
             None => BTreeMap::new(),
         };
         let Metric { name, unit, better } = metric;
-        self.results.push(Row { case: case.to_owned(), metric: name, unit, better, systems, ratios });
+        let (metric, unit) = (name.to_owned(), unit.to_owned());
+        self.results.push(Row { case: case.to_owned(), metric, unit, better, systems, ratios });
+    }
+
+    /// The row of one metric of one case.
+    pub(crate) fn row(&self, case: &str, metric: &str) -> Option<&Row> {
+        self.results.iter().find(|row| row.case == case && row.metric == metric)
     }
 
     /// Whether every system was there and every measurement came about.
@@ -133,8 +147,14 @@ impl Report {
                 }
             }
         }
-        for (system, reason) in &self.skipped {
-            let _ = writeln!(text, "\nskipped: {system}: {reason}");
+        if !self.targets.is_empty() {
+            let head = Outcome::HEAD.map(str::to_owned).to_vec();
+            let lines: Vec<Vec<String>> =
+                std::iter::once(head).chain(self.targets.iter().map(Outcome::cells)).collect();
+            let _ = write!(text, "\ntargets\n{}", align(&lines));
+        }
+        for (what, reason) in &self.skipped {
+            let _ = writeln!(text, "\nskipped: {what}: {reason}");
         }
         for failure in &self.failures {
             let Failure { system, case, round, error } = failure;
@@ -148,21 +168,27 @@ impl Report {
         let mut names: Vec<&str> = rows.iter().flat_map(|row| row.systems.keys().map(String::as_str)).collect();
         names.sort_unstable_by_key(|name| (*name != OURS, *name));
         names.dedup();
-        let mut cells = vec![head(&names)];
+        // Where only we were measured there is nothing to compare with.
+        let compares = rows.iter().any(|row| !row.ratios.is_empty());
+        let mut cells = vec![head(&names, compares)];
         for row in rows {
             let mut line = vec![format!("{}, {}", row.metric, row.unit)];
             line.extend(names.iter().map(|name| row.systems.get(*name).map_or_else(|| "–".to_owned(), figure)));
-            line.push(best_ratio(row).unwrap_or_default());
+            if compares {
+                line.push(best_ratio(row).unwrap_or_default());
+            }
             cells.push(line);
         }
         align(&cells)
     }
 }
 
-fn head(names: &[&str]) -> Vec<String> {
+fn head(names: &[&str], compares: bool) -> Vec<String> {
     let mut line = vec![String::new()];
     line.extend(names.iter().map(|name| (*name).to_owned()));
-    line.push(format!("{OURS} / best peer"));
+    if compares {
+        line.push(format!("{OURS} / best peer"));
+    }
     line
 }
 
@@ -173,7 +199,7 @@ fn figure(summary: &Summary) -> String {
 }
 
 /// A number with three to four significant digits.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     match value {
         value if value >= 1000.0 => {
             let digits = format!("{value:.0}");
@@ -227,8 +253,8 @@ mod tests {
     use super::{Better, Failure, Metric, Report, number};
     use crate::machine::Machine;
 
-    const RATE: Metric = Metric { name: "requests", unit: "1/s", better: Better::Higher };
-    const TIME: Metric = Metric { name: "start", unit: "ms", better: Better::Lower };
+    const RATE: Metric<'_> = Metric { name: "requests", unit: "1/s", better: Better::Higher };
+    const TIME: Metric<'_> = Metric { name: "start", unit: "ms", better: Better::Lower };
 
     fn report() -> Report {
         let machine = Machine { cpu: "A CPU".into(), cores: 2, kernel: "Linux 6".into(), memory_bytes: 8 << 30 };
@@ -257,6 +283,13 @@ mod tests {
         let mut report = report();
         report.add("start", TIME, &BTreeMap::from([("node", vec![68.0])]));
         assert_eq!(report.results[2].ratios, BTreeMap::new());
+    }
+
+    #[test]
+    fn a_metric_that_nobody_has_is_no_row() {
+        let mut report = report();
+        report.add("hello", TIME, &BTreeMap::from([("bun", Vec::new())]));
+        assert!(report.row("hello", "start").is_none());
     }
 
     #[test]
@@ -289,7 +322,7 @@ start
         report.failures.push(Failure { system: "bun".into(), case: "hello".into(), round: 1, error: "gone".into() });
         let json = serde_json::to_value(&report).expect("serialisable");
         let keys: Vec<&String> = json.as_object().expect("an object").keys().collect();
-        assert_eq!(keys, ["suite", "machine", "versions", "command", "results", "skipped", "failures"]);
+        assert_eq!(keys, ["suite", "machine", "versions", "command", "results", "targets", "skipped", "failures"]);
         let expected = serde_json::json!({
             "case": "start", "metric": "start", "unit": "ms", "better": "lower",
             "systems": {

@@ -33,9 +33,26 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
+/// The smallest value that `percent` of all values do not exceed. `None` for an empty slice.
+pub(crate) fn percentile(values: &[f64], percent: usize) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.max(1) - 1).copied()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Summary, median};
+    use super::{Summary, median, percentile};
+
+    #[test]
+    fn a_percentile_is_a_value_that_so_many_do_not_exceed() {
+        let hundred: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+        assert_eq!(percentile(&hundred, 99), Some(99.0));
+        assert_eq!(percentile(&hundred[..50], 99), Some(100.0));
+        assert_eq!(percentile(&[7.0], 1), Some(7.0));
+        assert_eq!(percentile(&[], 99), None);
+    }
 
     #[test]
     fn the_median_is_the_middle_value_of_the_sorted_runs() {

@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::apps::{App, Apps};
 use crate::error::BenchError;
+use crate::npm;
 
 /// A system that Atoll is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,56 +82,51 @@ impl Repository {
         self.root.join("bench/peers")
     }
 
-    /// The directory for the output of measured servers; it is made where it is missing.
-    pub(crate) fn logs(&self) -> Result<PathBuf, BenchError> {
+    /// The directory for staged apps, and the configuration and the output of measured servers; it is made where it is
+    /// missing.
+    pub(crate) fn work(&self) -> Result<PathBuf, BenchError> {
         let path = self.root.join("target/bench");
         fs::create_dir_all(&path).map_err(|source| BenchError::File { path: path.clone(), source })?;
         Ok(path)
     }
 }
 
-/// Installs the pinned peers with `npm ci` where an executable is missing or the lockfile is newer than the install.
+/// Installs the pinned peers where one is missing.
 pub(crate) fn install_peers(repository: &Repository, peers: &[Peer]) -> Result<(), BenchError> {
-    let directory = repository.peers();
-    let modules = directory.join("node_modules");
-    let modified = |path: PathBuf| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    let installed = modified(modules.join(".package-lock.json"));
-    let stale = installed.is_none() || installed < modified(directory.join("package-lock.json"));
-    let mut needed = peers.iter().filter_map(|peer| peer.executable());
-    if !needed.any(|path| stale || !modules.join(path).exists()) {
-        return Ok(());
-    }
-    eprintln!("installing the peers: npm ci in {}", directory.display());
-    let mut command = Command::new("npm");
-    command.args(["ci", "--no-audit", "--no-fund"]).current_dir(&directory);
-    let output = command.output().map_err(|source| BenchError::Start { command: "npm ci".into(), source })?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(BenchError::Command {
-        command: "npm ci".into(),
-        status: output.status.to_string(),
-        output: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+    let needed: Vec<&str> = peers.iter().filter_map(|peer| peer.executable()).collect();
+    npm::ensure(&repository.peers(), &needed)
 }
 
-/// A system and how its hello-world server is started.
+/// The processors that a server may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Processors {
+    /// All of them, by one process with the system's default settings.
+    Default,
+    /// One, by its number, and the same process.
+    One(usize),
+    /// All of them, and the system started in the way that makes the most of them: this many processors.
+    Each(usize),
+}
+
+/// A system and how its servers are started.
 #[derive(Debug, Clone)]
 pub(crate) struct System {
     pub(crate) name: &'static str,
     peer: Option<Peer>,
     executable: PathBuf,
     repository: Repository,
+    apps: Apps,
 }
 
 impl System {
     /// Atoll and the given peers, in the order of the table's columns.
-    pub(crate) fn all(repository: &Repository, atoll: Option<&Path>, peers: &[Peer]) -> Vec<Self> {
+    pub(crate) fn all(repository: &Repository, apps: &Apps, atoll: Option<&Path>, peers: &[Peer]) -> Vec<Self> {
         let atoll = Self {
             name: "atoll",
             peer: None,
             executable: atoll.map_or_else(|| repository.root.join("target/release/atoll"), absolute),
             repository: repository.clone(),
+            apps: apps.clone(),
         };
         let others = peers.iter().map(|&peer| Self {
             name: peer.name(),
@@ -139,6 +136,7 @@ impl System {
                 None => PathBuf::from("node"),
             },
             repository: repository.clone(),
+            apps: apps.clone(),
         });
         std::iter::once(atoll).chain(others).collect()
     }
@@ -167,36 +165,94 @@ impl System {
         Ok(version.split_once(" (").map_or(version, |(version, _)| version).to_owned())
     }
 
-    /// The hello-world server on `port`; on processor `cpu` alone where one is given.
-    pub(crate) fn hello(&self, port: u16, cpu: Option<usize>) -> Command {
-        let directory = self.repository.root.join("bench/runtime");
-        let executable = &self.executable;
-        let mut command = match cpu {
-            Some(cpu) => {
+    /// Whether this is Atoll, which serves several deployments from one configuration.
+    pub(crate) fn is_atoll(&self) -> bool {
+        self.peer.is_none()
+    }
+
+    /// Whether this is one of the named systems.
+    pub(crate) fn is_one_of(&self, names: &[&str]) -> bool {
+        names.contains(&self.name)
+    }
+
+    /// The processes of the server of `app` on `port`.
+    pub(crate) fn server(&self, app: App, port: u16, processors: Processors) -> Vec<Command> {
+        if let Processors::Each(count) = processors {
+            return self.parallel_server(app, port, count);
+        }
+        let mut command = match processors {
+            Processors::One(cpu) => {
                 let mut command = Command::new("taskset");
-                command.args(["-c", &cpu.to_string()]).arg(executable);
+                command.args(["-c", &cpu.to_string()]).arg(&self.executable);
                 command
             }
-            None => Command::new(executable),
+            Processors::Default | Processors::Each(_) => Command::new(&self.executable),
         };
         let port = port.to_string();
         match self.peer {
-            None => command.args(["serve", "atoll", "--log", "off", "--port", &port]),
+            None => {
+                command.arg("serve").arg(self.apps.for_atoll(app)).args(["--log", "off", "--port", &port]);
+            }
             Some(Peer::Workerd) => {
                 let address = format!("http=127.0.0.1:{port}");
-                command.args(["serve", "hello.workerd.capnp", "--socket-addr", &address])
+                command.args(["serve", "workerd.capnp", "--socket-addr", &address]);
             }
-            Some(Peer::Deno) => command.args(["run", "--allow-net", "hello.deno.js", &port]),
-            Some(Peer::Bun) => command.args(["hello.bun.js", &port]),
-            Some(Peer::Node) => command.args(["hello.node.mjs", &port]),
+            Some(Peer::Deno) => {
+                command.args(["run", "--allow-net", "deno.js", &port]);
+            }
+            Some(Peer::Bun) => {
+                command.args(["bun.js", &port]);
+            }
+            Some(Peer::Node) => {
+                command.args(["node.mjs", &port]);
+            }
+        }
+        command.current_dir(self.apps.for_peers(app));
+        vec![command]
+    }
+
+    /// The same in the way that the system has for several processors. Atoll and workerd have none beside their defaults.
+    fn parallel_server(&self, app: App, port: u16, count: usize) -> Vec<Command> {
+        let number = port.to_string();
+        let command = |arguments: &[&str]| {
+            let mut command = Command::new(&self.executable);
+            command.args(arguments).current_dir(self.apps.for_peers(app));
+            command
         };
-        command.current_dir(directory);
-        command
+        match self.peer {
+            None | Some(Peer::Workerd) => self.server(app, port, Processors::Default),
+            Some(Peer::Deno) => {
+                let address = ["--host", "127.0.0.1", "--port", &number];
+                let mut command = command(&["serve", "--parallel"]);
+                command.args(address).arg("app.js").env("DENO_JOBS", count.to_string());
+                vec![command]
+            }
+            Some(Peer::Bun) => (0..count).map(|_| command(&["bun.js", &number, "shared"])).collect(),
+            Some(Peer::Node) => vec![command(&["cluster.mjs", &number])],
+        }
+    }
+
+    /// Atoll with the deployments of a configuration file.
+    pub(crate) fn deployments(&self, config: &Path) -> Vec<Command> {
+        let mut command = Command::new(&self.executable);
+        command.args(["serve", "--log", "off", "--config"]).arg(config);
+        command.current_dir(&self.repository.root);
+        vec![command]
+    }
+
+    /// The apps that the system's servers are made of.
+    pub(crate) fn apps(&self) -> &Apps {
+        &self.apps
     }
 
     /// Where the output of this system's server goes.
     pub(crate) fn log(&self) -> Result<PathBuf, BenchError> {
-        Ok(self.repository.logs()?.join(format!("{}.log", self.name)))
+        Ok(self.repository.work()?.join(format!("{}.log", self.name)))
+    }
+
+    /// Where this system's configuration is written.
+    pub(crate) fn config(&self) -> Result<PathBuf, BenchError> {
+        Ok(self.repository.work()?.join(format!("{}.toml", self.name)))
     }
 }
 
@@ -212,7 +268,10 @@ pub(crate) fn free_port() -> Result<u16, BenchError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Peer, parse_peers};
+    use std::path::Path;
+
+    use super::{Peer, Processors, Repository, System, parse_peers};
+    use crate::apps::{App, Apps};
 
     #[test]
     fn peers_are_named_once_and_known() {
@@ -223,5 +282,35 @@ mod tests {
             parse_peers("denno").expect_err("unknown"),
             "there is no peer `denno`; there are workerd, deno, bun, node, `all` and `none`"
         );
+    }
+
+    /// What is started, without the directories of the programs.
+    fn lines(system: &System, processors: Processors) -> Vec<String> {
+        let short = |text: &std::ffi::OsStr| Path::new(text).file_name().unwrap_or(text).display().to_string();
+        let commands = system.server(App::Hello, 80, processors);
+        let line = |command: &std::process::Command| {
+            let words = std::iter::once(command.get_program()).chain(command.get_args());
+            words.map(short).collect::<Vec<_>>().join(" ")
+        };
+        commands.iter().map(line).collect()
+    }
+
+    #[test]
+    fn every_system_has_its_own_way_to_use_all_processors() {
+        let repository = Repository::find().expect("the checkout");
+        let apps = Apps::of(&repository).expect("a directory");
+        let systems = System::all(&repository, &apps, None, &parse_peers("all").expect("known").0);
+        let parallel: Vec<Vec<String>> = systems.iter().map(|system| lines(system, Processors::Each(2))).collect();
+        assert_eq!(parallel[0], ["atoll serve atoll --log off --port 80"]);
+        assert_eq!(parallel[1], ["workerd serve workerd.capnp --socket-addr http=127.0.0.1:80"]);
+        assert_eq!(parallel[2], ["deno serve --parallel --host 127.0.0.1 --port 80 app.js"]);
+        assert_eq!(parallel[3], ["bun bun.js 80 shared", "bun bun.js 80 shared"]);
+        assert_eq!(parallel[4], ["node cluster.mjs 80"]);
+        for (system, single) in systems.iter().zip(&parallel) {
+            let pinned = lines(system, Processors::One(1));
+            assert_eq!(pinned.len(), 1, "{}: one process", system.name);
+            assert!(pinned[0].starts_with(&format!("taskset -c 1 {}", system.name)), "{}", pinned[0]);
+            assert!(!single[0].starts_with("taskset"));
+        }
     }
 }

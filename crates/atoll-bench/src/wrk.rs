@@ -1,10 +1,11 @@
 //! Load by `wrk`, with the same settings for every system, and what its report says.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::error::BenchError;
 
-/// Connections that `wrk` keeps open, each with one request at a time.
+/// Connections that `wrk` keeps open unless a case says otherwise, each with one request at a time.
 const CONNECTIONS: u32 = 64;
 /// Threads of `wrk`: one, so that it takes at most one core.
 const THREADS: u32 = 1;
@@ -31,30 +32,67 @@ pub(crate) fn check() -> Result<(), BenchError> {
     }
 }
 
-/// Asks `http://127.0.0.1:<port>/` for `seconds`; on processor `cpu` alone where one is given.
-///
-/// # Errors
-/// Any request that failed or was not answered with 2xx makes the run worthless: [`BenchError::Load`].
-pub(crate) fn run(port: u16, seconds: u64, cpu: Option<usize>) -> Result<Load, BenchError> {
-    let mut command = match cpu {
-        Some(cpu) => {
-            let mut command = Command::new("taskset");
-            command.args(["-c", &cpu.to_string(), "wrk"]);
-            command
-        }
-        None => Command::new("wrk"),
-    };
-    command.args(["-t", &THREADS.to_string(), "-c", &CONNECTIONS.to_string(), "-d", &format!("{seconds}s")]);
-    command.args(["--latency", &format!("http://127.0.0.1:{port}/")]);
-    let output = command.output().map_err(|source| BenchError::Start { command: "wrk".into(), source })?;
-    if !output.status.success() {
-        return Err(BenchError::Command {
-            command: "wrk".into(),
-            status: output.status.to_string(),
-            output: String::from_utf8_lossy(&output.stderr).into_owned(),
-        });
+/// What `wrk` is to do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Generator<'a> {
+    pub(crate) port: u16,
+    /// The processor that `wrk` runs on alone; any where none is given.
+    pub(crate) cpu: Option<usize>,
+    /// The host that is asked for; the address where none is given.
+    pub(crate) host: Option<&'a str>,
+    /// A script, and its argument.
+    pub(crate) script: Option<(&'a Path, Option<&'a Path>)>,
+    pub(crate) connections: u32,
+    /// Latency from which on a request counts as failed, in seconds.
+    pub(crate) timeout_seconds: u32,
+}
+
+impl Generator<'_> {
+    /// GETs of `/` at a port of the loopback address.
+    pub(crate) fn new(port: u16) -> Self {
+        Self { port, cpu: None, host: None, script: None, connections: CONNECTIONS, timeout_seconds: 2 }
     }
-    parse(&String::from_utf8_lossy(&output.stdout))
+
+    /// Sends requests for `seconds`.
+    ///
+    /// # Errors
+    /// Any request that failed or was not answered with 2xx makes the run worthless: [`BenchError::Load`].
+    pub(crate) fn run(&self, seconds: u64) -> Result<Load, BenchError> {
+        let output =
+            self.command(seconds).output().map_err(|source| BenchError::Start { command: "wrk".into(), source })?;
+        if !output.status.success() {
+            return Err(BenchError::Command {
+                command: "wrk".into(),
+                status: output.status.to_string(),
+                output: String::from_utf8_lossy(&output.stderr).into_owned(),
+            });
+        }
+        parse(&String::from_utf8_lossy(&output.stdout))
+    }
+
+    fn command(&self, seconds: u64) -> Command {
+        let mut command = match self.cpu {
+            Some(cpu) => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", &cpu.to_string(), "wrk"]);
+                command
+            }
+            None => Command::new("wrk"),
+        };
+        command.args(["-t", &THREADS.to_string(), "-c", &self.connections.to_string(), "-d", &format!("{seconds}s")]);
+        command.args(["--timeout", &format!("{}s", self.timeout_seconds), "--latency"]);
+        if let Some(host) = self.host {
+            command.args(["-H", &format!("Host: {host}")]);
+        }
+        if let Some((script, _)) = self.script {
+            command.arg("-s").arg(script);
+        }
+        command.arg(format!("http://127.0.0.1:{}/", self.port));
+        if let Some((_, Some(argument))) = self.script {
+            command.arg("--").arg(argument);
+        }
+        command
+    }
 }
 
 /// Reads `wrk --latency`'s report.
@@ -94,7 +132,9 @@ fn milliseconds(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Load, milliseconds, parse};
+    use std::path::Path;
+
+    use super::{Generator, Load, milliseconds, parse};
     use crate::error::BenchError;
 
     const REPORT: &str = "\
@@ -112,6 +152,22 @@ Running 2s test @ http://127.0.0.1:8080/
 Requests/sec:  56898.98
 Transfer/sec:      9.22MB
 ";
+
+    #[test]
+    fn the_command_has_what_differs_from_the_usual() {
+        let words = |generator: Generator<'_>| {
+            let command = generator.command(5);
+            let words = std::iter::once(command.get_program()).chain(command.get_args());
+            words.map(|word| word.display().to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let usual = Generator::new(80);
+        assert_eq!(words(usual), "wrk -t 1 -c 64 -d 5s --timeout 2s --latency http://127.0.0.1:80/");
+        let script = Some((Path::new("post.lua"), Some(Path::new("order.json"))));
+        assert_eq!(
+            words(Generator { cpu: Some(1), host: Some("a.test"), script, connections: 8, ..usual }),
+            "taskset -c 1 wrk -t 1 -c 8 -d 5s --timeout 2s --latency -H Host: a.test -s post.lua http://127.0.0.1:80/ -- order.json"
+        );
+    }
 
     #[test]
     fn a_report_is_read() {

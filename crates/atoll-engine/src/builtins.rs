@@ -21,7 +21,31 @@ pub const BUILTINS: &[Builtin] = &[
         natives: natives! { "originalPosition" => original_position },
         globals: &[],
     },
+    Builtin {
+        name: "engine/wasm",
+        source: include_str!("js/wasm.js"),
+        natives: natives! { "hold" => hold, "release" => release },
+        globals: &[],
+    },
 ];
+
+/// `hold()`: V8 has begun to compile in the background.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
+fn hold(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    if let Some(host) = Host::current(call.scope) {
+        host.compiling += 1;
+    }
+    Ok(Value::Undefined)
+}
+
+/// `release()`: it is done.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
+fn release(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    if let Some(host) = Host::current(call.scope) {
+        host.compiling = host.compiling.saturating_sub(1);
+    }
+    Ok(Value::Undefined)
+}
 
 fn no_modules() -> JsError {
     JsError::error("modules can't be resolved here")

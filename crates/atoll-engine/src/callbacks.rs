@@ -13,6 +13,19 @@ pub(crate) fn install(isolate: &mut v8::Isolate) {
     isolate.set_host_import_module_dynamically_callback(import_dynamically);
     isolate.set_host_initialize_import_meta_object_callback(initialize_import_meta);
     isolate.set_prepare_stack_trace_callback(prepare_stack_trace);
+    isolate.set_allow_wasm_code_generation_callback(allow_wasm);
+}
+
+/// Asked before each compilation; refusing is a `CompileError` for the guest.
+#[expect(unsafe_code, reason = "the callback's signature is V8's")]
+unsafe extern "C" fn allow_wasm(context: v8::Local<'_, v8::Context>, _source: v8::Local<'_, v8::String>) -> bool {
+    // SAFETY: the context is entered while V8 calls this, and no other scope of it is used meanwhile.
+    v8::callback_scope!(unsafe scope, context);
+    let Some(host) = Host::current(scope) else { return false };
+    if host.allow_wasm {
+        host.killer.note_wasm();
+    }
+    host.allow_wasm
 }
 
 #[expect(unsafe_code, reason = "the callback's signature is V8's")]

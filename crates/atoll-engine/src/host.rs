@@ -1,8 +1,7 @@
 //! What a worker's natives work with during a turn.
 //!
-//! A [`Host`] belongs to one realm. It lies in the isolate's slot while a turn of that realm runs, and beside the realm
-//! otherwise, so a native always meets the state of the worker that called it. All of it is `Send`: a realm may change
-//! threads between turns.
+//! A [`Host`] belongs to one realm. While a turn of that realm runs, the isolate points to it, so a native always meets
+//! the state of the worker that called it. All of it is `Send`: a realm may change threads between turns.
 
 use crate::limits::Killer;
 use crate::modules::ModuleMap;
@@ -71,20 +70,38 @@ pub(crate) struct Host {
     pub(crate) modules: ModuleMap,
     pub(crate) rejections: Vec<Rejection>,
     pub(crate) killer: Arc<Killer>,
+    pub(crate) allow_wasm: bool,
+    /// WebAssembly modules that V8 compiles in the background.
+    pub(crate) compiling: u32,
 }
 
-/// The isolate slot.
-pub(crate) struct HostSlot(pub(crate) Option<Box<Host>>);
+/// Which of the isolate's embedder data is the pointer to the [`Host`] of the turn that runs; null outside of turns.
+pub(crate) const HOST_SLOT: u32 = 0;
 
 impl Host {
     /// The host of the turn that runs on this isolate; none outside turns and while the snapshot is built.
     pub(crate) fn current(isolate: &mut v8::Isolate) -> Option<&mut Host> {
-        isolate.get_slot_mut::<HostSlot>()?.0.as_deref_mut()
+        let host = isolate.get_data(HOST_SLOT).cast::<Host>();
+        #[expect(unsafe_code, reason = "V8 keeps a pointer")]
+        // SAFETY: the pointer is null or was made by `Realm::enter` from a unique borrow of the host, which ends only
+        // after the pointer was taken back; the unique borrow of the isolate keeps two references from being alive.
+        unsafe {
+            host.as_mut()
+        }
     }
 
     pub(crate) fn note_rejection(&mut self, promise: v8::Global<v8::Promise>, reason: v8::Global<v8::Value>) {
         if self.rejections.len() < MAX_REJECTIONS_PER_TURN {
             self.rejections.push(Rejection { promise, reason });
         }
+    }
+
+    /// Drops all that refers to the heap.
+    pub(crate) fn clear(&mut self) {
+        self.state = State::default();
+        self.ops = Ops::default();
+        self.hooks = Hooks::default();
+        self.modules = ModuleMap::default();
+        self.rejections.clear();
     }
 }

@@ -13,18 +13,20 @@ mod native;
 mod ops;
 mod platform;
 mod realm;
+mod request;
 mod snapshot;
+mod tasks;
 mod turn;
 
 pub use builtins::{BUILTINS, path_to_url};
 pub use exception::{Details, Exception};
 pub use host::State;
-pub use limits::{MemoryLimits, Termination};
+pub use limits::{MemoryLimits, Reason, Termination};
 pub use modules::{
     CodeCache, ImportKind, ModuleFormat, ModuleLoader, ModuleSource, Resolved, SUFFIX_MARK, SourcePosition,
 };
 pub use native::{Builtin, Call, ErrorKind, Global, JsError, Native, NativeFunction, NativeResult, Value};
 pub use platform::{initialize, v8_version};
-pub use realm::{MemoryUse, Realm, RealmOptions, Snapshot, Terminator, TurnBudget, TurnReport};
+pub use realm::{Allowance, Binding, Isolate, MemoryUse, Realm, Snapshot, Terminator, TurnBudget, TurnReport};
 pub use snapshot::{SnapshotError, build as build_snapshot};
 pub use turn::{Argument, Evaluation, EvaluationState, Function, Handle, Settled, Turn};

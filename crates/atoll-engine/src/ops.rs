@@ -1,11 +1,14 @@
 //! Asynchronous operations of a worker.
 //!
 //! An operation is a future whose result settles one promise. Futures are polled outside V8, by their wakers alone;
-//! whatever is ready is delivered together in one turn. Order between operations is not promised.
+//! whatever is ready
+//! of one request is delivered together in one turn. Order between operations is not promised.
 
 use crate::native::{JsError, NativeResult};
+use crate::turn::Settled;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -17,15 +20,20 @@ const MAX_PENDING_OPS: usize = 65_536;
 /// The most results delivered in one turn, so that a burst can't keep a thread's other workers waiting.
 const MAX_RESULTS_PER_TURN: usize = 256;
 
+/// The most results that are taken from the operations before some of them are delivered.
+const MAX_RESULTS: usize = 1024;
+
 pub(crate) type OpFuture = Pin<Box<dyn Future<Output = NativeResult> + Send>>;
 
 struct Op {
+    request: u64,
     resolver: Option<v8::Global<v8::PromiseResolver>>,
     future: OpFuture,
 }
 
 /// A finished operation and the promise that it settles.
 pub(crate) struct OpResult {
+    request: u64,
     pub(crate) resolver: v8::Global<v8::PromiseResolver>,
     pub(crate) result: NativeResult,
 }
@@ -35,23 +43,31 @@ impl Future for Op {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let result = ready!(self.future.as_mut().poll(context));
-        Poll::Ready(self.resolver.take().map(|resolver| OpResult { resolver, result }))
+        let request = self.request;
+        Poll::Ready(self.resolver.take().map(|resolver| OpResult { request, resolver, result }))
     }
 }
 
 #[derive(Default)]
 pub(crate) struct Ops {
     pending: FuturesUnordered<Op>,
+    /// Finished, in the order in which they did, and not yet delivered.
+    finished: VecDeque<OpResult>,
     started: u64,
 }
 
 impl Ops {
-    pub(crate) fn start(&mut self, resolver: v8::Global<v8::PromiseResolver>, future: OpFuture) -> Result<(), JsError> {
+    pub(crate) fn start(
+        &mut self,
+        request: u64,
+        resolver: v8::Global<v8::PromiseResolver>,
+        future: OpFuture,
+    ) -> Result<(), JsError> {
         if self.pending.len() >= MAX_PENDING_OPS {
             return Err(JsError::range_error(format!("more than {MAX_PENDING_OPS} asynchronous operations at once")));
         }
         self.started += 1;
-        self.pending.push(Op { resolver: Some(resolver), future });
+        self.pending.push(Op { request, resolver: Some(resolver), future });
         Ok(())
     }
 
@@ -61,18 +77,26 @@ impl Ops {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.is_empty() && self.finished.is_empty()
     }
 
-    /// What has finished, at least one result; pending while nothing has, also when nothing is under way.
-    pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Vec<OpResult>> {
-        let mut results = Vec::new();
-        while results.len() < MAX_RESULTS_PER_TURN {
+    /// What has finished of one request, at least one result; pending while nothing has, also when nothing is under way.
+    /// A request's results are delivered in a turn of its own, so that its CPU time is counted as its own.
+    pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Settled> {
+        while self.finished.len() < MAX_RESULTS {
             match self.pending.poll_next_unpin(context) {
-                Poll::Ready(Some(result)) => results.extend(result),
+                Poll::Ready(Some(result)) => self.finished.extend(result),
                 Poll::Ready(None) | Poll::Pending => break,
             }
         }
-        if results.is_empty() { Poll::Pending } else { Poll::Ready(results) }
+        let Some(request) = self.finished.front().map(|result| result.request) else { return Poll::Pending };
+        let mut results = Vec::new();
+        // The first run of the request's results: what comes behind another request's waits for its turn.
+        while results.len() < MAX_RESULTS_PER_TURN
+            && let Some(result) = self.finished.pop_front_if(|result| result.request == request)
+        {
+            results.push(result);
+        }
+        Poll::Ready(Settled { request, results })
     }
 }

@@ -3,6 +3,7 @@
 //! Threads that run JavaScript must be created after [`initialize`]: V8 guards its code and tables with memory
 //! protection keys, and a thread inherits access to them at its creation only.
 
+use crate::tasks;
 use std::sync::Once;
 
 /// V8's own worker threads: compilation, garbage collection. Two is what helps on small machines; more than the
@@ -24,7 +25,7 @@ static INITIALIZE: Once = Once::new();
 pub fn initialize() {
     INITIALIZE.call_once(|| {
         v8::V8::set_flags_from_string(&FLAGS.join(" "));
-        let platform = v8::new_default_platform(V8_WORKER_THREADS, false).make_shared();
+        let platform = v8::new_custom_platform(V8_WORKER_THREADS, false, false, tasks::Poster).make_shared();
         v8::V8::initialize_platform(platform);
         v8::V8::initialize();
     });

@@ -5,6 +5,7 @@ use crate::host::{Host, State};
 use crate::modules::{ModuleKey, Resolved, call_builtin_in, compile_caches, ensure_evaluated, load_graph, use_builtin};
 use crate::native::{Value, to_v8};
 use crate::ops::OpResult;
+use crate::request;
 
 /// One uninterrupted stretch of JavaScript; see [`crate::Realm::turn`].
 pub struct Turn<'a, 's, 'i> {
@@ -19,11 +20,22 @@ impl std::fmt::Debug for Turn<'_, '_, '_> {
 }
 
 /// Finished operations, to be delivered by [`Turn::settle`].
-pub struct Settled(pub(crate) Vec<OpResult>);
+#[derive(Default)]
+pub struct Settled {
+    pub(crate) request: u64,
+    pub(crate) results: Vec<OpResult>,
+}
+
+impl Settled {
+    /// The request whose operations they were; 0 for none's.
+    pub fn request(&self) -> u64 {
+        self.request
+    }
+}
 
 impl std::fmt::Debug for Settled {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("Settled").field(&self.0.len()).finish()
+        formatter.debug_struct("Settled").field("request", &self.request).field("results", &self.results.len()).finish()
     }
 }
 
@@ -74,9 +86,19 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
         Self { scope, queue }
     }
 
+    /// From now on `eval` and `new Function` throw in this realm.
+    pub(crate) fn forbid_eval(&mut self) {
+        self.scope.get_current_context().set_allow_generation_from_strings(false);
+    }
+
     /// State of the worker.
     pub fn state(&mut self) -> &mut State {
         &mut Host::current(self.scope).expect("a turn has its host").state
+    }
+
+    /// From now on what runs does so on behalf of a request; 0 for none, with which every turn begins.
+    pub fn enter_request(&mut self, id: u64) {
+        request::enter(self.scope, id);
     }
 
     /// Whether the guest is being ended by force.
@@ -192,7 +214,7 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
 
     /// Settles the promises of finished operations; their reactions run at the next [`Turn::checkpoint`].
     pub fn settle(&mut self, settled: Settled) {
-        for OpResult { resolver, result } in settled.0 {
+        for OpResult { resolver, result, .. } in settled.results {
             let resolver = v8::Local::new(self.scope, resolver);
             let value = result.and_then(|value| to_v8(self.scope, value));
             match value {

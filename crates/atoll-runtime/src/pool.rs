@@ -76,15 +76,13 @@ impl Pool {
     pub async fn fetch(
         self: &Rc<Self>,
         deployment: &Deployment,
-        method: &http::Method,
-        url: &str,
         request: IncomingRequest,
     ) -> Result<http::Response<ResponseBody>, PoolError> {
         let worker = match self.warm(deployment) {
             Some(worker) => worker,
             None => self.cold(deployment).await?,
         };
-        Ok(worker.fetch(method, url, request).await?)
+        Ok(worker.fetch(request).await?)
     }
 
     /// Requests under way on this thread, background work included.

@@ -1,5 +1,6 @@
 //! The access log.
 
+use atoll_engine::Termination;
 use atoll_runtime::PoolError;
 use http::{Method, StatusCode};
 use std::net::SocketAddr;
@@ -22,12 +23,15 @@ pub struct AccessRecord<'a> {
     pub status: StatusCode,
     /// From the request's head to the response's head.
     pub elapsed: Duration,
-    /// Why the worker was ended by force, if it was: `cpu`, `memory`, `wall`.
-    pub termination: Option<&'static str>,
+    /// Why the worker was ended by force, if it was.
+    pub termination: Option<Termination>,
 }
 
 /// Hears of every answered request, on the thread that answered it; it should not wait for anything.
 pub trait AccessLog: Send + Sync {
+    /// Whether records are wanted at all.
+    fn is_on(&self) -> bool;
+
     /// One more.
     fn record(&self, record: &AccessRecord<'_>);
 

@@ -1,38 +1,40 @@
 //! What the client gets when the guest gave no response. It never contains what the guest threw.
 
 use crate::bounds::TooLarge;
-use atoll_engine::Termination;
+use atoll_engine::{Reason, Termination};
 use atoll_runtime::{PoolError, RequestError, StartError};
 use atoll_web::ResponseBody;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-/// Says which limit ended the worker: `cpu`, `memory`, `wall`.
+/// Says which limit ended the worker, what it was, and what was used of it: `cpu;limit=1000;amount=1003;unit=ms`.
 const TERMINATION: HeaderName = HeaderName::from_static("atoll-termination");
 
 /// When a client should try again after a refusal, seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// The response, and which limit ended the worker, if one did.
-pub(crate) fn from_error(error: &PoolError) -> (Response<ResponseBody>, Option<&'static str>) {
+pub(crate) fn from_error(error: &PoolError) -> (Response<ResponseBody>, Option<Termination>) {
     let terminated = match error {
-        PoolError::Request(RequestError::Terminated(reason)) => Some(*reason),
+        PoolError::Request(RequestError::Terminated(termination)) => Some(*termination),
         PoolError::Start(error) => match &**error {
-            StartError::Terminated(reason) => Some(*reason),
-            StartError::TooSlow { .. } => Some(Termination::Wall),
+            StartError::Terminated(termination) => Some(*termination),
+            StartError::TooSlow { limit } => Some(Termination::time(Reason::Wall, *limit, *limit)),
             _ => None,
         },
         PoolError::Request(_) | PoolError::Busy => None,
     };
-    if let Some(reason) = terminated {
-        let status = match reason {
-            Termination::Wall => StatusCode::GATEWAY_TIMEOUT,
-            Termination::Cpu | Termination::Memory => StatusCode::SERVICE_UNAVAILABLE,
-            Termination::Exit => StatusCode::INTERNAL_SERVER_ERROR,
+    if let Some(termination) = terminated {
+        let status = match termination.reason {
+            Reason::Wall => StatusCode::GATEWAY_TIMEOUT,
+            Reason::Cpu | Reason::Heap | Reason::External | Reason::Deploy | Reason::Idle => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Reason::Exit => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut response = text(status, "The worker was ended by a limit.");
-        response.headers_mut().insert(TERMINATION, HeaderValue::from_static(reason.name()));
-        return (response, Some(reason.name()));
+        response.headers_mut().insert(TERMINATION, header(termination));
+        return (response, Some(termination));
     }
     if matches!(error, PoolError::Busy) {
         let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.");
@@ -40,6 +42,15 @@ pub(crate) fn from_error(error: &PoolError) -> (Response<ResponseBody>, Option<&
         return (response, None);
     }
     (text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"), None)
+}
+
+fn header(termination: Termination) -> HeaderValue {
+    let Termination { reason, limit, amount } = termination;
+    if reason.unit().is_empty() {
+        return HeaderValue::from_static(reason.name());
+    }
+    let text = format!("{};limit={limit};amount={amount};unit={}", reason.name(), reason.unit());
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(reason.name()))
 }
 
 /// No route leads from this host.

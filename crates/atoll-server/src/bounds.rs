@@ -1,7 +1,7 @@
 //! How much of a request is let through to a guest.
 
 use atoll_runtime::Limits;
-use atoll_web::{BodyError, IncomingRequest, RequestBody};
+use atoll_web::{BodyError, IncomingRequest, RequestBody, RequestUrl};
 use futures_util::{StreamExt, TryStreamExt};
 use http::HeaderMap;
 use http_body_util::BodyExt;
@@ -23,18 +23,19 @@ pub(crate) enum TooLarge {
 /// Takes in a request, unless its head says already that it is too large. Of its body the guest can read as much as the limit
 /// says, chunk by chunk when it asks.
 pub(crate) fn admit(
-    headers: HeaderMap,
+    head: http::request::Parts,
+    url: RequestUrl,
     body: Incoming,
     limits: &Limits,
 ) -> Result<(IncomingRequest, Overflow), TooLarge> {
-    check_head(&headers, limits)?;
+    check_head(&head.headers, limits)?;
     let limit_bytes = limits.request_body_bytes;
     if body.size_hint().exact().is_some_and(|length| length > limit_bytes) {
         return Err(TooLarge::Body(limit_bytes));
     }
     let overflow = Overflow { is_met: Arc::default(), limit_bytes };
     if body.is_end_stream() {
-        return Ok((IncomingRequest { headers, body: None }, overflow));
+        return Ok((IncomingRequest { method: head.method, url, headers: head.headers, body: None }, overflow));
     }
     let mut left = limit_bytes;
     let is_met = Arc::clone(&overflow.is_met);
@@ -46,7 +47,8 @@ pub(crate) fn admit(
         })?;
         Ok(chunk)
     });
-    Ok((IncomingRequest { headers, body: Some(RequestBody::new(chunks)) }, overflow))
+    let body = Some(RequestBody::new(chunks));
+    Ok((IncomingRequest { method: head.method, url, headers: head.headers, body }, overflow))
 }
 
 fn check_head(headers: &HeaderMap, limits: &Limits) -> Result<(), TooLarge> {

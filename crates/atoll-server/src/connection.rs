@@ -4,13 +4,15 @@ use crate::access::AccessRecord;
 use crate::answer;
 use crate::bounds;
 use crate::server::Shared;
+use crate::timer::LazyTimer;
+use atoll_engine::Termination;
 use atoll_runtime::Pool;
-use atoll_web::ResponseBody;
-use http::uri::Authority;
-use http::{Method, Request, Response};
+use atoll_web::{RequestUrl, ResponseBody};
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
@@ -58,11 +60,11 @@ pub(crate) fn spawn(
         async move { Ok::<_, Infallible>(answer_request(request, remote, &pool, &shared).await) }
     });
     let mut builder = auto::Builder::new(LocalExecutor);
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder.http1().timer(LazyTimer).header_read_timeout(HEAD_TIMEOUT);
     if headers_max > PARSED_HEADERS {
         builder.http1().max_headers(headers_max);
     }
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEAD_BYTES_MAX);
+    builder.http2().timer(LazyTimer).max_header_list_size(HEAD_BYTES_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     let watched = connections.watch(connection);
     tokio::task::spawn_local(async move {
@@ -77,22 +79,21 @@ async fn answer_request(
     pool: &Rc<Pool>,
     shared: &Shared,
 ) -> Response<ResponseBody> {
-    let started = Instant::now();
+    // What the log shows of the request is kept only for a log that shows it.
+    let logged = shared.access_log.is_on().then(|| (Instant::now(), request.method().clone(), request.uri().clone()));
     let (head, body) = request.into_parts();
     let host = requested_host(&head);
-    // `OPTIONS *` concerns the server as a whole, which is to say every path of it.
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    let target = if target.starts_with('/') { target.to_owned() } else { "/".to_owned() };
-    let path = target.split('?').next().unwrap_or("/");
-    let deployment = host.as_deref().and_then(|host| shared.routes.borrow().find(host, path).cloned());
-    let (response, termination) = match (&host, &deployment) {
+    let name = host.as_ref().and_then(|host| host.to_str().ok());
+    let target = requested_target(&head.uri);
+    let deployment = name.and_then(|host| shared.routes.borrow().find(host, target.path()).cloned());
+    let (response, termination): (_, Option<Termination>) = match (&host, &deployment) {
         _ if is_forbidden(&head.method) => (answer::method_not_supported(), None),
         (None, _) => (answer::bad_request("The request names no host."), None),
-        (Some(host), None) => (answer::not_found(host), None),
+        (Some(_), None) => (answer::not_found(name.unwrap_or("")), None),
         (Some(host), Some(deployment)) => {
-            let url = format!("http://{host}{target}");
-            match bounds::admit(head.headers, body, &deployment.app.limits) {
-                Ok((request, overflow)) => match pool.fetch(deployment, &head.method, &url, request).await {
+            let url = RequestUrl::Parts { scheme: "http", authority: host.clone(), target };
+            match bounds::admit(head, url, body, &deployment.app.limits) {
+                Ok((request, overflow)) => match pool.fetch(deployment, request).await {
                     Ok(response) => (response, None),
                     Err(error) => {
                         shared.access_log.unanswered(&deployment.app.name, &error);
@@ -106,29 +107,65 @@ async fn answer_request(
             }
         }
     };
-    shared.access_log.record(&AccessRecord {
-        remote,
-        method: &head.method,
-        host: host.as_deref().unwrap_or(""),
-        target: &target,
-        app: deployment.as_ref().map(|deployment| deployment.app.name.as_str()),
-        status: response.status(),
-        elapsed: started.elapsed(),
-        termination,
-    });
+    if let Some((started, method, uri)) = logged {
+        shared.access_log.record(&AccessRecord {
+            remote,
+            method: &method,
+            host: name.unwrap_or(""),
+            target: requested_target(&uri).as_str(),
+            app: deployment.as_ref().map(|deployment| deployment.app.name.as_str()),
+            status: response.status(),
+            elapsed: started.elapsed(),
+            termination,
+        });
+    }
     response
 }
 
 /// Host and port as the request names them, if they can be part of a URL.
-fn requested_host(head: &http::request::Parts) -> Option<String> {
-    let named = head.uri.authority().map(Authority::as_str);
-    let named = named.or_else(|| head.headers.get(http::header::HOST)?.to_str().ok())?;
-    // A host that is no host would put its text elsewhere in the URL that the guest sees.
-    let authority = named.parse::<Authority>().ok()?;
-    (!named.contains('@') && !authority.host().is_empty()).then(|| named.to_owned())
+fn requested_host(head: &http::request::Parts) -> Option<HeaderValue> {
+    let named = match head.uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok()?,
+        None => head.headers.get(http::header::HOST)?.clone(),
+    };
+    is_host(named.to_str().ok()?).then_some(named)
+}
+
+/// A host that is no host would put its text elsewhere in the URL that the guest sees.
+fn is_host(named: &str) -> bool {
+    // Names, IPv4 addresses, ports: what needs no closer look.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+    let (name, port) = named.split_once(':').unwrap_or((named, "0"));
+    if !name.is_empty() && name.bytes().all(is_plain) && port.parse::<u16>().is_ok() {
+        return true;
+    }
+    !named.contains('@') && named.parse::<Authority>().is_ok_and(|authority| !authority.host().is_empty())
+}
+
+/// Path and query. `OPTIONS *` concerns the server as a whole, which is to say every path of it.
+fn requested_target(uri: &http::Uri) -> PathAndQuery {
+    match uri.path_and_query() {
+        Some(target) if target.as_str().starts_with('/') => target.clone(),
+        _ => PathAndQuery::from_static("/"),
+    }
 }
 
 /// Methods that no `Request` can have.
 fn is_forbidden(method: &Method) -> bool {
     *method == Method::CONNECT || *method == Method::TRACE || method.as_str().eq_ignore_ascii_case("track")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_host;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_a_port_perhaps() {
+        for host in ["a.example", "a.example:80", "127.0.0.1:8080", "[::1]:80", "localhost"] {
+            assert!(is_host(host), "{host}");
+        }
+        for host in ["", ":80", "a@b", "a/b", "a?b", "a.example:port", "a b", "a.example:99999"] {
+            assert!(!is_host(host), "{host}");
+        }
+    }
 }

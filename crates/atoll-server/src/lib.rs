@@ -11,6 +11,7 @@ mod executor;
 mod listen;
 mod route;
 mod server;
+mod timer;
 
 pub use access::{AccessLog, AccessRecord};
 pub use route::{BadHost, BadPath, HostPattern, PathPrefix, Route, Routes};

@@ -33,7 +33,9 @@ pub use clock::ClockState;
 pub use console::{ConsoleLevel, ConsoleSink, ConsoleState};
 pub use encoding::EncodingState;
 pub use fetch::{FetchClient, FetchLimits, FetchState, NetRuleError, NetRules};
-pub use serve::{BodyError, Failure, IncomingRequest, Outcome, Pending, RequestBody, ResponseBody, ServeState};
+pub use serve::{
+    BodyError, Change, Failure, IncomingRequest, Outcome, RequestBody, RequestUrl, ResponseBody, ServeState,
+};
 pub use timers::TimerState;
 
 use atoll_engine::Builtin;

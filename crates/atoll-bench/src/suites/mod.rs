@@ -2,8 +2,9 @@
 
 pub(crate) mod runtime;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::apps::{App, Apps};
 use crate::error::BenchError;
 use crate::report::{Failure, Metric, Report};
 use crate::systems::System;
@@ -19,13 +20,42 @@ pub(crate) struct Plan {
     pub(crate) load_seconds: u64,
     /// Process starts per round; the round's figure is their median.
     pub(crate) starts: u32,
+    /// Deployments whose first request is measured in one server.
+    pub(crate) cold_deployments: u32,
+    /// Deployments that are to stay resident in one server.
+    pub(crate) idle_deployments: u32,
+    /// Workers that are made and retired, and how many of them before the level that memory is compared with.
+    pub(crate) retired: Retired,
+}
+
+/// Workers of one server, each for one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retired {
+    pub(crate) level: u32,
+    pub(crate) all: u32,
 }
 
 impl Plan {
     /// For figures that are to be compared.
-    pub(crate) const FULL: Self = Self { rounds: 5, warm_up_seconds: 1, load_seconds: 5, starts: 5 };
+    pub(crate) const FULL: Self = Self {
+        rounds: 5,
+        warm_up_seconds: 1,
+        load_seconds: 5,
+        starts: 5,
+        cold_deployments: 128,
+        idle_deployments: 1000,
+        retired: Retired { level: 500, all: 10_000 },
+    };
     /// To see whether everything works.
-    pub(crate) const QUICK: Self = Self { rounds: 1, warm_up_seconds: 1, load_seconds: 1, starts: 3 };
+    pub(crate) const QUICK: Self = Self {
+        rounds: 1,
+        warm_up_seconds: 1,
+        load_seconds: 1,
+        starts: 3,
+        cold_deployments: 50,
+        idle_deployments: 100,
+        retired: Retired { level: 200, all: 1000 },
+    };
 
     /// The rounds, the warm-up first: number and whether the systems take their turns in the reverse order.
     fn rounds(self) -> impl Iterator<Item = (u32, bool)> {
@@ -38,17 +68,63 @@ trait Case {
     /// Its name in the report.
     fn name(&self) -> &'static str;
     /// The metrics, in the order of the figures that `measure` gives.
-    fn metrics(&self) -> Vec<Metric>;
-    /// Measures one system once.
+    fn metrics(&self) -> Vec<Metric<'static>>;
+    /// The apps that have to be staged.
+    fn apps(&self) -> &'static [App];
+    /// Whether the system has what the case is about.
+    fn includes(&self, _system: &System) -> bool {
+        true
+    }
+    /// Measures one system once. Systems that have no figure for the last metrics give fewer.
     fn measure(&self, system: &System, plan: &Plan) -> Result<Vec<f64>, BenchError>;
 }
 
+/// Which cases to run: those whose name has one of the patterns in it, in any case of letters; all where there are none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Selection(pub(crate) Vec<String>);
+
+impl Selection {
+    pub(crate) fn has(&self, case: &str) -> bool {
+        let case = case.to_lowercase();
+        self.0.is_empty() || self.0.iter().any(|pattern| case.contains(&pattern.to_lowercase()))
+    }
+
+    /// Refuses a pattern that none of the cases has in its name: it is a mistake, and nothing would be measured.
+    fn check(&self, names: &[&'static str]) -> Result<(), BenchError> {
+        let unknown = |pattern: &&String| {
+            let alone = Self(vec![(*pattern).clone()]);
+            !names.iter().any(|name| alone.has(name))
+        };
+        match self.0.iter().find(unknown) {
+            Some(pattern) => Err(BenchError::NoCase { pattern: pattern.clone(), names: names.to_vec() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Stages what `cases` need, then runs one after the other.
+fn run_all(
+    cases: &[Box<dyn Case>],
+    systems: &[System],
+    apps: &Apps,
+    plan: &Plan,
+    report: &mut Report,
+) -> Result<(), BenchError> {
+    let needed: BTreeSet<App> = cases.iter().flat_map(|case| case.apps()).copied().collect();
+    apps.stage(&needed.into_iter().collect::<Vec<_>>())?;
+    for case in cases {
+        run(&**case, systems, plan, report);
+    }
+    Ok(())
+}
+
 /// Runs `case` for all systems, interleaved, and adds its rows to the report. A failure is recorded, and the system takes
-/// no more turns in this case: its figures would be of a selection of good runs.
+/// no more turns in this case: its figures would be of a selection of good runs. A system that does not take what it is
+/// told is skipped.
 fn run(case: &dyn Case, systems: &[System], plan: &Plan, report: &mut Report) {
     let metrics = case.metrics();
     let mut runs: Vec<BTreeMap<&'static str, Vec<f64>>> = vec![BTreeMap::new(); metrics.len()];
-    let mut standing: Vec<&System> = systems.iter().collect();
+    let mut standing: Vec<&System> = systems.iter().filter(|system| case.includes(system)).collect();
     for (round, reversed) in plan.rounds() {
         let turns: Vec<&System> = if reversed { standing.iter().rev().copied().collect() } else { standing.clone() };
         for system in turns {
@@ -63,14 +139,7 @@ fn run(case: &dyn Case, systems: &[System], plan: &Plan, report: &mut Report) {
                     }
                 }
                 Err(error) => {
-                    let error = error.chain();
-                    eprintln!("{}: {} failed: {error}", case.name(), system.name);
-                    report.failures.push(Failure {
-                        system: system.name.to_owned(),
-                        case: case.name().to_owned(),
-                        round,
-                        error,
-                    });
+                    record(report, case.name(), system.name, round, &error);
                     standing.retain(|other| other.name != system.name);
                     for runs in &mut runs {
                         runs.remove(system.name);
@@ -84,7 +153,18 @@ fn run(case: &dyn Case, systems: &[System], plan: &Plan, report: &mut Report) {
     }
 }
 
-fn progress(case: &str, round: u32, plan: &Plan, system: &str, metrics: &[Metric], figures: &[f64]) {
+fn record(report: &mut Report, case: &str, system: &str, round: u32, error: &BenchError) {
+    let text = error.chain();
+    if matches!(error, BenchError::Refused { .. }) {
+        eprintln!("{case}: {system} skipped: {text}");
+        report.skipped.insert(format!("{system}, {case}"), text);
+        return;
+    }
+    eprintln!("{case}: {system} failed: {text}");
+    report.failures.push(Failure { system: system.to_owned(), case: case.to_owned(), round, error: text });
+}
+
+fn progress(case: &str, round: u32, plan: &Plan, system: &str, metrics: &[Metric<'_>], figures: &[f64]) {
     let label = if round == 0 { "warm-up".to_owned() } else { format!("round {round} of {}", plan.rounds) };
     let figures: Vec<String> = metrics
         .iter()
@@ -97,9 +177,9 @@ fn progress(case: &str, round: u32, plan: &Plan, system: &str, metrics: &[Metric
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::path::PathBuf;
 
-    use super::{Case, Plan, run};
+    use super::{Case, Plan, Selection, run};
+    use crate::apps::{App, Apps};
     use crate::error::BenchError;
     use crate::machine;
     use crate::report::{Better, Metric, Report};
@@ -109,15 +189,27 @@ mod tests {
     struct Notes {
         turns: RefCell<Vec<&'static str>>,
         fails_at: usize,
+        failure: fn() -> BenchError,
     }
+
+    const BROKEN: fn() -> BenchError = || BenchError::Load("broken".into());
 
     impl Case for Notes {
         fn name(&self) -> &'static str {
             "notes"
         }
 
-        fn metrics(&self) -> Vec<Metric> {
-            vec![Metric { name: "turn", unit: "1", better: Better::Lower }]
+        fn metrics(&self) -> Vec<Metric<'static>> {
+            let turn = Metric { name: "turn", unit: "1", better: Better::Lower };
+            vec![turn, Metric { name: "of ours", ..turn }]
+        }
+
+        fn apps(&self) -> &'static [App] {
+            &[]
+        }
+
+        fn includes(&self, system: &System) -> bool {
+            system.name != "deno"
         }
 
         fn measure(&self, system: &System, _plan: &Plan) -> Result<Vec<f64>, BenchError> {
@@ -125,24 +217,26 @@ mod tests {
             turns.push(system.name);
             let own = turns.iter().filter(|name| **name == system.name).count();
             if system.name == "node" && own == self.fails_at {
-                return Err(BenchError::Load("refused".into()));
+                return Err((self.failure)());
             }
-            Ok(vec![own as f64])
+            let figures = if system.is_atoll() { 2 } else { 1 };
+            Ok(vec![own as f64; figures])
         }
     }
 
-    fn run_notes(fails_at: usize) -> (Vec<&'static str>, Report) {
-        let repository = Repository { root: PathBuf::from("/nowhere") };
-        let systems = System::all(&repository, None, &parse_peers("bun,node").expect("known").0);
+    fn run_notes(fails_at: usize, failure: fn() -> BenchError) -> (Vec<&'static str>, Report) {
+        let repository = Repository::find().expect("the checkout");
+        let apps = Apps::of(&repository).expect("a directory");
+        let systems = System::all(&repository, &apps, None, &parse_peers("bun,deno,node").expect("known").0);
         let mut report = Report::new("test", Vec::new(), machine::describe().expect("a machine"));
-        let case = Notes { turns: RefCell::default(), fails_at };
+        let case = Notes { turns: RefCell::default(), fails_at, failure };
         run(&case, &systems, &Plan { rounds: 2, ..Plan::FULL }, &mut report);
         (case.turns.into_inner(), report)
     }
 
     #[test]
     fn systems_take_turns_and_every_other_round_is_reversed() {
-        let (turns, report) = run_notes(usize::MAX);
+        let (turns, report) = run_notes(usize::MAX, BROKEN);
         assert_eq!(turns, ["atoll", "bun", "node", "node", "bun", "atoll", "atoll", "bun", "node"]);
         let runs = &report.results[0].systems["bun"].runs;
         assert_eq!(*runs, [2.0, 3.0], "the warm-up is not counted");
@@ -150,11 +244,41 @@ mod tests {
 
     #[test]
     fn a_system_that_fails_has_no_figure_and_the_others_go_on() {
-        let (turns, report) = run_notes(2);
+        let (turns, report) = run_notes(2, BROKEN);
         assert_eq!(turns, ["atoll", "bun", "node", "node", "bun", "atoll", "atoll", "bun"]);
         let names: Vec<&String> = report.results[0].systems.keys().collect();
         assert_eq!(names, ["atoll", "bun"]);
         assert_eq!((report.failures[0].system.as_str(), report.failures[0].round), ("node", 1));
-        assert!(report.failures[0].error.contains("refused"));
+        assert!(report.failures[0].error.contains("broken"));
+    }
+
+    #[test]
+    fn a_system_that_refuses_is_skipped_and_not_a_failure() {
+        let (_, report) = run_notes(1, || BenchError::Refused { code: 2, output: "unknown key".into() });
+        assert!(report.failures.is_empty());
+        assert!(report.skipped["node, notes"].contains("unknown key"));
+        assert!(!report.is_complete());
+        assert!(!report.results[0].systems.contains_key("node"));
+    }
+
+    #[test]
+    fn a_system_without_a_figure_for_a_metric_has_none_in_its_row() {
+        let (_, report) = run_notes(usize::MAX, BROKEN);
+        let names: Vec<&str> = report.results[1].systems.keys().map(String::as_str).collect();
+        assert_eq!((report.results[1].metric.as_str(), names), ("of ours", vec!["atoll"]));
+    }
+
+    #[test]
+    fn a_case_is_selected_by_a_part_of_its_name() {
+        let selection = |patterns: &[&str]| Selection(patterns.iter().map(|&pattern| pattern.to_owned()).collect());
+        assert!(selection(&[]).has("hello, all cores"));
+        assert!(selection(&["start", "ALL"]).has("hello, all cores"));
+        assert!(!selection(&["start"]).has("hello, all cores"));
+
+        let names = ["hello, all cores", "in engine"];
+        assert!(selection(&["Engine", "hello"]).check(&names).is_ok());
+        assert!(selection(&[]).check(&names).is_ok());
+        let error = selection(&["hello", "helo"]).check(&names).expect_err("a typing mistake");
+        assert_eq!(error.to_string(), "no case has \"helo\" in its name; there are: hello, all cores; in engine");
     }
 }

@@ -4,7 +4,7 @@
 //! end throw a `RangeError`; a guest that catches it would go on at its limit, so a refusal that no retry mended ends
 //! the guest.
 
-use super::{Killer, Termination};
+use super::{Killer, Reason, Termination};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -17,7 +17,9 @@ const ALIGNMENT: usize = 16;
 #[derive(Debug)]
 pub(crate) struct BufferBudget {
     used: AtomicUsize,
-    limit: usize,
+    limit: AtomicUsize,
+    /// What would have been in use with the allocation that was refused.
+    wanted: AtomicUsize,
     /// An allocation was refused, and none has succeeded since.
     refused: AtomicBool,
     killer: std::sync::OnceLock<Arc<Killer>>,
@@ -28,13 +30,34 @@ pub(crate) struct BudgetSlot(pub(crate) Arc<BufferBudget>);
 
 impl BufferBudget {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
-        let (used, refused) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Arc::new(Self { used, limit, refused, killer: std::sync::OnceLock::new() })
+        Arc::new(Self {
+            used: AtomicUsize::new(0),
+            limit: AtomicUsize::new(limit),
+            wanted: AtomicUsize::new(0),
+            refused: AtomicBool::new(false),
+            killer: std::sync::OnceLock::new(),
+        })
+    }
+
+    /// Bytes that may be in use.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Changes the limit, for an isolate that was made before it was known whose it would be.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Bytes in use.
     pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// What the last allocation met, if it was refused.
+    pub(super) fn refusal(&self) -> Option<Termination> {
+        let refused = self.refused.load(Ordering::Relaxed);
+        refused.then(|| Termination::memory(Reason::External, self.limit(), self.wanted.load(Ordering::Relaxed)))
     }
 
     /// Names whom a refusal ends.
@@ -44,8 +67,11 @@ impl BufferBudget {
 
     fn reserve(&self, bytes: usize) -> bool {
         let admitted = self.used.try_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            used.checked_add(bytes).filter(|total| *total <= self.limit)
+            used.checked_add(bytes).filter(|total| *total <= self.limit())
         });
+        if admitted.is_err() {
+            self.wanted.store(self.used().saturating_add(bytes), Ordering::Relaxed);
+        }
         admitted.is_ok()
     }
 
@@ -57,7 +83,7 @@ impl BufferBudget {
 /// Whether `bytes` more fit into the budget of this isolate. To be asked before Rust makes an `ArrayBuffer`: V8 ends
 /// the process when an allocation that did not come from JavaScript fails.
 pub(crate) fn admits(isolate: &mut v8::Isolate, bytes: usize) -> bool {
-    isolate.get_slot::<BudgetSlot>().is_none_or(|slot| slot.0.used().saturating_add(bytes) <= slot.0.limit)
+    isolate.get_slot::<BudgetSlot>().is_none_or(|slot| slot.0.used().saturating_add(bytes) <= slot.0.limit())
 }
 
 /// Copies `data` into a backing store; what does not fit is left out.
@@ -104,11 +130,34 @@ unsafe extern "C" fn judge_refusal(_isolate: v8::UnsafeRawIsolatePtr, data: *mut
     // SAFETY: `data` is the budget that the isolate's allocator holds, so it lives at least as long as the isolate
     // that runs this.
     let budget = unsafe { &*data.cast::<BufferBudget>() };
-    if budget.refused.load(Ordering::Relaxed)
+    if let Some(termination) = budget.refusal()
         && let Some(killer) = budget.killer.get()
     {
-        killer.kill(Termination::Memory);
+        killer.kill(termination);
     }
+}
+
+/// What the guest has outside of its heap by V8's own count, which has WebAssembly's memory in it, against the limit.
+pub(crate) fn check_external(isolate: &mut v8::Isolate) {
+    let external = usize::try_from(isolate.adjust_amount_of_external_allocated_memory(0)).unwrap_or(0);
+    let Some(BudgetSlot(budget)) = isolate.get_slot::<BudgetSlot>() else { return };
+    if external > budget.limit()
+        && let Some(killer) = budget.killer.get()
+    {
+        killer.kill(Termination::memory(Reason::External, budget.limit(), external));
+    }
+}
+
+#[expect(unsafe_code, reason = "the callback's signature is V8's")]
+unsafe extern "C" fn interrupt_for_external(isolate: v8::UnsafeRawIsolatePtr, _data: *mut c_void) {
+    // SAFETY: V8 runs this on the isolate's thread, at a safe point of its JavaScript, with the isolate it belongs to.
+    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
+    check_external(&mut isolate);
+}
+
+/// As [`check_external`], at the guest's next safe point; from any thread.
+pub(super) fn check_external_soon(killer: &Killer) {
+    killer.handle().request_interrupt(interrupt_for_external, std::ptr::null_mut());
 }
 
 fn refuse(budget: &BufferBudget) -> *mut c_void {
@@ -122,7 +171,10 @@ fn refuse(budget: &BufferBudget) -> *mut c_void {
 }
 
 fn take(budget: &BufferBudget, bytes: usize) -> *mut c_void {
-    let Some(layout) = layout(bytes) else { return refuse(budget) };
+    let Some(layout) = layout(bytes) else {
+        budget.wanted.store(bytes, Ordering::Relaxed);
+        return refuse(budget);
+    };
     if !budget.reserve(bytes) {
         return refuse(budget);
     }

@@ -5,45 +5,110 @@
 
 mod heap;
 pub(crate) mod memory;
+mod meter;
 mod watchdog;
 
 pub(crate) use heap::HeapGuard;
 pub(crate) use watchdog::Watch;
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// What a worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryLimits {
     /// JavaScript heap, bytes.
     pub heap_bytes: usize,
-    /// `ArrayBuffer` contents, bytes, counted apart from the heap.
-    pub buffer_bytes: usize,
+    /// `ArrayBuffer` contents and WebAssembly memory, bytes, counted apart from the heap.
+    pub external_bytes: usize,
 }
 
-/// Why a guest's execution was ended by force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Termination {
+/// Which bound a guest met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
     /// It used up its CPU time.
-    Cpu = 1,
+    Cpu,
     /// It used up its time by the clock.
-    Wall = 2,
-    /// It used up its heap or its `ArrayBuffer` memory.
-    Memory = 3,
+    Wall,
+    /// It used up its JavaScript heap.
+    Heap,
+    /// It used up its memory outside of the heap: `ArrayBuffer`s, WebAssembly.
+    External,
+    /// A new release took its place, and it did not finish in time.
+    Deploy,
+    /// Its memory was needed, and it had nothing to do.
+    Idle,
     /// It asked to be ended: `process.exit()`.
-    Exit = 4,
+    Exit,
 }
 
-impl Termination {
-    /// `cpu`, `wall`, `memory`, `exit`: the value of the `atoll-termination` header, of logs and metrics.
+impl Reason {
+    /// `cpu`, `wall`, `heap`, …: the value of the `atoll-termination` header, of logs and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
             Self::Wall => "wall",
-            Self::Memory => "memory",
+            Self::Heap => "heap",
+            Self::External => "external",
+            Self::Deploy => "deploy",
+            Self::Idle => "idle",
             Self::Exit => "exit",
         }
+    }
+
+    /// What limit and amount are counted in; empty where there are none.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Cpu | Self::Wall => "ms",
+            Self::Heap | Self::External => "bytes",
+            Self::Deploy | Self::Idle | Self::Exit => "",
+        }
+    }
+}
+
+/// Why a guest's execution was ended by force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Termination {
+    /// Which bound it met.
+    pub reason: Reason,
+    /// The bound, in the reason's [unit](Reason::unit).
+    pub limit: u64,
+    /// What the guest had used or wanted, in the same unit.
+    pub amount: u64,
+}
+
+impl Termination {
+    /// A termination for a reason that has no amount.
+    pub const fn plain(reason: Reason) -> Self {
+        Self { reason, limit: 0, amount: 0 }
+    }
+
+    /// Time that was used up.
+    pub fn time(reason: Reason, limit: Duration, used: Duration) -> Self {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self { reason, limit: milliseconds(limit), amount: milliseconds(used) }
+    }
+
+    /// Memory that was used up.
+    pub(crate) fn memory(reason: Reason, limit: usize, wanted: usize) -> Self {
+        Self { reason, limit: limit as u64, amount: wanted as u64 }
+    }
+
+    /// [`Reason::name`].
+    pub fn name(self) -> &'static str {
+        self.reason.name()
+    }
+}
+
+/// `cpu (1003 of 1000 ms)`.
+impl std::fmt::Display for Termination {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let unit = self.reason.unit();
+        if unit.is_empty() {
+            return formatter.write_str(self.name());
+        }
+        write!(formatter, "{} ({} of {} {unit})", self.name(), self.amount, self.limit)
     }
 }
 
@@ -51,30 +116,34 @@ impl Termination {
 #[derive(Debug)]
 pub(crate) struct Killer {
     handle: v8::IsolateHandle,
-    reason: AtomicU8,
+    reason: OnceLock<Termination>,
+    /// The guest compiled WebAssembly, whose memory no allocator of ours sees.
+    uses_wasm: AtomicBool,
 }
 
 impl Killer {
     pub(crate) fn new(handle: v8::IsolateHandle) -> Self {
-        Self { handle, reason: AtomicU8::new(0) }
+        Self { handle, reason: OnceLock::new(), uses_wasm: AtomicBool::new(false) }
     }
 
     pub(crate) fn kill(&self, reason: Termination) {
-        let _ = self.reason.compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.reason.set(reason);
         self.handle.terminate_execution();
     }
 
     pub(crate) fn reason(&self) -> Option<Termination> {
-        match self.reason.load(Ordering::Acquire) {
-            1 => Some(Termination::Cpu),
-            2 => Some(Termination::Wall),
-            3 => Some(Termination::Memory),
-            4 => Some(Termination::Exit),
-            _ => None,
-        }
+        self.reason.get().copied()
     }
 
     pub(crate) fn handle(&self) -> &v8::IsolateHandle {
         &self.handle
+    }
+
+    pub(crate) fn note_wasm(&self) {
+        self.uses_wasm.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn uses_wasm(&self) -> bool {
+        self.uses_wasm.load(Ordering::Relaxed)
     }
 }

@@ -6,8 +6,11 @@
 //! sleeps for what is left. While no turn is armed it sleeps without a deadline. Arming wakes it only when it would
 //! otherwise sleep too long, so a thread that runs many short turns doesn't wake it for each.
 
-use super::{Killer, Termination};
+use super::meter::{Meter, Started};
+use super::{Killer, Reason, Termination, memory};
+use crate::realm::Allowance;
 use atoll_sys::CpuClock;
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::Thread;
@@ -16,12 +19,14 @@ use std::time::{Duration, Instant};
 /// The shortest sleep: what the scheduler's own latency makes sensible.
 const MIN_SLEEP: Duration = Duration::from_micros(500);
 
+/// How often the memory of a guest with WebAssembly is looked at while it computes. It can touch some 20 MiB meanwhile.
+const WASM_INTERVAL: Duration = Duration::from_millis(10);
+
 struct Armed {
     killer: Arc<Killer>,
-    /// The thread's CPU clock at which the turn is over its limit.
-    cpu_deadline: Duration,
-    /// The latest end of the turn by the wall clock.
-    wall_deadline: Instant,
+    started: Started,
+    cpu: Allowance,
+    wall: Allowance,
 }
 
 struct Slot {
@@ -43,39 +48,71 @@ static WATCHDOG: OnceLock<Arc<Watchdog>> = OnceLock::new();
 pub(crate) struct Watch {
     slot: Arc<Slot>,
     watchdog: Arc<Watchdog>,
+    meter: Meter,
 }
 
 impl Watch {
-    /// The watch of the current thread; the first one starts the watchdog.
-    pub(crate) fn of_current_thread() -> Self {
+    fn of_current_thread() -> Self {
+        let clock = CpuClock::of_current_thread();
+        let slot = Arc::new(Slot { clock, armed: Mutex::new(None) });
+        lock(&watchdog().slots).push(Arc::downgrade(&slot));
+        Self { slot, watchdog: Arc::clone(watchdog()), meter: Meter::new(clock) }
+    }
+
+    /// Runs `turn` under the watch of this thread, the first of which starts the watchdog. Returns what it returned, and
+    /// the CPU time that it used.
+    pub(crate) fn over<R>(
+        killer: &Arc<Killer>,
+        cpu: Allowance,
+        wall: Allowance,
+        turn: impl FnOnce() -> R,
+    ) -> (R, Duration) {
         thread_local! {
-            static SLOT: Arc<Slot> = {
-                let slot = Arc::new(Slot { clock: CpuClock::of_current_thread(), armed: Mutex::new(None) });
-                lock(&watchdog().slots).push(Arc::downgrade(&slot));
-                slot
-            };
+            static WATCH: RefCell<Watch> = RefCell::new(Watch::of_current_thread());
         }
-        Self { slot: SLOT.with(Arc::clone), watchdog: Arc::clone(watchdog()) }
+        let started = WATCH.with_borrow_mut(|watch| watch.arm(Arc::clone(killer), cpu, wall));
+        let value = turn();
+        let used = WATCH.with_borrow_mut(|watch| watch.disarm(started));
+        (value, used)
     }
 
-    /// The CPU time that this thread has used.
-    pub(crate) fn cpu(&self) -> Duration {
-        self.slot.clock.now()
-    }
-
-    /// Watches a turn that begins now. `started` is the thread's CPU time at this moment.
-    pub(crate) fn arm(&self, killer: Arc<Killer>, started: Duration, cpu: Duration, wall: Duration) {
-        let now = Instant::now();
-        *lock(&self.slot.armed) = Some(Armed { killer, cpu_deadline: started + cpu, wall_deadline: now + wall });
-        let due = self.watchdog.since_epoch(now + cpu.min(wall));
+    fn arm(&mut self, killer: Arc<Killer>, cpu: Allowance, wall: Allowance) -> Started {
+        let started = self.meter.start();
+        let mut first = cpu.left().min(wall.left());
+        if killer.uses_wasm() {
+            first = first.min(WASM_INTERVAL);
+        }
+        *lock(&self.slot.armed) = Some(Armed { killer, started, cpu, wall });
+        let due = self.watchdog.since_epoch(started.wall + first);
         if due < self.watchdog.wakes_at_ns.load(Ordering::Acquire) {
             self.watchdog.thread.unpark();
         }
+        started
     }
 
-    /// Ends the watch; after it has returned no turn that comes later is ended on behalf of this one.
-    pub(crate) fn disarm(&self) {
+    /// After it has returned no turn that comes later is ended on behalf of this one.
+    fn disarm(&mut self, started: Started) -> Duration {
         lock(&self.slot.armed).take();
+        self.meter.stop(started)
+    }
+}
+
+impl Armed {
+    /// The limit that the turn is over at `now`, with this reading of its thread's CPU clock.
+    fn exceeded(&self, now: Instant, cpu_now: Duration) -> Option<Termination> {
+        let used = cpu_now.saturating_sub(self.started.cpu);
+        if used >= self.cpu.left() {
+            return Some(Termination::time(Reason::Cpu, self.cpu.limit, self.cpu.used + used));
+        }
+        let passed = now.saturating_duration_since(self.started.wall);
+        (passed >= self.wall.left()).then(|| Termination::time(Reason::Wall, self.wall.limit, self.wall.used + passed))
+    }
+
+    /// When it could be over a limit at the earliest.
+    fn due(&self, now: Instant, cpu_now: Duration) -> Instant {
+        let cpu_left = (self.started.cpu + self.cpu.left()).saturating_sub(cpu_now);
+        let due = (now + cpu_left).min(self.started.wall + self.wall.left());
+        if self.killer.uses_wasm() { due.min(now + WASM_INTERVAL) } else { due }
     }
 }
 
@@ -108,20 +145,16 @@ impl Watchdog {
         for slot in slots.iter().filter_map(Weak::upgrade) {
             let mut armed = lock(&slot.armed);
             let Some(turn) = armed.as_ref() else { continue };
-            let (now, used) = (Instant::now(), slot.clock.now());
-            let reason = if used >= turn.cpu_deadline {
-                Some(Termination::Cpu)
-            } else if now >= turn.wall_deadline {
-                Some(Termination::Wall)
-            } else {
-                None
-            };
-            if let Some(reason) = reason {
-                turn.killer.kill(reason);
+            let (now, cpu_now) = (Instant::now(), slot.clock.now());
+            if let Some(termination) = turn.exceeded(now, cpu_now) {
+                turn.killer.kill(termination);
                 *armed = None;
                 continue;
             }
-            let due = turn.wall_deadline.min(now + turn.cpu_deadline.saturating_sub(used));
+            if turn.killer.uses_wasm() {
+                memory::check_external_soon(&turn.killer);
+            }
+            let due = turn.due(now, cpu_now);
             next = Some(next.map_or(due, |earlier| earlier.min(due)));
         }
         next

@@ -156,6 +156,23 @@ pub(crate) struct UncachedFunction {
     pub(crate) function: v8::Global<v8::Function>,
 }
 
+/// Before a realm is anybody's.
+struct NoModules;
+
+impl ModuleLoader for NoModules {
+    fn resolve(&self, specifier: &str, _referrer: &str, _kind: ImportKind) -> Result<Resolved, JsError> {
+        Err(JsError::error(format!("there is no module {specifier} here")))
+    }
+
+    fn load(&self, identity: &str) -> Result<ModuleSource, JsError> {
+        Err(JsError::error(format!("there is no module {identity} here")))
+    }
+
+    fn original_position(&self, _name: &str, _line: u32, _column: u32) -> Option<SourcePosition> {
+        None
+    }
+}
+
 pub(crate) struct ModuleMap {
     pub(crate) loader: Arc<dyn ModuleLoader>,
     pub(crate) code_cache: Option<Arc<dyn CodeCache>>,
@@ -164,6 +181,12 @@ pub(crate) struct ModuleMap {
     /// V8's identity hashes are not unique, so each names candidates.
     by_hash: HashMap<i32, Vec<usize>>,
     pub(crate) uncached_functions: Vec<UncachedFunction>,
+}
+
+impl Default for ModuleMap {
+    fn default() -> Self {
+        Self::new(Arc::new(NoModules), None)
+    }
 }
 
 impl ModuleMap {

@@ -2,7 +2,8 @@
 
 use super::{JsError, NativeFunction, NativeResult, Value, to_v8};
 use crate::host::Host;
-use crate::limits::{Termination, memory};
+use crate::limits::{Reason, Termination, memory};
+use crate::request;
 use std::future::Future;
 
 /// One call of a native function from the platform's JavaScript. Arguments are counted from 0; a missing one is
@@ -174,8 +175,20 @@ impl<'s> Call<'_, 's, '_> {
     /// Ends the guest at its own wish, as `process.exit()` does: no more of its JavaScript runs.
     pub fn exit(&mut self) {
         if let Some(host) = Host::current(self.scope) {
-            host.killer.kill(Termination::Exit);
+            host.killer.kill(Termination::plain(Reason::Exit));
         }
+    }
+
+    /// The request on whose behalf the JavaScript that called runs, as [`Turn::enter_request`](crate::Turn::enter_request)
+    /// named it; 0 for none, as while a module is evaluated. It follows promises: code behind an `await` runs for the
+    /// request that it waited for.
+    pub fn request(&mut self) -> u64 {
+        request::current(self.scope)
+    }
+
+    /// From now on the calling JavaScript runs on behalf of another request; 0 for none.
+    pub fn enter_request(&mut self, id: u64) {
+        request::enter(self.scope, id);
     }
 
     /// Starts an asynchronous operation and returns its promise to JavaScript; usually a native's last line. The
@@ -187,9 +200,10 @@ impl<'s> Call<'_, 's, '_> {
         let Some(resolver) = v8::PromiseResolver::new(self.scope) else { return Ok(Value::Undefined) };
         let promise = resolver.get_promise(self.scope);
         let resolver = v8::Global::new(self.scope, resolver);
+        let request = self.request();
         let host =
             Host::current(self.scope).ok_or_else(|| JsError::error("no asynchronous operation can start here"))?;
-        host.ops.start(resolver, Box::pin(future))?;
+        host.ops.start(request, resolver, Box::pin(future))?;
         self.give(promise.into())
     }
 }

@@ -1,13 +1,14 @@
 //! A realm over files in memory.
 
 use atoll_engine::{
-    Argument, Builtin, Call, EvaluationState, Exception, Global, ImportKind, JsError, MemoryLimits, ModuleFormat,
-    ModuleLoader, ModuleSource, NativeResult, Realm, RealmOptions, Resolved, Snapshot, SourcePosition, State,
-    Termination, TurnBudget, Value, natives, path_to_url,
+    Allowance, Argument, Binding, Builtin, Call, EvaluationState, Exception, Global, ImportKind, Isolate, JsError,
+    MemoryLimits, ModuleFormat, ModuleLoader, ModuleSource, NativeResult, Realm, Resolved, Snapshot, SourcePosition,
+    State, Termination, TurnBudget, Value, natives, path_to_url,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::task::{Context, Poll, Wake};
+use std::time::{Duration, Instant};
 
 /// What guests of these tests `log`.
 #[derive(Default)]
@@ -48,6 +49,7 @@ exports.default = ObjectAssign({}, exports);
 const BUILTINS: &[Builtin] = &[
     atoll_engine::BUILTINS[0],
     atoll_engine::BUILTINS[1],
+    atoll_engine::BUILTINS[2],
     Builtin {
         name: "test",
         source: SOURCE,
@@ -88,21 +90,31 @@ impl ModuleLoader for Files {
     }
 }
 
-pub(crate) const BUDGET: TurnBudget = TurnBudget { cpu: Duration::from_millis(300), wall: Duration::from_secs(20) };
+pub(crate) const BUDGET: TurnBudget =
+    TurnBudget { cpu: Allowance::new(Duration::from_millis(300)), wall: Allowance::new(Duration::from_secs(20)) };
 
-pub(crate) const MEMORY: MemoryLimits = MemoryLimits { heap_bytes: 32 << 20, buffer_bytes: 16 << 20 };
+pub(crate) const MEMORY: MemoryLimits = MemoryLimits { heap_bytes: 32 << 20, external_bytes: 16 << 20 };
+
+pub(crate) fn isolate() -> Isolate {
+    Isolate::new(snapshot(), MEMORY)
+}
 
 pub(crate) fn realm(files: &[(&str, &str)]) -> Realm {
+    realm_on(&isolate(), files)
+}
+
+/// A realm on an isolate that may have others.
+pub(crate) fn realm_on(isolate: &Isolate, files: &[(&str, &str)]) -> Realm {
+    let mut realm = Realm::new(isolate);
+    realm.bind(binding(files));
+    realm
+}
+
+pub(crate) fn binding(files: &[(&str, &str)]) -> Binding {
     let files = files.iter().map(|(path, code)| ((*path).to_owned(), (*code).to_owned())).collect();
     let mut state = State::default();
     state.insert(Log::default());
-    Realm::new(RealmOptions {
-        snapshot: snapshot(),
-        memory: MEMORY,
-        loader: Arc::new(Files(files)),
-        code_cache: None,
-        state,
-    })
+    Binding { loader: Arc::new(Files(files)), code_cache: None, state, allow_eval: true, allow_wasm: true }
 }
 
 /// How a program ended.
@@ -128,6 +140,17 @@ pub(crate) fn run_within(files: &[(&str, &str)], budget: TurnBudget) -> Outcome 
     }
 }
 
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Wakes the thread that drives a realm.
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 fn drive(realm: &mut Realm, budget: TurnBudget) -> Result<Outcome, Termination> {
     let begun = realm.turn(budget, |turn| {
         let begun = turn.import(Resolved::File("/main.js".to_owned()));
@@ -139,8 +162,16 @@ fn drive(realm: &mut Realm, budget: TurnBudget) -> Result<Outcome, Termination> 
         Err(exception) => return Ok(Outcome::Threw(exception)),
     };
     while realm.has_operations() {
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        let std::task::Poll::Ready(settled) = realm.poll_operations(&mut context) else { break };
+        let waker = Arc::new(Unpark(std::thread::current())).into();
+        let Poll::Ready(settled) = realm.poll_operations(&mut Context::from_waker(&waker)) else {
+            // What goes on in the background comes within seconds, or never.
+            let parked = Instant::now();
+            std::thread::park_timeout(PATIENCE);
+            if parked.elapsed() >= PATIENCE {
+                break;
+            }
+            continue;
+        };
         realm.turn(budget, |turn| {
             turn.settle(settled);
             turn.checkpoint();

@@ -1,20 +1,23 @@
 //! Guests that attack their limits. The process must live, and the reason be right.
 
 use crate::harness::{BUDGET, Outcome, check, run_within};
-use atoll_engine::{Termination, TurnBudget};
+use atoll_engine::{Allowance, Reason, TurnBudget};
 use std::time::Duration;
 
 /// Enough to fill the memory first, also on a busy machine.
-const MEMORY_BOMB_CPU: Duration = Duration::from_mins(1);
+const MEMORY_BOMB_CPU: Allowance = Allowance::new(Duration::from_mins(1));
 
 #[track_caller]
-fn ended_by(code: &str, reason: Termination) {
+fn ended_by(code: &str, reason: Reason) {
     let cpu = match reason {
-        Termination::Cpu => BUDGET.cpu,
+        Reason::Cpu => BUDGET.cpu,
         _ => MEMORY_BOMB_CPU,
     };
     match run_within(&[("/main.js", code)], TurnBudget { cpu, ..BUDGET }) {
-        Outcome::Ended(actual) => assert_eq!(actual, reason, "{code}"),
+        Outcome::Ended(actual) => {
+            assert_eq!(actual.reason, reason, "{code}");
+            assert!(actual.limit > 0 && actual.amount >= actual.limit, "{actual}: {code}");
+        }
         other => panic!("wanted {reason:?}, got {other:?}: {code}"),
     }
     // What comes after works.
@@ -29,14 +32,14 @@ fn endless_computation() {
         "const spin = () => { for (;;) {} }; try { spin(); } catch { spin(); }",
         "/(a+)+$/.test('a'.repeat(50) + '!'); for (;;) {}",
     ] {
-        ended_by(code, Termination::Cpu);
+        ended_by(code, Reason::Cpu);
     }
 }
 
 #[test]
 fn endless_microtasks() {
-    ended_by("const next = () => { Promise.resolve().then(next); }; next();", Termination::Cpu);
-    ended_by("for (;;) await null;", Termination::Cpu);
+    ended_by("const next = () => { Promise.resolve().then(next); }; next();", Reason::Cpu);
+    ended_by("for (;;) await null;", Reason::Cpu);
 }
 
 #[test]
@@ -51,7 +54,7 @@ fn allocation_bombs() {
         "new Array(1e8).fill(1.5);",
         "[...'.'.repeat(2 ** 28)];",
     ] {
-        ended_by(code, Termination::Memory);
+        ended_by(code, Reason::Heap);
     }
 }
 
@@ -62,7 +65,34 @@ fn buffer_bombs() {
         "const all = []; for (;;) { try { all.push(new Uint8Array(1 << 16)); } catch {} }",
         "const all = []; for (;;) { try { all.push(new ArrayBuffer(1 << 30)); } catch {} }",
     ] {
-        ended_by(code, Termination::Memory);
+        ended_by(code, Reason::External);
+    }
+}
+
+/// A WebAssembly module with a memory of one page that it exports as `m`, without a maximum.
+const WASM: &str = "const module = new Uint8Array([0,97,115,109,1,0,0,0,5,3,1,0,1,7,5,1,1,109,2,0]);";
+
+#[test]
+fn webassembly_is_compiled_in_the_background_and_its_memory_counts() {
+    check(
+        &format!(
+            "{WASM} const {{ instance }} = await WebAssembly.instantiate(module); log(instance.exports.m.buffer.byteLength);"
+        ),
+        &["65536"],
+    );
+    check(
+        &format!(
+            "{WASM} const compiled = await WebAssembly.compile(module); log(compiled instanceof WebAssembly.Module);"
+        ),
+        &["true"],
+    );
+    check("await WebAssembly.compile(new Uint8Array(3)).catch((error) => log(error.name));", &["CompileError"]);
+    for grow in [
+        "const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module)); for (;;) exports.m.grow(1);",
+        "const compiled = new WebAssembly.Module(module); const all = []; for (;;) { const { m } = new WebAssembly.Instance(compiled).exports; m.grow(16); all.push(m); }",
+        "const memory = new WebAssembly.Memory({ initial: 1024 }); await WebAssembly.compile(module); for (;;) {}",
+    ] {
+        ended_by(&format!("{WASM} {grow}"), Reason::External);
     }
 }
 

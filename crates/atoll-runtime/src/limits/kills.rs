@@ -1,12 +1,12 @@
 //! Why guests are ended by force, and what to do about it.
 
-use atoll_engine::Termination;
+use atoll_engine::Reason;
 
 /// A reason for which a guest is ended by force.
 #[derive(Debug)]
 pub struct Kill {
     /// The reason; its name is in the `atoll-termination` header, in logs and metrics.
-    pub termination: Termination,
+    pub reason: Reason,
     /// The status that the requests under way get.
     pub status: u16,
     /// What the guest did.
@@ -18,7 +18,7 @@ pub struct Kill {
 /// All reasons.
 pub const KILLS: &[Kill] = &[
     Kill {
-        termination: Termination::Cpu,
+        reason: Reason::Cpu,
         status: 503,
         means: "The guest computed for longer than it may: an endless loop, a regular expression that backtracks without \
                 end, or more work than its limit admits.",
@@ -27,7 +27,7 @@ pub const KILLS: &[Kill] = &[
                  top level of modules into the handler.",
     },
     Kill {
-        termination: Termination::Wall,
+        reason: Reason::Wall,
         status: 504,
         means: "The response's head, or the end of background work, did not come in time by the clock: usually something \
                 outside that the guest waits for.",
@@ -35,15 +35,33 @@ pub const KILLS: &[Kill] = &[
                  answer without it; stream long answers, whose body is not limited in time; or raise the limit.",
     },
     Kill {
-        termination: Termination::Memory,
+        reason: Reason::Heap,
         status: 503,
-        means: "The JavaScript heap, or memory outside of it (`ArrayBuffer`s, WebAssembly memories, bodies on their way), \
-                is full of what is in use.",
+        means: "The JavaScript heap is full of objects that are in use.",
         remedy: "Look for what grows with each request and is never dropped: a cache without a bound, an array at the \
-                 top level. Stream large bodies instead of collecting them. Or raise the limit.",
+                 top level. Or raise the limit.",
     },
     Kill {
-        termination: Termination::Exit,
+        reason: Reason::External,
+        status: 503,
+        means: "Memory outside of the heap is full: `ArrayBuffer`s, WebAssembly memories.",
+        remedy: "Stream large bodies instead of collecting them, and drop buffers that are no longer needed. Or raise the \
+                 limit.",
+    },
+    Kill {
+        reason: Reason::Deploy,
+        status: 503,
+        means: "A new release took the worker's place, and what it had under way was not over in time.",
+        remedy: "Nothing is wrong with the request: it can be sent again.",
+    },
+    Kill {
+        reason: Reason::Idle,
+        status: 503,
+        means: "The worker's memory was needed for others while it had nothing to do.",
+        remedy: "Nothing: a request starts a fresh worker.",
+    },
+    Kill {
+        reason: Reason::Exit,
         status: 500,
         means: "The guest asked for its own end with `process.exit()`.",
         remedy: "A server doesn't exit: return a response with an error's status instead.",

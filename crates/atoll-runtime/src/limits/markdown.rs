@@ -27,8 +27,9 @@ does not concern programs.
 const KILLS_INTRODUCTION: &str = "\
 ## When a guest is ended
 
-Requests under way in the worker get the status below with the header `atoll-termination: <reason>`; the log has the
-reason and what the guest had printed until then. The next request gets a fresh worker.
+Requests under way in the worker get the status below with the header `atoll-termination`, which has the reason, the limit's
+number and what was used: `cpu;limit=1000;amount=1003;unit=ms`. The log has the same, and what the guest had printed until
+then. The next request gets a fresh worker.
 
 ";
 
@@ -59,9 +60,9 @@ pub fn page() -> String {
     page.push_str(KILLS_INTRODUCTION);
     page.push_str("| reason | status | limits | what happened | what to do |\n| --- | --- | --- | --- | --- |\n");
     for kill in KILLS {
-        let keys = LIMITS.iter().filter(|row| row.hit == Hit::Kill(kill.termination));
+        let keys = LIMITS.iter().filter(|row| row.hit == Hit::Kill(kill.reason));
         let keys: Vec<String> = keys.map(|row| format!("[`{0}`](#{0})", row.key)).collect();
-        let reason = format!("`{}`", kill.termination.name());
+        let reason = format!("`{}`", kill.reason.name());
         line(&mut page, &[&reason, &kill.status.to_string(), &keys.join(", "), kill.means, kill.remedy]);
     }
     page

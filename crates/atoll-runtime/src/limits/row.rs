@@ -1,7 +1,7 @@
 //! One limit, and how its numbers become the typed fields of [`Limits`].
 
 use super::Limits;
-use atoll_engine::Termination;
+use atoll_engine::Reason;
 use std::fmt;
 use std::time::Duration;
 
@@ -127,7 +127,7 @@ impl fmt::Display for Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hit {
     /// The guest is ended by force for this reason, and its worker discarded.
-    Kill(Termination),
+    Kill(Reason),
     /// The client gets this status; the worker goes on.
     Status(u16),
     /// The guest's call throws, or its promise is rejected; the worker goes on.

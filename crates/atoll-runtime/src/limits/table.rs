@@ -3,7 +3,7 @@
 use super::row::{Hit, LimitRow, RunDefault, Scope, Unit, milliseconds, run_number, scaled};
 use RunDefault::{NotApplicable, Unlimited, Value};
 use Unit::{Count, KiB, MiB, Ms, Switch};
-use atoll_engine::Termination;
+use atoll_engine::Reason;
 use std::time::Duration;
 
 /// From a number of units to a field.
@@ -90,35 +90,35 @@ limits! {
     /// JavaScript heap, bytes.
     heap_bytes: usize = "heap-mib" in MiB {
         serve: 128, run: Value(2048), range: 8..=65_536,
-        scope: Worker, hit: Hit::Kill(Termination::Memory),
+        scope: Worker, hit: Hit::Kill(Reason::Heap),
         bounds: "JavaScript heap: objects, strings, compiled code",
         effect: "The worker is ended when a garbage collection can't get below the limit.",
     }
     /// Memory of a guest outside of the heap, bytes.
     external_bytes: usize = "external-mib" in MiB {
         serve: 128, run: Value(2048), range: 1..=65_536,
-        scope: Worker, hit: Hit::Kill(Termination::Memory),
+        scope: Worker, hit: Hit::Kill(Reason::External),
         bounds: "memory outside of the heap: `ArrayBuffer`s, WebAssembly memories, bodies on their way",
         effect: "An allocation beyond the limit throws a `RangeError`; the worker is ended when it goes on asking.",
     }
     /// CPU time of a request, until its response's body is complete.
     request_cpu: Duration = "cpu-ms" in Ms {
         serve: 1_000, run: Unlimited, range: 1..=3_600_000,
-        scope: Request, hit: Hit::Kill(Termination::Cpu),
+        scope: Request, hit: Hit::Kill(Reason::Cpu),
         bounds: "CPU time for a request, until its response is complete; time spent waiting does not count",
         effect: "The worker is ended, so requests that share it end with it.",
     }
     /// CPU time of the `ctx.waitUntil` work behind a response.
     wait_until_cpu: Duration = "wait-until-cpu-ms" in Ms {
         serve: 1_000, run: NotApplicable, range: 1..=3_600_000,
-        scope: Request, hit: Hit::Kill(Termination::Cpu),
+        scope: Request, hit: Hit::Kill(Reason::Cpu),
         bounds: "CPU time for `ctx.waitUntil` work after a response is complete",
         effect: "The worker is ended. The response is not affected: the client has it.",
     }
     /// Time by the clock from a request's arrival to its response's head.
     wall: Duration = "wall-ms" in Ms {
         serve: 30_000, run: NotApplicable, range: 1..=86_400_000,
-        scope: Request, hit: Hit::Kill(Termination::Wall),
+        scope: Request, hit: Hit::Kill(Reason::Wall),
         bounds: "time by the clock from a request's arrival to its response's head",
         effect: "The request is given up; the worker and its other requests go on, unless the JavaScript never waits. A body \
                  may be streamed for as long as the client reads it.",
@@ -126,21 +126,21 @@ limits! {
     /// Time by the clock of the `ctx.waitUntil` work behind a response.
     wait_until_wall: Duration = "wait-until-wall-ms" in Ms {
         serve: 30_000, run: NotApplicable, range: 1..=86_400_000,
-        scope: Request, hit: Hit::Kill(Termination::Wall),
+        scope: Request, hit: Hit::Kill(Reason::Wall),
         bounds: "time by the clock for `ctx.waitUntil` work after a response is complete",
         effect: "What is left of the work is given up. A server that ends waits for it no longer than `--drain-seconds`.",
     }
     /// CPU time for loading and evaluating an app.
     startup_cpu: Duration = "startup-cpu-ms" in Ms {
         serve: 10_000, run: NotApplicable, range: 10..=3_600_000,
-        scope: Worker, hit: Hit::Kill(Termination::Cpu),
+        scope: Worker, hit: Hit::Kill(Reason::Cpu),
         bounds: "CPU time for loading an app's modules and evaluating their top level",
         effect: "The app does not start.",
     }
     /// Time by the clock for loading and evaluating an app.
     startup_wall: Duration = "startup-wall-ms" in Ms {
         serve: 30_000, run: NotApplicable, range: 10..=86_400_000,
-        scope: Worker, hit: Hit::Kill(Termination::Wall),
+        scope: Worker, hit: Hit::Kill(Reason::Wall),
         bounds: "time by the clock for the same, top-level `await`s included",
         effect: "The app does not start.",
     }

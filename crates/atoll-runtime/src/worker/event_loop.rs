@@ -1,7 +1,7 @@
 //! What a worker waits for between turns: operations and timers, each by its waker.
 
 use super::Worker;
-use atoll_engine::Settled;
+use atoll_engine::{Settled, Termination};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,6 +15,8 @@ pub(super) enum Event {
     Settled(Settled),
     /// A timer is due.
     TimerDue,
+    /// The deadline that the caller named has passed.
+    DeadlinePassed,
 }
 
 /// The timer that a loop sleeps on.
@@ -39,27 +41,39 @@ impl Alarm {
 }
 
 impl Worker {
-    /// Looks for an event without waiting for one.
-    pub(super) fn poll_event(&mut self, alarm: &mut Alarm, context: &mut Context<'_>) -> Poll<Event> {
+    /// Looks for an event without waiting for one. `deadline` is the caller's own.
+    pub(super) fn poll_event(
+        &mut self,
+        alarm: &mut Alarm,
+        deadline: Option<Instant>,
+        context: &mut Context<'_>,
+    ) -> Poll<Event> {
         if let Poll::Ready(settled) = self.realm.poll_operations(context) {
             return Poll::Ready(Event::Settled(settled));
         }
-        alarm.poll(context, self.next_timer()).map(|()| Event::TimerDue)
+        let timer = self.next_timer();
+        let first = match (timer, deadline) {
+            (Some(timer), Some(deadline)) => Some(timer.min(deadline)),
+            (timer, deadline) => timer.or(deadline),
+        };
+        alarm.poll(context, first).map(|()| if first == timer { Event::TimerDue } else { Event::DeadlinePassed })
     }
 
     /// Waits for an event.
     pub(super) async fn next_event(&mut self, alarm: &mut Alarm) -> Event {
-        poll_fn(|context| self.poll_event(alarm, context)).await
+        poll_fn(|context| self.poll_event(alarm, None, context)).await
     }
 
     /// Gives an event its turn.
-    pub(super) fn handle(&mut self, event: Event) -> Result<(), atoll_engine::Termination> {
+    pub(super) fn handle(&mut self, event: Event) -> Result<(), Termination> {
         match event {
             Event::Settled(settled) => {
-                let budget = self.app.limits.turn();
-                self.turn(budget, |turn, _| turn.settle(settled))
+                let request = settled.request();
+                let budget = self.budget_of(request);
+                self.turn(request, budget, |turn, _| turn.settle(settled))
             }
             Event::TimerDue => self.fire_timers(),
+            Event::DeadlinePassed => Ok(()),
         }
     }
 }

@@ -6,6 +6,8 @@ use atoll_engine::{Function, Turn};
 pub(super) struct Functions {
     /// `(nowMs)`: runs due timers.
     pub(super) fire_timers: Function,
+    /// `(request)`: clears the timers of a request that is over.
+    pub(super) clear_timers: Function,
     /// `() => boolean`: whether a timer keeps the program alive.
     pub(super) has_refed_timers: Function,
     /// `(error) => handled`.
@@ -14,7 +16,7 @@ pub(super) struct Functions {
     pub(super) unhandled_rejection: Option<Function>,
     /// `(namespace, env) => complaint`.
     pub(super) configure: Function,
-    /// `(id, method, url, hasBody)`.
+    /// `(id, methodCode, hasBody)`.
     pub(super) dispatch: Function,
 }
 
@@ -30,6 +32,7 @@ impl Functions {
         };
         Self {
             fire_timers: required("web/timers", "fire"),
+            clear_timers: required("web/timers", "clearRequest"),
             has_refed_timers: required("web/timers", "hasRefed"),
             uncaught: Some(required("web/report", "uncaught")),
             unhandled_rejection: Some(required("web/report", "unhandledRejection")),

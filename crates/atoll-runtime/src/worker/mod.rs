@@ -16,9 +16,9 @@ pub use start::StartError;
 
 use crate::app::App;
 use crate::report::Problem;
-use atoll_engine::{Realm, Termination, Turn, TurnBudget};
+use atoll_engine::{Allowance, Realm, Reason, Termination, Turn, TurnBudget};
 use atoll_node::ProcessState;
-use atoll_web::{ClockState, TimerState};
+use atoll_web::{ClockState, ServeState, TimerState};
 use functions::Functions;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,14 +48,21 @@ impl Worker {
         self.realm.termination()
     }
 
-    /// One turn: `body`, then ticks and microtasks until there are none, then rejections nobody handled.
+    /// One turn on behalf of a request (0 for none's): `body`, then ticks and microtasks until there are none, then
+    /// rejections nobody handled. The request is charged with the CPU time.
     fn turn<R>(
         &mut self,
+        request: u64,
         budget: TurnBudget,
         body: impl FnOnce(&mut Turn<'_, '_, '_>, &Functions) -> R,
     ) -> Result<R, Termination> {
+        if budget.cpu.left().is_zero() {
+            let termination = Termination::time(Reason::Cpu, budget.cpu.limit, budget.cpu.used);
+            self.realm.isolate().terminator().terminate(termination);
+        }
         let functions = &self.functions;
         let report = self.realm.turn(budget, |turn| {
+            turn.enter_request(request);
             let value = body(turn, functions);
             let mut problems = Vec::new();
             drain(turn, functions, &mut problems);
@@ -64,14 +71,44 @@ impl Worker {
         match report {
             Ok(report) => {
                 let (value, problems) = report.value;
-                self.report(problems);
+                if request != 0
+                    && let Some(serving) = self.realm.state().get_mut::<ServeState>()
+                {
+                    serving.charge(request, report.cpu);
+                }
+                if !problems.is_empty() {
+                    self.report(problems);
+                }
                 Ok(value)
             }
-            Err(Termination::Exit) => Err(Termination::Exit),
-            Err(reason) => {
-                self.report([Problem::Terminated(reason)]);
-                Err(reason)
+            Err(termination) => {
+                if termination.reason != Reason::Exit {
+                    self.report([Problem::Terminated(termination)]);
+                }
+                Err(termination)
             }
+        }
+    }
+
+    /// What a turn may use in a phase in which `used` is gone.
+    fn budget(&self, phase: Phase, used: Duration) -> TurnBudget {
+        let limits = &self.app.limits;
+        let (cpu, wall) = match phase {
+            Phase::Start => (limits.startup_cpu, limits.startup_wall),
+            Phase::Response => (limits.request_cpu, limits.wall),
+            Phase::Background => (limits.wait_until_cpu, limits.wait_until_wall),
+        };
+        TurnBudget { cpu: Allowance { limit: cpu, used }, wall: Allowance::new(wall.max(cpu)) }
+    }
+
+    /// What a turn on behalf of a request may use. Code that nobody's request keeps alive any more, and the app's own,
+    /// has a request's budget for each turn.
+    fn budget_of(&mut self, request: u64) -> TurnBudget {
+        let used = self.realm.state().get::<ServeState>().and_then(|serving| serving.cpu(request));
+        match used {
+            Some((used, true)) => self.budget(Phase::Background, used),
+            Some((used, false)) => self.budget(Phase::Response, used),
+            None => self.budget(Phase::Response, Duration::ZERO),
         }
     }
 
@@ -88,11 +125,12 @@ impl Worker {
         Some(self.clock.origin + Duration::from_secs_f64(deadline_ms.max(0.0) / 1000.0))
     }
 
-    /// Runs the timers that are due.
+    /// Runs the timers that are due, of the request whose timer is due first.
     fn fire_timers(&mut self) -> Result<(), Termination> {
         let now_ms = self.clock.now_ms();
-        let budget = self.app.limits.turn();
-        let problems = self.turn(budget, |turn, functions| {
+        let request = self.realm.state().get::<TimerState>().map_or(0, |timers| timers.next_request);
+        let budget = self.budget_of(request);
+        let problems = self.turn(request, budget, |turn, functions| {
             let mut problems = Vec::new();
             for _ in 0..MAX_FIRES_PER_TURN {
                 match turn.run_callbacks(&functions.fire_timers, &[now_ms.into()], functions.uncaught.as_ref()) {
@@ -108,6 +146,29 @@ impl Worker {
         self.report(problems);
         Ok(())
     }
+
+    /// Clears the timers that were set on behalf of a request that is over.
+    fn clear_timers(&mut self, request: u64) -> Result<(), Termination> {
+        let budget = self.budget(Phase::Response, Duration::ZERO);
+        let cleared = self.turn(0, budget, |turn, functions| {
+            turn.call(&functions.clear_timers, &[(request as f64).into()]).map(drop)
+        })?;
+        if let Err(exception) = cleared {
+            self.report([Problem::Uncaught(exception)]);
+        }
+        Ok(())
+    }
+}
+
+/// What a worker is doing, by which its budget is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Its app is being loaded and evaluated.
+    Start,
+    /// A response is awaited.
+    Response,
+    /// A request's `waitUntil` promises are awaited.
+    Background,
 }
 
 /// Runs what the turn's JavaScript left to be done at once: ticks before microtasks, as Node.js does.

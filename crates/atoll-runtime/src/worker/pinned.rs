@@ -1,14 +1,17 @@
 //! A worker at its place: on one thread, serving requests while its event loop runs beside them.
 
-use super::Worker;
-use super::event_loop::Alarm;
+use super::event_loop::{Alarm, Event};
+use super::{Phase, Worker};
 use crate::report::Problem;
-use atoll_engine::{Argument, Termination};
-use atoll_web::{IncomingRequest, Pending, ResponseBody, ServeState};
+use atoll_engine::{Argument, Reason, Termination};
+use atoll_web::{Change, IncomingRequest, Outcome, ResponseBody, ServeState};
+use http::Method;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 /// Why a request got no response from the guest.
@@ -18,7 +21,7 @@ pub enum RequestError {
     #[error("the handler failed")]
     Failed,
     /// The worker, or this request, hit a limit.
-    #[error("ended by the {} limit", .0.name())]
+    #[error("ended by its limit: {0}")]
     Terminated(Termination),
     /// The handler waits for something that can't come: no operation and no timer is left.
     #[error("the handler never answers")]
@@ -33,6 +36,10 @@ pub struct PinnedWorker {
     changed: Notify,
     /// No new requests; the loop ends when the last exchange is over.
     retired: Cell<bool>,
+    /// When the background work of exchanges must be over, in the order in which it began.
+    deadlines: RefCell<VecDeque<(Instant, u64)>>,
+    /// Requests that it was given.
+    taken: Cell<u64>,
     /// The loop has ended.
     ended: watch::Sender<bool>,
 }
@@ -44,10 +51,27 @@ impl Worker {
             worker: RefCell::new(self),
             changed: Notify::new(),
             retired: Cell::new(false),
+            deadlines: RefCell::default(),
+            taken: Cell::new(0),
             ended: watch::Sender::new(false),
         });
         tokio::task::spawn_local(Rc::clone(&pinned).run());
         pinned
+    }
+}
+
+/// Tells the guest that nobody waits for an answer any more, if it goes before there is one.
+struct Waiting<'a> {
+    worker: &'a PinnedWorker,
+    id: u64,
+    answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.worker.client_left(self.id);
+        }
     }
 }
 
@@ -59,14 +83,24 @@ impl PinnedWorker {
 
     /// Requests under way, background work included.
     pub fn active(&self) -> usize {
-        let mut worker = self.worker.borrow_mut();
-        worker.realm.state().get::<ServeState>().map_or(0, ServeState::active)
+        self.worker.borrow_mut().serving().map_or(0, |serving| serving.active())
+    }
+
+    /// How many requests it was given.
+    pub fn taken(&self) -> u64 {
+        self.taken.get()
     }
 
     /// Takes no more requests, and ends when those under way are over.
     pub fn retire(&self) {
         self.retired.set(true);
         self.changed.notify_one();
+    }
+
+    /// Ends what is under way by force.
+    pub fn terminate(&self, reason: Reason) {
+        self.worker.borrow().realm.isolate().terminator().terminate(Termination::plain(reason));
+        self.retire();
     }
 
     /// Waits for the end of a worker that was retired or hit a limit.
@@ -76,43 +110,51 @@ impl PinnedWorker {
     }
 
     /// Has the guest answer a request. Dropping the future tells the guest that the client left.
-    pub async fn fetch(
-        &self,
-        method: &http::Method,
-        url: &str,
-        request: IncomingRequest,
-    ) -> Result<http::Response<ResponseBody>, RequestError> {
-        let (mut pending, wall) = self.dispatch(method, url, request)?;
-        if let Some(outcome) = pending.try_outcome() {
+    pub async fn fetch(&self, request: IncomingRequest) -> Result<http::Response<ResponseBody>, RequestError> {
+        let (id, outcome) = self.dispatch(request)?;
+        if let Some(outcome) = outcome {
             return self.finish(outcome);
         }
-        match tokio::time::timeout(wall, pending.outcome()).await {
-            Ok(Some(outcome)) => self.finish(outcome),
-            Ok(None) => Err(self.lost()),
-            Err(_) => Err(RequestError::Terminated(Termination::Wall)),
+        let mut waiting = Waiting { worker: self, id, answered: false };
+        let wall = self.worker.borrow().app.limits.wall;
+        let outcome = poll_fn(|context| {
+            let mut worker = self.worker.borrow_mut();
+            worker.serving().map_or(Poll::Ready(None), |serving| serving.poll_outcome(id, context))
+        });
+        match tokio::time::timeout(wall, outcome).await {
+            Ok(outcome) => {
+                waiting.answered = true;
+                outcome.map_or_else(|| Err(self.lost()), |outcome| self.finish(outcome))
+            }
+            Err(_) => {
+                let termination = Termination::time(Reason::Wall, wall, wall);
+                self.worker.borrow_mut().report([Problem::Terminated(termination)]);
+                // Whoever did not answer this request may be stuck: the next ones get a fresh worker.
+                self.retire();
+                Err(RequestError::Terminated(termination))
+            }
         }
     }
 
-    fn dispatch(
-        &self,
-        method: &http::Method,
-        url: &str,
-        request: IncomingRequest,
-    ) -> Result<(Pending, std::time::Duration), RequestError> {
+    /// Runs the turn in which the guest gets the request. Most handlers answer in it.
+    fn dispatch(&self, request: IncomingRequest) -> Result<(u64, Option<Outcome>), RequestError> {
+        self.taken.set(self.taken.get() + 1);
         let mut worker = self.worker.borrow_mut();
         let started = worker.realm.operations_started();
         let timer = worker.next_timer();
-        let has_body = request.body.is_some();
-        let budget = worker.app.limits.turn();
-        let pending = worker.realm.state().get_mut::<ServeState>().map(|serving| serving.begin(request));
-        let pending = pending.expect("a worker that serves has the state for it");
-        let arguments: [Argument<'_>; 4] =
-            [(pending.id as f64).into(), method.as_str().into(), url.into(), has_body.into()];
-        let called = worker.turn(budget, |turn, functions| turn.call(&functions.dispatch, &arguments));
+        let (method, has_body) = (method_code(&request.method), request.body.is_some());
+        let serving = worker.serving().expect("a worker that serves has the state for it");
+        let id = serving.begin(request);
+        let arguments: [Argument<'_>; 3] = [(id as f64).into(), method.into(), has_body.into()];
+        let budget = worker.budget(Phase::Response, Duration::ZERO);
+        let called = worker.turn(id, budget, |turn, functions| turn.call(&functions.dispatch, &arguments));
         match called {
             Ok(Ok(_)) => {}
             Ok(Err(exception)) => {
                 worker.report([Problem::Uncaught(exception)]);
+                if let Some(serving) = worker.serving() {
+                    serving.abandon(id);
+                }
                 return Err(RequestError::Failed);
             }
             Err(reason) => {
@@ -123,20 +165,71 @@ impl PinnedWorker {
         if worker.realm.operations_started() != started || worker.next_timer() != timer {
             self.changed.notify_one();
         }
-        worker.report_failures();
-        Ok((pending, worker.app.limits.wall))
+        let serving = worker.serving().expect("a worker that serves has the state for it");
+        let outcome = serving.take_outcome(id);
+        if serving.has_news() {
+            self.attend(&mut worker);
+        }
+        Ok((id, outcome))
     }
 
-    fn finish(&self, outcome: atoll_web::Outcome) -> Result<http::Response<ResponseBody>, RequestError> {
+    fn finish(&self, outcome: Outcome) -> Result<http::Response<ResponseBody>, RequestError> {
         outcome.map_err(|failure| {
             self.worker.borrow_mut().report([Problem::Handler(failure.text)]);
             RequestError::Failed
         })
     }
 
+    fn client_left(&self, id: u64) {
+        let mut worker = self.worker.borrow_mut();
+        if let Some(serving) = worker.serving() {
+            serving.client_left(id);
+        }
+        self.attend(&mut worker);
+        self.changed.notify_one();
+    }
+
     /// Why an exchange ended without an outcome.
     fn lost(&self) -> RequestError {
         self.worker.borrow().termination().map_or(RequestError::Stalled, RequestError::Terminated)
+    }
+
+    /// Does what is to be done when exchanges end a phase, and tells the reporter what failed outside of any response.
+    fn attend(&self, worker: &mut Worker) {
+        let Some(serving) = worker.serving() else { return };
+        let (changes, failures) = (serving.take_changes(), serving.take_failures());
+        for change in changes {
+            match change {
+                Change::Answered(id) => {
+                    let deadline = Instant::now() + worker.app.limits.wait_until_wall;
+                    self.deadlines.borrow_mut().push_back((deadline, id));
+                    self.changed.notify_one();
+                }
+                Change::Ended { id, has_timers } => {
+                    if has_timers {
+                        // A limit that is hit meanwhile shows at the next turn.
+                        let _: Result<(), Termination> = worker.clear_timers(id);
+                    }
+                }
+            }
+        }
+        worker.report(failures.into_iter().map(|failure| Problem::Background(failure.text)));
+    }
+
+    /// Ends the exchanges whose background work has taken too long.
+    fn enforce_deadlines(&self, worker: &mut Worker) {
+        let now = Instant::now();
+        let mut deadlines = self.deadlines.borrow_mut();
+        while let Some((_, id)) = deadlines.pop_front_if(|(deadline, _)| *deadline <= now) {
+            let wall = worker.app.limits.wait_until_wall;
+            if let Some(serving) = worker.serving()
+                && serving.cpu(id).is_some()
+            {
+                serving.abandon(id);
+                worker.report([Problem::Terminated(Termination::time(Reason::Wall, wall, wall))]);
+                self.retired.set(true);
+            }
+        }
     }
 
     async fn run(self: Rc<Self>) {
@@ -152,40 +245,54 @@ impl PinnedWorker {
                 tokio::pin!(changed);
                 poll_fn(|context| {
                     let mut worker = self.worker.borrow_mut();
-                    if let Poll::Ready(event) = worker.poll_event(&mut alarm, context) {
+                    let deadline = self.deadlines.borrow().front().map(|(deadline, _)| *deadline);
+                    if let Poll::Ready(event) = worker.poll_event(&mut alarm, deadline, context) {
                         return Poll::Ready(Some(event));
                     }
                     changed.as_mut().poll(context).map(|()| None)
                 })
                 .await
             };
-            let mut worker = self.worker.borrow_mut();
-            if let Some(event) = event {
-                // A worker that hit a limit is done: its exchanges end below, and the pool replaces it.
-                let _ = worker.handle(event);
-                worker.report_failures();
-            }
-            if worker.termination().is_some() {
-                worker.abandon();
-                return;
-            }
-            let active = worker.realm.state().get::<ServeState>().map_or(0, ServeState::active);
-            if self.retired.get() && active == 0 {
-                return;
+            let more = {
+                let mut worker = self.worker.borrow_mut();
+                let more = event.is_some();
+                match event {
+                    Some(Event::DeadlinePassed) => self.enforce_deadlines(&mut worker),
+                    // A worker that hit a limit is done: its exchanges end below, and the pool replaces it.
+                    Some(event) => drop(worker.handle(event)),
+                    None => {}
+                }
+                self.attend(&mut worker);
+                if worker.termination().is_some() {
+                    if let Some(serving) = worker.serving() {
+                        serving.abandon_all();
+                    }
+                    return;
+                }
+                let active = worker.serving().map_or(0, |serving| serving.active());
+                if self.retired.get() && active == 0 {
+                    return;
+                }
+                more
+            };
+            if more {
+                // What else is ready may be another request's, and the thread has other workers: each comes once a round.
+                tokio::task::yield_now().await;
             }
         }
     }
 }
 
-impl Worker {
-    /// Tells the reporter what failed outside of any response.
-    fn report_failures(&mut self) {
-        let failures = self.realm.state().get_mut::<ServeState>().map(ServeState::take_failures).unwrap_or_default();
-        self.report(failures.into_iter().map(|failure| Problem::Background(failure.text)));
-    }
+/// A method's number in the builtin's `methods`; −1 for one that is not there.
+fn method_code(method: &Method) -> f64 {
+    const METHODS: [Method; 7] =
+        [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::HEAD, Method::OPTIONS, Method::PATCH];
+    METHODS.iter().position(|known| known == method).map_or(-1.0, |position| position as f64)
+}
 
-    /// Ends all exchanges: whoever waits for one learns that there is no outcome.
-    fn abandon(&mut self) {
-        self.realm.state().insert(ServeState::default());
+impl Worker {
+    /// The state of a worker that serves.
+    pub(super) fn serving(&mut self) -> Option<&mut ServeState> {
+        self.realm.state().get_mut()
     }
 }

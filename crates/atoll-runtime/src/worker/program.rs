@@ -1,13 +1,15 @@
 //! Running a program to its end.
 
+use super::Phase;
 use super::Worker;
 use super::event_loop::Alarm;
 use super::start::{StartError, failed};
 use crate::app::App;
 use crate::loader::EngineLoader;
-use atoll_engine::{Termination, Value};
+use atoll_engine::{Reason, Termination, Value};
 use atoll_node::ProcessState;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How a program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Worker {
         };
         Ok(match ended {
             Ok(code) => Exit::Code(code),
-            Err(Termination::Exit) => Exit::Code(worker.exit_code()),
+            Err(Termination { reason: Reason::Exit, .. }) => Exit::Code(worker.exit_code()),
             Err(reason) => Exit::Terminated(reason),
         })
     }
@@ -47,8 +49,9 @@ impl Worker {
             return self.evaluate(loader).await.map(drop);
         }
         let main = Value::String(entry);
-        let ran = self
-            .turn(self.app.limits.startup(), |turn, _| turn.call_builtin("node/internal/cjs", "loadMain", &[main]))?;
+        let ran = self.turn(0, self.budget(Phase::Start, Duration::ZERO), |turn, _| {
+            turn.call_builtin("node/internal/cjs", "loadMain", &[main])
+        })?;
         ran.map(drop).map_err(|exception| failed(loader, exception))
     }
 
@@ -74,14 +77,15 @@ impl Worker {
         if self.realm.has_operations() {
             return Ok(true);
         }
-        let answer =
-            self.turn(self.app.limits.turn(), |turn, functions| turn.call(&functions.has_refed_timers, &[]))?;
+        let answer = self.turn(0, self.budget(Phase::Response, Duration::ZERO), |turn, functions| {
+            turn.call(&functions.has_refed_timers, &[])
+        })?;
         Ok(matches!(answer, Ok(Value::Bool(true))))
     }
 
     /// Lets listeners of `process` know; without any, `node:process` was perhaps never evaluated.
     fn emit(&mut self, event: &'static str) -> Result<(), Termination> {
-        let emitted = self.turn(self.app.limits.turn(), |turn, _| {
+        let emitted = self.turn(0, self.budget(Phase::Response, Duration::ZERO), |turn, _| {
             turn.call_builtin("node:process", "emitLifecycle", &[event.into()])
         })?;
         if let Err(exception) = emitted {

@@ -1,12 +1,13 @@
 //! From an app to a worker that has evaluated it.
 
+use super::Phase;
 use super::event_loop::Alarm;
 use super::{Functions, Worker};
 use crate::app::App;
 use crate::console::OutputRelay;
 use crate::loader::EngineLoader;
 use atoll_engine::{
-    Argument, Evaluation, EvaluationState, Exception, Realm, RealmOptions, Resolved, State, Termination, Value,
+    Argument, Binding, Evaluation, EvaluationState, Exception, Isolate, Realm, Resolved, State, Termination, Value,
 };
 use atoll_node::loader::LoadError;
 use atoll_node::{FsState, OsState, ProcessState};
@@ -14,6 +15,7 @@ use atoll_web::{
     ClockState, ConsoleSink, ConsoleState, EncodingState, FetchLimits, FetchState, ServeState, TimerState,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why an app could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +27,7 @@ pub enum StartError {
     #[error("{0}")]
     Threw(Exception),
     /// It hit a limit.
-    #[error("it was ended by its {} limit while it started", .0.name())]
+    #[error("it was ended by its limit while it started: {0}")]
     Terminated(Termination),
     /// It waits at a top-level `await` for something that can't come.
     #[error("a top-level await never settles: nothing is left that could")]
@@ -34,10 +36,10 @@ pub enum StartError {
     #[error("the process is ending")]
     Stopping,
     /// It took too long by the clock.
-    #[error("it did not start within {limit_ms} ms")]
+    #[error("it did not start within {} ms", .limit.as_millis())]
     TooSlow {
         /// The limit.
-        limit_ms: u128,
+        limit: Duration,
     },
     /// It can't serve.
     #[error("{entry} can't serve: {complaint}")]
@@ -71,12 +73,14 @@ impl Worker {
         state.insert(FsState::new(Arc::clone(&app.mounts), app.working_directory.clone()));
         state.insert(OsState::default());
         state.insert(ProcessState::new(app.process(output)));
-        let mut realm = Realm::new(RealmOptions {
-            snapshot: atoll_snapshot::startup(),
-            memory: app.limits.memory(),
+        let isolate = Isolate::new(atoll_snapshot::startup(), app.limits.memory());
+        let mut realm = Realm::new(&isolate);
+        realm.bind(Binding {
             loader: Arc::clone(&loader) as Arc<dyn atoll_engine::ModuleLoader>,
             code_cache: app.code_cache.clone(),
             state,
+            allow_eval: app.limits.allow_eval,
+            allow_wasm: app.limits.allow_wasm,
         });
         let functions = realm.turn(app.limits.startup(), Functions::of);
         let functions = functions.expect("a realm without guest code hits no limit").value;
@@ -88,8 +92,8 @@ impl Worker {
         let wall = app.limits.startup_wall;
         let starting = Self::start_serving(app);
         match tokio::time::timeout(wall, starting).await {
-            Ok(started) => started,
-            Err(_) => Err(StartError::TooSlow { limit_ms: wall.as_millis() }),
+            Ok(started) => started.inspect(|worker| worker.realm.isolate().release()),
+            Err(_) => Err(StartError::TooSlow { limit: wall }),
         }
     }
 
@@ -98,7 +102,7 @@ impl Worker {
         let evaluation = worker.evaluate(&loader).await?;
         let env = worker.app.env.iter().flat_map(|(name, value)| [name.as_str().into(), value.as_str().into()]);
         let env = Value::List(env.collect());
-        let complaint = worker.turn(worker.app.limits.startup(), |turn, functions| {
+        let complaint = worker.turn(0, worker.budget(Phase::Start, Duration::ZERO), |turn, functions| {
             let arguments = [Argument::Handle(&evaluation.namespace), Argument::Value(env)];
             turn.call(&functions.configure, &arguments)
         })?;
@@ -116,14 +120,15 @@ impl Worker {
     /// meanwhile shows at the next turn.
     pub(super) fn store_code(&mut self) {
         if self.app.code_cache.is_some() {
-            let _: Result<(), Termination> = self.turn(self.app.limits.startup(), |turn, _| turn.store_code());
+            let _: Result<(), Termination> =
+                self.turn(0, self.budget(Phase::Start, Duration::ZERO), |turn, _| turn.store_code());
         }
     }
 
     /// Evaluates the entry to its end, top-level awaits included.
     pub(super) async fn evaluate(&mut self, loader: &EngineLoader) -> Result<Evaluation, StartError> {
         let entry = Resolved::File(self.app.entry.to_string());
-        let begun = self.turn(self.app.limits.startup(), |turn, _| {
+        let begun = self.turn(0, self.budget(Phase::Start, Duration::ZERO), |turn, _| {
             let begun = turn.import(entry);
             // Modules are evaluated in a microtask, so those that they start come before ticks.
             turn.checkpoint();
@@ -132,7 +137,8 @@ impl Worker {
         let evaluation = begun.map_err(|exception| failed(loader, exception))?;
         let mut alarm = Alarm::default();
         loop {
-            let state = self.turn(self.app.limits.startup(), |turn, _| turn.evaluation_state(&evaluation))?;
+            let state =
+                self.turn(0, self.budget(Phase::Start, Duration::ZERO), |turn, _| turn.evaluation_state(&evaluation))?;
             match state {
                 EvaluationState::Done => return Ok(evaluation),
                 EvaluationState::Failed(exception) => return Err(failed(loader, exception)),

@@ -1,11 +1,11 @@
 //! Workers that serve, through the pool.
 
 use crate::harness::{app, block_on, files};
-use atoll_engine::Termination;
+use atoll_engine::Reason;
 use atoll_runtime::{ColdStarter, Deployment, DeploymentId, Limits, Pool, PoolError, RequestError, StartError};
 use atoll_web::{IncomingRequest, RequestBody};
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::Method;
 use http_body_util::BodyExt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,13 +15,16 @@ const LIMITS: Limits = Limits {
     heap_bytes: 32 << 20,
     external_bytes: 16 << 20,
     request_cpu: Duration::from_millis(300),
+    wait_until_cpu: Duration::from_millis(300),
     startup_cpu: Duration::from_secs(20),
+    startup_wall: Duration::from_secs(20),
     wall: Duration::from_secs(20),
+    wait_until_wall: Duration::from_secs(20),
     ..Limits::SERVE
 };
 
-fn request() -> IncomingRequest {
-    IncomingRequest { headers: HeaderMap::new(), body: None }
+fn get(url: &str) -> IncomingRequest {
+    IncomingRequest::new(Method::GET, url)
 }
 
 /// Shows what the worker reported when the test fails.
@@ -48,7 +51,7 @@ fn pool() -> Rc<Pool> {
 
 async fn text(pool: &Rc<Pool>, deployment: &Deployment, path: &str) -> Result<String, PoolError> {
     let url = format!("http://test.localhost{path}");
-    let response = pool.fetch(deployment, &Method::GET, &url, request()).await?;
+    let response = pool.fetch(deployment, get(&url)).await?;
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.expect("a whole body").to_bytes();
     Ok(format!("{status} {}", String::from_utf8_lossy(&body)))
@@ -82,9 +85,11 @@ fn bodies_stream_both_ways() {
         let body = futures_util::stream::unfold(receiver, |mut receiver| async {
             receiver.recv().await.map(|chunk| (chunk, receiver))
         });
-        let request = IncomingRequest { headers: HeaderMap::new(), body: Some(RequestBody::new(body)) };
-        let response =
-            pool.fetch(&deployment, &Method::POST, "http://test.localhost/", request).await.expect("a response");
+        let request = IncomingRequest {
+            body: Some(RequestBody::new(body)),
+            ..IncomingRequest::new(Method::POST, "http://test.localhost/")
+        };
+        let response = pool.fetch(&deployment, request).await.expect("a response");
         assert_eq!(response.status(), 201);
         assert_eq!(response.headers()["x-a"], "b");
         let mut body = response.into_body();
@@ -116,9 +121,11 @@ fn a_failing_handler_tells_the_log_and_not_the_client() {
             assert!(matches!(text(&pool, &deployment, path).await, Err(PoolError::Request(RequestError::Failed))));
         }
         let never = text(&pool, &deployment, "/never").await;
-        assert!(matches!(never, Err(PoolError::Request(RequestError::Terminated(Termination::Wall)))), "{never:?}");
-        let response =
-            pool.fetch(&deployment, &Method::GET, "http://test.localhost/stream", request()).await.expect("a head");
+        assert!(
+            matches!(&never, Err(PoolError::Request(RequestError::Terminated(ended))) if ended.reason == Reason::Wall),
+            "{never:?}"
+        );
+        let response = pool.fetch(&deployment, get("http://test.localhost/stream")).await.expect("a head");
         assert!(response.into_body().collect().await.is_err());
         let problems = recorder.problems().join("\n");
         for part in ["secret", "main.mjs:2:", "undefined", "in the stream"] {
@@ -160,10 +167,9 @@ fn the_guest_learns_that_the_client_left() {
         let (deployment, recorder, _directory) = deploy(1, code, LIMITS);
         let _show = ShowProblems(Arc::clone(&recorder));
         let pool = pool();
-        let waiting = pool.fetch(&deployment, &Method::GET, "http://test.localhost/", request());
+        let waiting = pool.fetch(&deployment, get("http://test.localhost/"));
         assert!(tokio::time::timeout(Duration::from_secs(2), waiting).await.is_err());
-        let response =
-            pool.fetch(&deployment, &Method::GET, "http://test.localhost/stream", request()).await.expect("a head");
+        let response = pool.fetch(&deployment, get("http://test.localhost/stream")).await.expect("a head");
         let mut body = response.into_body();
         assert!(body.frame().await.is_some());
         drop(body);
@@ -181,13 +187,13 @@ fn the_guest_learns_that_the_client_left() {
 fn a_guest_that_hits_a_limit_hurts_nobody_else() {
     block_on(async {
         let bombs = [
-            ("/cpu", Termination::Cpu),
-            ("/microtasks", Termination::Cpu),
-            ("/arrays", Termination::Memory),
-            ("/small", Termination::Memory),
-            ("/strings", Termination::Memory),
-            ("/buffers", Termination::Memory),
-            ("/later", Termination::Cpu),
+            ("/cpu", Reason::Cpu),
+            ("/microtasks", Reason::Cpu),
+            ("/arrays", Reason::Heap),
+            ("/small", Reason::Heap),
+            ("/strings", Reason::Heap),
+            ("/buffers", Reason::External),
+            ("/later", Reason::Cpu),
         ];
         let code = "const all = []; export default { async fetch(request) { switch (new URL(request.url).pathname) {
             case '/cpu': for (;;) {}
@@ -204,12 +210,12 @@ fn a_guest_that_hits_a_limit_hurts_nobody_else() {
         let (quiet, _, _quiet_directory) =
             deploy(100, "export default { fetch: () => new Response('quiet') };", LIMITS);
         for (number, (path, reason)) in bombs.into_iter().enumerate() {
-            let limits = if reason == Termination::Memory { memory_bomb } else { LIMITS };
+            let limits = if reason == Reason::Cpu { LIMITS } else { memory_bomb };
             let (deployment, _, _directory) = deploy(number as u64, code, limits);
             assert_eq!(text(&pool, &deployment, "/").await.expect("a response"), "200 fine");
             let ended = text(&pool, &deployment, path).await;
             assert!(
-                matches!(&ended, Err(PoolError::Request(RequestError::Terminated(actual))) if *actual == reason),
+                matches!(&ended, Err(PoolError::Request(RequestError::Terminated(actual))) if actual.reason == reason),
                 "{path}: {ended:?}"
             );
             // A fresh worker takes over, and the neighbour never noticed.

@@ -44,10 +44,11 @@ class RequestState {
   #url;
   #urlIsNormalized;
   #headerList = null;
+  /** The host's request, or null. */
   #headerSource = null;
   #headers = null;
   #signal = null;
-  /** An AbortSignal to follow, a function returning the signal, or null. */
+  /** An AbortSignal to follow, a function returning the signal, the host's request, or null. */
   #signalSource = null;
 
   constructor(url, urlIsNormalized) {
@@ -58,6 +59,7 @@ class RequestState {
   get url() {
     if (!this.#urlIsNormalized) {
       this.#urlIsNormalized = true;
+      if (typeof this.#url !== 'string') this.#url = this.#url.url();
       if (RegExpPrototypeExec(normalized, this.#url) === null) this.#url = parseParts(this.#url, undefined)?.href ?? this.#url;
     }
     return this.#url;
@@ -66,7 +68,7 @@ class RequestState {
   get headerList() {
     if (this.#headerList === null) {
       const source = this.#headerSource;
-      this.#headerList = new HeaderList(source === null ? [] : typeof source === 'function' ? source() : source);
+      this.#headerList = new HeaderList(source === null ? [] : source.headers());
       this.#headerSource = null;
     }
     return this.#headerList;
@@ -74,11 +76,6 @@ class RequestState {
 
   set headerList(list) {
     this.#headerList = list;
-  }
-
-  /** A flat list, or a function that returns it. */
-  set headerSource(source) {
-    this.#headerSource = source;
   }
 
   get headers() {
@@ -90,7 +87,8 @@ class RequestState {
     if (this.#signal === null) {
       const source = this.#signalSource;
       if (source === null) this.#signal = createSignal();
-      else this.#signal = typeof source === 'function' ? source() : createDependentSignal([source]);
+      else if (typeof source === 'function') this.#signal = source();
+      else this.#signal = isAbortSignal(source) ? createDependentSignal([source]) : source.signal();
       this.#signalSource = null;
     }
     return this.#signal;
@@ -100,9 +98,15 @@ class RequestState {
     this.#signalSource = source;
   }
 
+  /** Lets headers and signal come from the host's request. */
+  receive(host) {
+    this.#headerSource = host;
+    this.#signalSource = host;
+  }
+
   /** The signal that matters to whoever carries out the request; null when it can't be aborted. */
   get abortSignal() {
-    if (this.#signal === null && typeof this.#signalSource !== 'function') return this.#signalSource;
+    if (this.#signal === null && (this.#signalSource === null || isAbortSignal(this.#signalSource))) return this.#signalSource;
     return this.signal;
   }
 
@@ -367,17 +371,15 @@ defineEnumerable(Request, [
 setToStringTag(Request, 'Request');
 
 /**
- * A Request that the host received. `headers` is a flat list [lower-case name, value, …] or a function that returns it; `body` is null or
- * `{ read(): Promise<Uint8Array | null>, cancel(reason) }`, where each array is given away; `signal` returns the AbortSignal. All of them
- * are asked for only when the guest asks.
+ * A Request that the host received: `{ url(): string, headers(): [lower-case name, value, …], signal(): AbortSignal,
+ * read(): Promise<Uint8Array | null>, cancel(reason) }`. Each is asked for only when the guest asks; the arrays are given away.
  */
-function createIncomingRequest({ method, url, headers, body, signal }) {
-  const state = new RequestState(url, false);
+function createIncomingRequest(method, host, hasBody) {
+  const state = new RequestState(host, false);
   state.method = method;
   state.immutableHeaders = true;
-  state.headerSource = headers;
-  state.signalSource = signal;
-  if (body !== null) state.body = new Body(NATIVE, body);
+  state.receive(host);
+  if (hasBody) state.body = new Body(NATIVE, host);
   return new Request(internal, state);
 }
 

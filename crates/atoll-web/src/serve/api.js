@@ -1,5 +1,5 @@
 // From a request that the host received to the guest's handler and back. The host calls `configure` once, and
-// `dispatch` for each request; everything a request needs only perhaps (headers, body, signal) is made when asked for.
+// `dispatch` for each request; everything a request needs only perhaps (URL, headers, body, signal) is made when asked for.
 const { ObjectDefineProperty, ObjectFreeze, PromisePrototypeThen, PromiseResolve, ReflectApply, ReflectGet, String, TypeError } = primordials;
 const { createIncomingRequest } = use('web/request');
 const { inspectResponse } = use('web/response');
@@ -68,6 +68,48 @@ class ExecutionContext {
   }
 }
 
+/** Methods by the number that the host gives them; others it is asked for. */
+const methods = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'];
+
+/** What createIncomingRequest asks for, when the guest does. */
+class Incoming {
+  #id;
+
+  constructor(id) {
+    this.#id = id;
+  }
+
+  url() {
+    return native.url(this.#id);
+  }
+
+  headers() {
+    return native.headers(this.#id);
+  }
+
+  signal() {
+    return createSignal(this.#id);
+  }
+
+  read() {
+    return native.readBody(this.#id);
+  }
+
+  cancel() {
+    native.cancelBody(this.#id);
+  }
+}
+
+/** The number by which the host knows the header lists that most responses have; others are passed as they are. */
+function headerCode(headers) {
+  if (headers.length === 0) return 0;
+  if (headers.length === 2 && headers[0] === 'content-type') {
+    if (headers[1] === 'text/plain;charset=UTF-8') return 1;
+    if (headers[1] === 'application/json') return 2;
+  }
+  return headers;
+}
+
 function createSignal(id) {
   const controller = new AbortController();
   const gone = native.clientGone(id);
@@ -79,15 +121,10 @@ function createSignal(id) {
   return controller.signal;
 }
 
-/** Calls the handler for exchange `id`. */
-exports.dispatch = (id, method, url, hasBody) => {
-  const request = createIncomingRequest({
-    method,
-    url,
-    headers: () => native.headers(id),
-    body: hasBody ? { read: () => native.readBody(id), cancel: () => native.cancelBody(id) } : null,
-    signal: () => createSignal(id),
-  });
+/** Calls the handler for exchange `id`. `method` is a position in `methods`, or −1. */
+exports.dispatch = (id, method, hasBody) => {
+  const name = method < 0 ? native.method(id) : methods[method];
+  const request = createIncomingRequest(name, new Incoming(id), hasBody);
   let answer;
   try {
     answer = ReflectApply(handler, receiver, [request, env, new ExecutionContext(id)]);
@@ -110,7 +147,7 @@ function respond(id, response) {
   try {
     const { status, headers, kind, data } = inspectResponse(response);
     if (kind === 3) sendStream(id, status, headers, data);
-    else native.respond(id, status, headers, kind === 0 ? null : data);
+    else native.respond(id, status, headerCode(headers), kind === 0 ? null : data);
   } catch (error) {
     const returned = error instanceof TypeError && typeof response !== 'object';
     native.fail(id, returned ? `the handler returned ${typeof response}, not a Response` : describe(error));

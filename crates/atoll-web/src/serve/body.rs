@@ -158,8 +158,7 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        let whole = matches!(&self.content, Content::Full(_));
-        if let Some(gone) = self.gone.take().filter(|_| !whole) {
+        if let Some(gone) = self.gone.take() {
             gone.send_replace(true);
         }
     }

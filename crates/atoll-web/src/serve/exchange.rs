@@ -1,17 +1,62 @@
 //! Requests under way in a worker.
+//!
+//! An exchange has two phases: until its response is complete, and, if the guest asked for it by `ctx.waitUntil`, until
+//! the promises that it named have settled. A handler whose client left before it answered goes on in the second phase,
+//! with what it began: it learns of that by `request.signal`. Each phase has a budget of its own, which the host
+//! keeps; it learns from [`ServeState::take_changes`] when one ends.
 
 use super::body::{RequestBody, ResponseBody, ResponseSender};
-use http::HeaderMap;
-use std::collections::HashMap;
-use tokio::sync::{oneshot, watch};
+use super::ids::IdMap;
+use http::{HeaderMap, HeaderValue, Method};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Where a request was sent to. Its text is made only when the guest asks for it.
+#[derive(Debug, Clone)]
+pub enum RequestUrl {
+    /// The URL.
+    Whole(String),
+    /// The parts of it that HTTP has.
+    Parts {
+        /// `http` or `https`.
+        scheme: &'static str,
+        /// Host and port, as the request names them.
+        authority: HeaderValue,
+        /// Path and query, beginning with a slash.
+        target: http::uri::PathAndQuery,
+    },
+}
+
+impl std::fmt::Display for RequestUrl {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Whole(url) => formatter.write_str(url),
+            Self::Parts { scheme, authority, target } => {
+                write!(formatter, "{scheme}://{}{target}", authority.to_str().unwrap_or(""))
+            }
+        }
+    }
+}
 
 /// A request, as the host received it.
 #[derive(Debug)]
 pub struct IncomingRequest {
+    /// Method.
+    pub method: Method,
+    /// Where it was sent to.
+    pub url: RequestUrl,
     /// Header fields.
     pub headers: HeaderMap,
     /// The body; `None` when the request has none.
     pub body: Option<RequestBody>,
+}
+
+impl IncomingRequest {
+    /// A request without header fields and body.
+    pub fn new(method: Method, url: impl Into<String>) -> Self {
+        Self { method, url: RequestUrl::Whole(url.into()), headers: HeaderMap::new(), body: None }
+    }
 }
 
 /// What went wrong in the guest, described for the log and never for the client.
@@ -24,22 +69,55 @@ pub struct Failure {
 /// What the guest made of a request.
 pub type Outcome = Result<http::Response<ResponseBody>, Failure>;
 
+/// What became of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Its first phase is over, the second has begun.
+    Answered(u64),
+    /// It is over.
+    Ended {
+        /// The exchange.
+        id: u64,
+        /// Whether timers were set on its behalf, which are to be cleared.
+        has_timers: bool,
+    },
+}
+
+enum Answer {
+    /// The guest has not answered.
+    Awaited(Option<Waker>),
+    /// It has, and the host has not taken it.
+    Given(Outcome),
+    /// It has not, and nobody waits for it any more.
+    Unwanted,
+    /// It has, and that is done with.
+    Taken,
+}
+
 struct Exchange {
-    headers: Option<HeaderMap>,
-    body: Option<RequestBody>,
-    responder: Option<oneshot::Sender<Outcome>>,
+    request: IncomingRequest,
+    answer: Answer,
     sender: Option<ResponseSender>,
     complete: Option<watch::Sender<bool>>,
-    gone: watch::Sender<bool>,
+    /// Who is told that the client left; made when the guest asks for `request.signal`, or streams.
+    gone: Option<watch::Sender<bool>>,
+    /// The client left.
+    left: bool,
     /// `waitUntil` promises that have not settled.
     retained: u32,
+    /// In the second phase.
+    background: bool,
+    has_timers: bool,
+    /// CPU time used in the present phase.
+    cpu: Duration,
 }
 
 /// State of a worker that serves.
 #[derive(Default)]
 pub struct ServeState {
-    exchanges: HashMap<u64, Exchange>,
+    exchanges: IdMap<Exchange>,
     last_id: u64,
+    changes: Vec<Change>,
     failures: Vec<Failure>,
 }
 
@@ -52,67 +130,75 @@ impl std::fmt::Debug for ServeState {
 /// Failures kept for the log between two looks of the host; more are dropped.
 const MAX_FAILURES: usize = 64;
 
-/// The host's hold on an exchange until its response has come. Dropping it earlier tells the guest that the client left.
-#[derive(Debug)]
-pub struct Pending {
-    /// The exchange's id, never used before in this worker.
-    pub id: u64,
-    outcome: oneshot::Receiver<Outcome>,
-    gone: Option<watch::Sender<bool>>,
-}
-
-impl Pending {
-    /// The outcome; `None` when the worker went away without one.
-    pub async fn outcome(mut self) -> Option<Outcome> {
-        let outcome = (&mut self.outcome).await.ok();
-        self.answered(outcome)
-    }
-
-    /// The outcome, if it is there.
-    pub fn try_outcome(&mut self) -> Option<Outcome> {
-        let outcome = self.outcome.try_recv().ok()?;
-        self.answered(Some(outcome))
-    }
-
-    /// From now on the body tells whether the client left.
-    fn answered(&mut self, outcome: Option<Outcome>) -> Option<Outcome> {
-        let gone = self.gone.take();
-        match (outcome, gone) {
-            (Some(Ok(mut response)), Some(gone)) => {
-                response.body_mut().notify(gone);
-                Some(Ok(response))
-            }
-            (outcome, _) => outcome,
-        }
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if let Some(gone) = self.gone.take() {
-            gone.send_replace(true);
-        }
-    }
-}
-
+/// The host's side.
 impl ServeState {
-    /// Takes a request in; the caller dispatches it by the id it gets.
-    pub fn begin(&mut self, request: IncomingRequest) -> Pending {
+    /// Takes a request in, and returns its id, never used before in this worker; the caller dispatches it.
+    pub fn begin(&mut self, request: IncomingRequest) -> u64 {
         self.last_id += 1;
-        let id = self.last_id;
-        let (responder, outcome) = oneshot::channel();
-        let gone = watch::Sender::new(false);
         let exchange = Exchange {
-            headers: Some(request.headers),
-            body: request.body,
-            responder: Some(responder),
+            request,
+            answer: Answer::Awaited(None),
             sender: None,
             complete: None,
-            gone: gone.clone(),
+            gone: None,
+            left: false,
             retained: 0,
+            background: false,
+            has_timers: false,
+            cpu: Duration::ZERO,
         };
-        self.exchanges.insert(id, exchange);
-        Pending { id, outcome, gone: Some(gone) }
+        self.exchanges.insert(self.last_id, exchange);
+        self.last_id
+    }
+
+    /// The guest's answer, if it is there; it is given once.
+    pub fn take_outcome(&mut self, id: u64) -> Option<Outcome> {
+        let exchange = self.exchanges.get_mut(&id)?;
+        if !matches!(exchange.answer, Answer::Given(_)) {
+            return None;
+        }
+        let Answer::Given(outcome) = std::mem::replace(&mut exchange.answer, Answer::Taken) else { return None };
+        self.settle(id);
+        Some(outcome)
+    }
+
+    /// The guest's answer; `None` when there will be none.
+    pub fn poll_outcome(&mut self, id: u64, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        if let Some(outcome) = self.take_outcome(id) {
+            return Poll::Ready(Some(outcome));
+        }
+        match self.exchanges.get_mut(&id) {
+            Some(Exchange { answer: Answer::Awaited(waker), .. }) => {
+                *waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+            _ => Poll::Ready(None),
+        }
+    }
+
+    /// The client left, or was told that there is no answer in time. The guest learns it by `request.signal`.
+    pub fn client_left(&mut self, id: u64) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        exchange.left = true;
+        if let Some(gone) = &exchange.gone {
+            gone.send_replace(true);
+        }
+        if let Answer::Awaited(_) = exchange.answer {
+            exchange.answer = Answer::Unwanted;
+            exchange.background = true;
+            exchange.cpu = Duration::ZERO;
+            self.changes.push(Change::Answered(id));
+        } else {
+            exchange.answer = Answer::Taken;
+            self.settle(id);
+        }
+    }
+
+    /// Ends an exchange, whatever the guest has still to do for it.
+    pub fn abandon(&mut self, id: u64) {
+        if let Some(exchange) = self.exchanges.remove(&id) {
+            self.changes.push(Change::Ended { id, has_timers: exchange.has_timers });
+        }
     }
 
     /// Exchanges that are not over: unanswered, streaming, or with background work.
@@ -120,60 +206,126 @@ impl ServeState {
         self.exchanges.len()
     }
 
+    /// Ends all exchanges; whoever waits for an outcome learns that there is none.
+    pub fn abandon_all(&mut self) {
+        for (_, exchange) in self.exchanges.drain() {
+            if let Answer::Awaited(Some(waker)) = exchange.answer {
+                waker.wake();
+            }
+        }
+    }
+
+    /// The CPU time that an exchange has used in its present phase, and whether that is the second; `None` when it is over.
+    pub fn cpu(&self, id: u64) -> Option<(Duration, bool)> {
+        let exchange = self.exchanges.get(&id)?;
+        Some((exchange.cpu, exchange.background))
+    }
+
+    /// Adds CPU time that an exchange used.
+    pub fn charge(&mut self, id: u64, cpu: Duration) {
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            exchange.cpu += cpu;
+        }
+    }
+
+    /// What became of exchanges since the last call.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
     /// What went wrong since the last call outside of any response: in background work and in response streams.
     pub fn take_failures(&mut self) -> Vec<Failure> {
         std::mem::take(&mut self.failures)
     }
 
+    /// Whether one of both has something.
+    pub fn has_news(&self) -> bool {
+        !self.changes.is_empty() || !self.failures.is_empty()
+    }
+
+    /// Ends the phase, or the exchange, when there is nothing left to do in it.
+    fn settle(&mut self, id: u64) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        if !matches!(exchange.answer, Answer::Taken) || exchange.sender.is_some() {
+            return;
+        }
+        if exchange.retained > 0 {
+            if !exchange.background {
+                exchange.background = true;
+                exchange.cpu = Duration::ZERO;
+                self.changes.push(Change::Answered(id));
+            }
+            return;
+        }
+        let has_timers = exchange.has_timers;
+        self.exchanges.remove(&id);
+        if has_timers {
+            self.changes.push(Change::Ended { id, has_timers });
+        }
+    }
+}
+
+/// The guest's side.
+impl ServeState {
+    /// Notes that something behind a response went wrong.
     pub(super) fn note(&mut self, text: String) {
         if self.failures.len() < MAX_FAILURES {
             self.failures.push(Failure { text });
         }
     }
 
-    fn finish_if_done(&mut self, id: u64) {
-        let done = self.exchanges.get(&id).is_some_and(|exchange| {
-            exchange.responder.is_none() && exchange.sender.is_none() && exchange.retained == 0
-        });
-        if done {
-            self.exchanges.remove(&id);
-        }
-    }
-
-    pub(super) fn take_headers(&mut self, id: u64) -> Option<HeaderMap> {
-        self.exchanges.get_mut(&id)?.headers.take()
+    pub(super) fn request(&self, id: u64) -> Option<&IncomingRequest> {
+        self.exchanges.get(&id).map(|exchange| &exchange.request)
     }
 
     pub(super) fn request_body(&self, id: u64) -> Option<RequestBody> {
-        self.exchanges.get(&id)?.body.clone()
+        self.request(id)?.body.clone()
     }
 
     pub(super) fn drop_request_body(&mut self, id: u64) {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
-            exchange.body = None;
+            exchange.request.body = None;
+        }
+    }
+
+    /// Gives the answer to the host; false when nobody waits for it.
+    fn answer(&mut self, id: u64, outcome: Outcome) -> bool {
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return false };
+        match &mut exchange.answer {
+            Answer::Awaited(waker) => {
+                let waker = waker.take();
+                exchange.answer = Answer::Given(outcome);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                true
+            }
+            Answer::Unwanted => {
+                exchange.answer = Answer::Taken;
+                self.settle(id);
+                false
+            }
+            Answer::Given(_) | Answer::Taken => false,
         }
     }
 
     pub(super) fn respond(&mut self, id: u64, response: http::Response<ResponseBody>) {
-        if let Some(responder) = self.exchanges.get_mut(&id).and_then(|exchange| exchange.responder.take()) {
-            // Nobody to receive it: the client left, which `gone` tells.
-            let _ = responder.send(Ok(response));
-            self.finish_if_done(id);
-        }
+        self.answer(id, Ok(response));
     }
 
     pub(super) fn respond_streaming(&mut self, id: u64, head: http::Response<()>) -> bool {
+        let (sender, complete, mut body) = ResponseBody::stream();
         let Some(exchange) = self.exchanges.get_mut(&id) else { return false };
-        let Some(responder) = exchange.responder.take() else { return false };
-        let (sender, complete, body) = ResponseBody::stream();
-        let received = responder.send(Ok(head.map(|()| body))).is_ok();
-        if received {
+        // The host's end of the body tells whether the client left before the end of it.
+        body.notify(exchange.gone.get_or_insert_with(|| watch::Sender::new(false)).clone());
+        if !self.answer(id, Ok(head.map(|()| body))) {
+            return false;
+        }
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
             exchange.sender = Some(sender);
             exchange.complete = Some(complete);
-        } else {
-            self.finish_if_done(id);
         }
-        received
+        true
     }
 
     pub(super) fn response_sender(&self, id: u64) -> Option<ResponseSender> {
@@ -186,7 +338,7 @@ impl ServeState {
                 complete.send_replace(true);
             }
             exchange.sender = None;
-            self.finish_if_done(id);
+            self.settle(id);
         }
     }
 
@@ -195,22 +347,20 @@ impl ServeState {
             exchange.complete = None;
             exchange.sender = None;
             self.note(text);
-            self.finish_if_done(id);
+            self.settle(id);
         }
     }
 
     pub(super) fn fail(&mut self, id: u64, text: String) {
-        match self.exchanges.get_mut(&id).and_then(|exchange| exchange.responder.take()) {
-            Some(responder) => {
-                let _ = responder.send(Err(Failure { text }));
-                self.finish_if_done(id);
-            }
-            None => self.note(text),
+        if !self.answer(id, Err(Failure { text: text.clone() })) {
+            self.note(text);
         }
     }
 
-    pub(super) fn watch_client(&self, id: u64) -> Option<watch::Receiver<bool>> {
-        Some(self.exchanges.get(&id)?.gone.subscribe())
+    /// Whether the client left already, and who tells when it does; `None` when the exchange is over.
+    pub(super) fn watch_client(&mut self, id: u64) -> Option<watch::Receiver<bool>> {
+        let exchange = self.exchanges.get_mut(&id)?;
+        Some(exchange.gone.get_or_insert_with(|| watch::Sender::new(exchange.left)).subscribe())
     }
 
     pub(super) fn retain(&mut self, id: u64) {
@@ -222,7 +372,14 @@ impl ServeState {
     pub(super) fn release(&mut self, id: u64) {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             exchange.retained = exchange.retained.saturating_sub(1);
-            self.finish_if_done(id);
+            self.settle(id);
         }
+    }
+
+    /// Notes that a timer was set on behalf of an exchange; false when it is over.
+    pub(crate) fn note_timer(&mut self, id: u64) -> bool {
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return false };
+        exchange.has_timers = true;
+        true
     }
 }

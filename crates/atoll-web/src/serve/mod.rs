@@ -8,9 +8,10 @@
 
 mod body;
 mod exchange;
+mod ids;
 
 pub use body::{BodyError, RequestBody, ResponseBody};
-pub use exchange::{Failure, IncomingRequest, Outcome, Pending, ServeState};
+pub use exchange::{Change, Failure, IncomingRequest, Outcome, RequestUrl, ServeState};
 
 use atoll_engine::{Builtin, Call, JsError, NativeResult, Value, natives};
 use bytes::Bytes;
@@ -21,6 +22,8 @@ pub(crate) const BUILTIN: Builtin = Builtin {
     name: "web/serve",
     source: include_str!("api.js"),
     natives: natives! {
+        "method" => method,
+        "url" => url,
         "headers" => headers,
         "readBody" => read_body,
         "cancelBody" => cancel_body,
@@ -38,14 +41,31 @@ pub(crate) const BUILTIN: Builtin = Builtin {
     globals: &[],
 };
 
+/// `method(id)`.
+fn method(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let id = call.u64(0)?;
+    let method = call.state::<ServeState>().request(id).map(|request| request.method.as_str().to_owned());
+    Ok(Value::from(method.unwrap_or_default()))
+}
+
+/// `url(id)`.
+fn url(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let id = call.u64(0)?;
+    let url = call.state::<ServeState>().request(id).map(|request| request.url.to_string());
+    Ok(Value::from(url.unwrap_or_default()))
+}
+
 /// `headers(id)` → `[name, value, …]` of the request; bytes beyond ASCII as Latin-1 (Fetch, "isomorphic decode").
 fn headers(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let id = call.u64(0)?;
-    let Some(headers) = call.state::<ServeState>().take_headers(id) else { return Ok(Value::List(Vec::new())) };
-    let mut flat = Vec::with_capacity(headers.len() * 2);
-    for (name, value) in &headers {
+    let Some(request) = call.state::<ServeState>().request(id) else { return Ok(Value::List(Vec::new())) };
+    let mut flat = Vec::with_capacity(request.headers.len() * 2);
+    for (name, value) in &request.headers {
         flat.push(Value::from(name.as_str()));
-        flat.push(Value::String(value.as_bytes().iter().map(|byte| char::from(*byte)).collect()));
+        flat.push(match value.to_str() {
+            Ok(text) => Value::from(text),
+            Err(_) => Value::String(value.as_bytes().iter().map(|byte| char::from(*byte)).collect()),
+        });
     }
     Ok(Value::List(flat))
 }
@@ -72,7 +92,8 @@ fn cancel_body(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(Value::Undefined)
 }
 
-/// `respond(id, status, headers, body)`: the whole response; body is null, a string or bytes.
+/// `respond(id, status, headers, body)`: the whole response; body is null, a string or bytes. For `headers` see
+/// [`response_head`].
 fn respond(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let (id, head) = response_head(call)?;
     let body = if call.is_nullish(3) {
@@ -156,14 +177,29 @@ fn release(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(Value::Undefined)
 }
 
+/// Header lists that most responses have, by their number; the builtin's `headerCode` is the other half of this table.
+const COMMON_HEADERS: [Option<HeaderValue>; 3] = [
+    None,
+    Some(HeaderValue::from_static("text/plain;charset=UTF-8")),
+    Some(HeaderValue::from_static("application/json")),
+];
+
+/// The id and the head of a response from the first three arguments: id, status, headers. The headers are a list
+/// `[name, value, …]`, or the number of a list that consists of a content type at most.
 fn response_head(call: &mut Call<'_, '_, '_>) -> Result<(u64, http::Response<()>), JsError> {
     let (id, status) = (call.u64(0)?, call.u32(1)?);
     let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
     let status = status.ok_or_else(|| JsError::range_error("the response's status must be from 200 to 599"))?;
     let mut response = http::Response::new(());
     *response.status_mut() = status;
-    let flat = call.string_list(2)?;
     let headers = response.headers_mut();
+    if let Ok(code) = call.u32(2) {
+        if let Some(Some(content_type)) = COMMON_HEADERS.get(code as usize) {
+            headers.insert(http::header::CONTENT_TYPE, content_type.clone());
+        }
+        return Ok((id, response));
+    }
+    let flat = call.string_list(2)?;
     for pair in flat.as_chunks::<2>().0 {
         append(headers, &pair[0], &pair[1])?;
     }
@@ -179,8 +215,12 @@ fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), JsErro
         return Ok(());
     }
     let invalid = || JsError::type_error(format!("the response's header {name} is not one that HTTP can carry"));
-    let bytes: Option<Vec<u8>> = value.chars().map(|unit| u8::try_from(u32::from(unit)).ok()).collect();
-    let value = HeaderValue::from_bytes(&bytes.ok_or_else(invalid)?).map_err(|_| invalid())?;
+    let value = if value.is_ascii() {
+        HeaderValue::from_str(value).map_err(|_| invalid())?
+    } else {
+        let bytes: Option<Vec<u8>> = value.chars().map(|unit| u8::try_from(u32::from(unit)).ok()).collect();
+        HeaderValue::from_bytes(&bytes.ok_or_else(invalid)?).map_err(|_| invalid())?
+    };
     headers.append(HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?, value);
     Ok(())
 }

@@ -26,6 +26,7 @@ const heap = []; // records
 let sequence = 0;
 let refed = 0; // active timers and immediates that keep the worker alive
 let scheduled = -1; // what the event loop knows
+let scheduledRequest = 0;
 let firing = false;
 let nextId = 1;
 const byId = new SafeMap(); // active timers whose number somebody has seen
@@ -40,6 +41,7 @@ class TimerRecord {
   cleared = false;
   running = false;
   id = 0; // 0 until somebody asks for the number
+  request = 0; // on whose behalf it was set; 0 for nobody's
 
   constructor(callback, delay, repeat, args) {
     this.callback = callback;
@@ -53,6 +55,7 @@ class ImmediateRecord {
   immediate = undefined;
   refed = true;
   pending = true;
+  request = 0;
 
   constructor(callback, args) {
     this.callback = callback;
@@ -120,10 +123,13 @@ function remove(record) {
 /** Tells the event loop the earliest deadline, when it has changed. */
 function reschedule() {
   if (firing) return;
-  const next = immediates.length > 0 ? 0 : heap.length > 0 ? heap[0].deadline : -1;
-  if (next === scheduled) return;
+  const immediate = immediates.length > 0;
+  const next = immediate ? 0 : heap.length > 0 ? heap[0].deadline : -1;
+  const request = immediate ? immediates[0].request : heap.length > 0 ? heap[0].request : 0;
+  if (next === scheduled && request === scheduledRequest) return;
   scheduled = next;
-  native.schedule(next);
+  scheduledRequest = request;
+  native.schedule(next, request);
 }
 
 // --- Timeout objects -------------------------------------------------------------------------------------------------
@@ -212,6 +218,11 @@ function start(callback, delay, repeat, args) {
   const record = new TimerRecord(callback, delay, repeat, args);
   const timeout = new Timeout(record);
   record.timeout = timeout;
+  record.request = native.owner();
+  if (record.request < 0) {
+    record.cleared = true; // Its request is over, and what was set on behalf of that is over with it.
+    return timeout;
+  }
   insert(record);
   reschedule();
   return timeout;
@@ -283,6 +294,11 @@ function setImmediate(callback, ...args) {
   if (!disposable) makeDisposable();
   const record = new ImmediateRecord(callback, args);
   record.immediate = new Immediate(record);
+  record.request = native.owner();
+  if (record.request < 0) {
+    record.pending = false;
+    return record.immediate;
+  }
   ArrayPrototypePush(immediates, record);
   refed++;
   reschedule();
@@ -344,13 +360,15 @@ function runTimer(record) {
   }
 }
 
-function runImmediates() {
+function runImmediates(request) {
   const batch = immediates;
   immediates = []; // Immediates that are set meanwhile wait for the next call.
   let next = 0;
   try {
     while (next < batch.length) {
-      const record = batch[next++];
+      const record = batch[next];
+      if (record.pending && record.request !== request) break;
+      next++;
       if (!record.pending) continue;
       finishImmediate(record);
       call(record.callback, record.immediate, record.args);
@@ -367,20 +385,42 @@ function runImmediates() {
 }
 
 /**
- * Runs the timers whose deadline is not after `now`, then the immediates. What a callback throws comes out of here; the
- * rest stays due, so the event loop calls again after it has reported the error.
+ * Runs the timers whose deadline is not after `now`, or else the immediates, as far as they belong to the request of the
+ * first: its time is counted by what runs in this call, so others' wait for the next. What a callback throws comes out of
+ * here; the rest stays due, so the event loop calls again after it has reported the error.
  */
 exports.fire = (now) => {
   firing = true;
   try {
-    while (heap.length > 0 && heap[0].deadline <= now + TOLERANCE_MS) {
-      runTimer(heap[0]);
-      exports.afterCallback();
+    if (heap.length > 0 && heap[0].deadline <= now + TOLERANCE_MS) {
+      const { request } = heap[0];
+      native.enterRequest(request);
+      while (heap.length > 0 && heap[0].deadline <= now + TOLERANCE_MS && heap[0].request === request) {
+        runTimer(heap[0]);
+        exports.afterCallback();
+      }
     }
-    if (immediates.length > 0) runImmediates();
+    if (immediates.length > 0 && !(heap.length > 0 && heap[0].deadline <= now + TOLERANCE_MS)) {
+      const { request } = immediates[0];
+      native.enterRequest(request);
+      runImmediates(request);
+    }
   } finally {
     firing = false;
     reschedule();
+  }
+};
+
+/** Clears what was set on behalf of a request that is over. */
+exports.clearRequest = (request) => {
+  const over = [];
+  for (let index = 0; index < heap.length; index++) {
+    if (heap[index].request === request) ArrayPrototypePush(over, heap[index]);
+  }
+  for (let index = 0; index < over.length; index++) clear(over[index]);
+  for (let index = 0; index < immediates.length; index++) {
+    const record = immediates[index];
+    if (record.request === request && record.pending) finishImmediate(record);
   }
 };
 

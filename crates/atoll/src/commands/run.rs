@@ -27,8 +27,7 @@ pub(crate) fn run(arguments: cli::Run) -> Result<ExitCode, Failure> {
     match ended {
         Ok(Ok(Exit::Code(code))) => Ok(ExitCode::from(exit_status(code))),
         Ok(Ok(Exit::Terminated(reason))) => {
-            let failure =
-                Failure::new(format!("the program was ended by its {} limit", reason.name())).ended_by_limit();
+            let failure = Failure::new(format!("the program was ended by its limit: {reason}")).ended_by_limit();
             Err(match limit_flag(reason) {
                 Some(flag) => failure.hint(format!("{flag} allows more")),
                 None => failure,

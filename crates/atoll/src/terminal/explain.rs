@@ -2,7 +2,7 @@
 
 use super::text::without_controls;
 use super::{BOLD, DIM, ERROR, Failure, HINT};
-use atoll_engine::{Exception, Termination};
+use atoll_engine::{Exception, Reason, Termination};
 use atoll_node::loader::{CodeFrame, LoadError};
 use atoll_npm::install::InstallError;
 use atoll_runtime::StartError;
@@ -68,20 +68,21 @@ pub(crate) fn explain_start(error: &StartError, places: &Places) -> Failure {
 
 /// The flag that raises a limit of an app's start.
 fn startup_flag(reason: Termination) -> Option<&'static str> {
-    match reason {
-        Termination::Cpu => Some("--startup-cpu-ms"),
-        Termination::Wall => Some("--startup-wall-ms"),
-        other => limit_flag(other),
+    match reason.reason {
+        Reason::Cpu => Some("--startup-cpu-ms"),
+        Reason::Wall => Some("--startup-wall-ms"),
+        _ => limit_flag(reason),
     }
 }
 
 /// The flag that raises a limit.
 pub(crate) fn limit_flag(reason: Termination) -> Option<&'static str> {
-    match reason {
-        Termination::Cpu => Some("--cpu-ms"),
-        Termination::Wall => Some("--timeout-ms"),
-        Termination::Memory => Some("--memory-mib"),
-        Termination::Exit => None,
+    match reason.reason {
+        Reason::Cpu => Some("--cpu-ms"),
+        Reason::Wall => Some("--timeout-ms"),
+        Reason::Heap => Some("--heap-mib"),
+        Reason::External => Some("--external-mib"),
+        Reason::Deploy | Reason::Idle | Reason::Exit => None,
     }
 }
 

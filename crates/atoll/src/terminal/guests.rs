@@ -64,7 +64,7 @@ fn problem_text(problem: &Problem) -> String {
         Problem::Background(text) => format!("{ERROR}error{ERROR:#} behind a response: {}", without_controls(text)),
         Problem::Uncaught(exception) => format!("{ERROR}uncaught{ERROR:#} {}", without_controls(&exception.stack)),
         Problem::Terminated(reason) => {
-            format!("{WARNING}ended{WARNING:#} by its {BOLD}{}{BOLD:#} limit; a fresh worker takes over", reason.name())
+            format!("{WARNING}ended{WARNING:#} by its limit: {BOLD}{reason}{BOLD:#}; a fresh worker takes over")
         }
     }
 }
@@ -120,11 +120,12 @@ impl Reporter for TerminalReporter {
             return;
         }
         if self.is_json() {
+            let mut said = None;
             let (kind, text) = match problem {
                 Problem::Handler(text) => ("handler", text.as_str()),
                 Problem::Background(text) => ("background", text.as_str()),
                 Problem::Uncaught(exception) => ("uncaught", exception.stack.as_str()),
-                Problem::Terminated(reason) => ("terminated", reason.name()),
+                Problem::Terminated(reason) => ("terminated", said.insert(reason.to_string()).as_str()),
             };
             let line = json!({ "time": timestamp(), "type": "problem", "app": app, "kind": kind, "text": text });
             return write(false, format!("{line}\n").as_bytes());

@@ -4,6 +4,7 @@ use super::explain::{Places, explain_start};
 use super::text::{duration, timestamp};
 use super::{DIM, ERROR, GOOD, HINT, WARNING, print_aside, print_failure, print_line};
 use crate::cli::LogFormat;
+use atoll_engine::Termination;
 use atoll_runtime::{PoolError, RequestError, StartError};
 use atoll_server::{AccessLog, AccessRecord};
 use serde_json::json;
@@ -48,7 +49,9 @@ impl ServerLog {
                 "path": record.target,
                 "status": record.status.as_u16(),
                 "ms": (record.elapsed.as_secs_f64() * 1e6).round() / 1e3,
-                "termination": record.termination,
+                "termination": record.termination.map(Termination::name),
+                "limit": record.termination.map(|termination| termination.limit),
+                "amount": record.termination.map(|termination| termination.amount),
             });
             return line.to_string();
         }
@@ -60,17 +63,19 @@ impl ServerLog {
             _ => ERROR,
         };
         let app = record.app.filter(|_| self.name_apps).map(|app| format!("{DIM}{app}{DIM:#} ")).unwrap_or_default();
-        let ended = record.termination.map(|limit| format!(" {WARNING}{limit} limit{WARNING:#}")).unwrap_or_default();
+        let ended = record.termination.map(|limit| format!(" {WARNING}{limit}{WARNING:#}")).unwrap_or_default();
         let (status, method, target) = (status.as_u16(), record.method, record.target);
         format!("{DIM}{time}{DIM:#} {app}{colour}{status}{colour:#} {method} {target} {DIM}{elapsed}{DIM:#}{ended}")
     }
 }
 
 impl AccessLog for ServerLog {
+    fn is_on(&self) -> bool {
+        self.format != LogFormat::Off
+    }
+
     fn record(&self, record: &AccessRecord<'_>) {
-        if self.format != LogFormat::Off {
-            print_line(self.line(record));
-        }
+        print_line(self.line(record));
     }
 
     fn unanswered(&self, app: &str, error: &PoolError) {

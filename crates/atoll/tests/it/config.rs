@@ -226,7 +226,7 @@ hint: say net-allow under its [[deployments]] in atoll.toml: these, others, or [
     let serving = scene(&format!("[limits]\nheap-mib = 32\n{config}"), &[("apps/shop/index.mjs", memory), wants]);
     let server = Server::start(&serving, &["--threads", "1"]);
     let answer = server.get("/");
-    assert_eq!((answer.status, answer.header("atoll-termination")), (503, Some("memory")));
+    assert_eq!((answer.status, answer.termination()), (503, Some("heap")));
 }
 
 #[test]

@@ -104,6 +104,6 @@ fn a_body_that_is_too_long_is_refused() {
 #[test]
 fn the_last_lines_before_an_end_by_force_are_kept() {
     let (_scene, server) = server(&["--cpu-ms", "200"]);
-    assert_eq!(server.get("/dies").header("atoll-termination"), Some("cpu"));
+    assert_eq!(server.get("/dies").termination(), Some("cpu"));
     server.wait_for_text("the last words");
 }

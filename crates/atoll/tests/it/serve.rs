@@ -116,7 +116,7 @@ fn a_limit_has_its_status_and_hurts_nobody_else() {
     let mut server = Server::start(&scene, &arguments);
     let (app, other) = (format!("app.localhost:{}", server.port), format!("other.localhost:{}", server.port));
     for (path, status, limit) in
-        [("/cpu", 503, "cpu"), ("/microtasks", 503, "cpu"), ("/memory", 503, "memory"), ("/wall", 504, "wall")]
+        [("/cpu", 503, "cpu"), ("/microtasks", 503, "cpu"), ("/memory", 503, "heap"), ("/wall", 504, "wall")]
     {
         // The neighbour answers while the limit is being hit, not only afterwards.
         let hit = server.send(&app, &format!("GET {path}"));
@@ -125,7 +125,7 @@ fn a_limit_has_its_status_and_hurts_nobody_else() {
             assert_eq!((answer.status, answer.body.as_str()), (200, "other"), "beside {path}");
         }
         let ended = receive(hit);
-        assert_eq!((ended.status, ended.header("atoll-termination")), (status, Some(limit)), "{path}");
+        assert_eq!((ended.status, ended.termination()), (status, Some(limit)), "{path}");
         assert!(!ended.body.contains("secret"));
         assert_eq!(server.get_from(&app, "/").status, 200, "after {path}");
     }
@@ -251,12 +251,16 @@ exit code 1
 error: a top-level await never settles: nothing is left that could
 hint: no timer and no operation is left that could settle what the module awaits
 ");
-    check!(&[("src/index.ts", "for (;;) {}\n")], &["serve", "--startup-wall-ms", "300"], @r"
+    check!(&[("src/index.ts", "await new Promise((resolve) => setTimeout(resolve, 1e6));\n")], &["serve", "--startup-wall-ms", "300"], @r"
 exit code 1
 --- stderr
-error: it was ended by its wall limit while it started
-hint: --startup-wall-ms allows more
+error: it did not start within [TIME]
+hint: look for an await that takes long; --startup-wall-ms allows more
 ");
+    let scene = Scene::new(&[("src/index.ts", "for (;;) {}\n")]);
+    let shown = scene.atoll(&["serve", "--startup-cpu-ms", "300"]);
+    assert!(shown.contains("error: it was ended by its limit while it started: cpu ("), "{shown}");
+    assert!(shown.contains("hint: --startup-cpu-ms allows more"), "{shown}");
 }
 
 #[test]

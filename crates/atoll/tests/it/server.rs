@@ -35,6 +35,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Why the worker was ended by force.
+    pub(crate) fn termination(&self) -> Option<&str> {
+        self.header("atoll-termination")?.split(';').next()
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
