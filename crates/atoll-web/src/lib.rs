@@ -30,11 +30,12 @@ mod url;
 mod webidl;
 
 pub use clock::ClockState;
-pub use console::{ConsoleLevel, ConsoleSink, ConsoleState};
+pub use console::{ConsoleLevel, ConsoleSink, ConsoleState, log_is_full};
 pub use encoding::EncodingState;
-pub use fetch::{FetchClient, FetchLimits, FetchState, NetRuleError, NetRules};
+pub use fetch::{FetchClient, FetchState, NetRuleError, NetRules};
 pub use serve::{
-    BodyError, Change, Failure, IncomingRequest, Outcome, RequestBody, RequestUrl, ResponseBody, ServeState,
+    BodyError, Change, Failure, IncomingRequest, Logged, Outcome, RequestBody, RequestLimits, RequestUrl, ResponseBody,
+    ServeState,
 };
 pub use timers::TimerState;
 

@@ -4,7 +4,7 @@
 //! around them; nothing is read from the process that hosts it.
 
 use atoll_engine::{Builtin, Call, Global, JsError, NativeResult, Value, natives};
-use atoll_web::ClockState;
+use atoll_web::{ClockState, Logged, ServeState, log_is_full};
 use std::sync::Arc;
 
 /// `node:process`.
@@ -168,8 +168,17 @@ fn exit(call: &mut Call<'_, '_, '_>) -> NativeResult {
 /// `write(fd, bytes)`.
 fn write(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let stream = if call.u32(0)? == 2 { OutputStream::Stderr } else { OutputStream::Stdout };
+    let length = call.with_bytes(1, <[u8]>::len)?;
+    let request = call.request();
+    let logged = call.try_state::<ServeState>().map_or(Logged::Whole, |serving| serving.log(request, length));
     if let Some(output) = call.state::<ProcessState>().options.output.clone() {
-        call.with_bytes(1, |bytes| output.write(stream, bytes))?;
+        match logged {
+            Logged::Whole => call.with_bytes(1, |bytes| output.write(stream, bytes))?,
+            Logged::Last { limit_bytes } => {
+                output.write(OutputStream::Stderr, format!("{}\n", log_is_full(limit_bytes)).as_bytes());
+            }
+            Logged::Dropped => {}
+        }
     }
     Ok(Value::Undefined)
 }

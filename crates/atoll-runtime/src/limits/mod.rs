@@ -15,6 +15,7 @@ pub use row::{Hit, LimitRow, RunDefault, Scope, Unit};
 pub use table::{LIMITS, Limits};
 
 use atoll_engine::{Allowance, MemoryLimits, TurnBudget};
+use atoll_web::RequestLimits;
 
 /// The row of a limit, by its key.
 pub fn limit(key: &str) -> Option<&'static LimitRow> {
@@ -30,6 +31,18 @@ impl Limits {
             row.set(&mut lower, row.get(&self).min(row.get(&other)));
         }
         lower
+    }
+
+    /// What each request may use, as far as the web platform counts it.
+    pub(crate) fn request(&self) -> RequestLimits {
+        RequestLimits {
+            subrequests: self.subrequests,
+            concurrent_subrequests: self.concurrent_subrequests,
+            open_streams: self.open_streams,
+            log_bytes: self.log_bytes,
+            response_header_bytes: self.response_header_bytes,
+            response_body_bytes: self.response_body_bytes,
+        }
     }
 
     pub(crate) fn memory(&self) -> MemoryLimits {

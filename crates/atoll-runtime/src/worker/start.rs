@@ -11,9 +11,7 @@ use atoll_engine::{
 };
 use atoll_node::loader::LoadError;
 use atoll_node::{FsState, OsState, ProcessState};
-use atoll_web::{
-    ClockState, ConsoleSink, ConsoleState, EncodingState, FetchLimits, FetchState, ServeState, TimerState,
-};
+use atoll_web::{ClockState, ConsoleSink, ConsoleState, EncodingState, FetchState, ServeState, TimerState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,12 +62,12 @@ impl Worker {
         let loader = Arc::new(EngineLoader::new(Arc::clone(&app.loader)));
         let mut state = State::default();
         state.insert(clock);
-        state.insert(TimerState::default());
+        state.insert(TimerState::new(app.limits.timers));
         let output = Arc::new(OutputRelay::new(&app));
         state.insert(EncodingState::default());
         state.insert(ConsoleState { sink: Arc::clone(&output) as Arc<dyn ConsoleSink> });
-        state.insert(FetchState::new(app.fetch.clone(), FetchLimits::default()));
-        state.insert(ServeState::default());
+        state.insert(FetchState::new(app.fetch.clone()));
+        state.insert(ServeState::new(app.limits.request()));
         state.insert(FsState::new(Arc::clone(&app.mounts), app.working_directory.clone()));
         state.insert(OsState::default());
         state.insert(ProcessState::new(app.process(output)));

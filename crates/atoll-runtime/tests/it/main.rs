@@ -3,5 +3,6 @@
 
 mod guest_tests;
 mod harness;
+mod limits;
 mod programs;
 mod serving;

@@ -1,6 +1,7 @@
 //! `console` (Console Standard), with the formatting of Node.js.
 
 use crate::clock;
+use crate::serve::{Logged, ServeState};
 use atoll_engine::{Builtin, Call, Global, JsError, NativeResult, Value, natives};
 use std::sync::Arc;
 
@@ -53,6 +54,11 @@ impl std::fmt::Debug for ConsoleState {
     }
 }
 
+/// The line that ends what a request writes.
+pub fn log_is_full(limit_bytes: usize) -> String {
+    format!("the limit log-kib = {} is reached: what this request writes from here on is left out", limit_bytes >> 10)
+}
+
 /// `write(level, text)`: `level` counts from 0 (debug) to 4 (error).
 fn write(call: &mut Call<'_, '_, '_>) -> NativeResult {
     const LEVELS: [ConsoleLevel; 5] =
@@ -60,8 +66,14 @@ fn write(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let level = call.u32(0)? as usize;
     let level = *LEVELS.get(level).ok_or_else(|| JsError::range_error("no such level"))?;
     let text = call.string(1)?;
+    let request = call.request();
+    let logged = call.try_state::<ServeState>().map_or(Logged::Whole, |serving| serving.log(request, text.len()));
     if let Some(console) = call.try_state::<ConsoleState>() {
-        console.sink.write(level, &text);
+        match logged {
+            Logged::Whole => console.sink.write(level, &text),
+            Logged::Last { limit_bytes } => console.sink.write(ConsoleLevel::Warn, &log_is_full(limit_bytes)),
+            Logged::Dropped => {}
+        }
     }
     Ok(Value::Undefined)
 }

@@ -2,6 +2,7 @@
 
 use super::client::{self, FetchClient};
 use super::download::{Buffering, Download};
+use crate::serve::{OpenStream, Share};
 use atoll_engine::{JsError, NativeResult, Value};
 use bytes::Bytes;
 use futures_util::stream;
@@ -12,36 +13,16 @@ use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
 
 /// Chunks of an upload that wait for the network: the guest produces one while one is sent.
 const UPLOAD_CHUNKS: usize = 1;
-
-/// How much a worker may fetch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FetchLimits {
-    /// Requests at a time, until their response's body is read or given up; further ones wait.
-    pub concurrent: usize,
-    /// Requests between two calls of [`FetchState::reset_count`]; further ones fail. `None` for a worker whose host
-    /// never resets the count.
-    pub total: Option<u64>,
-}
-
-impl Default for FetchLimits {
-    /// 64 at a time, as many as there is time for.
-    fn default() -> Self {
-        Self { concurrent: 64, total: None }
-    }
-}
 
 /// A worker's outgoing requests. Dropping it ends them all.
 #[derive(Debug)]
 pub struct FetchState {
     client: FetchClient,
-    limits: FetchLimits,
-    started: u64,
     last_id: u64,
-    slots: Arc<Semaphore>,
     table: Table,
 }
 
@@ -59,6 +40,12 @@ struct Shared {
 
 #[derive(Debug)]
 struct Exchange {
+    /// Of the request on whose behalf it is.
+    share: Share,
+    /// While its body is streamed up.
+    _upload_stream: Option<OpenStream>,
+    /// From its response's head until its body is read.
+    response_stream: Option<OpenStream>,
     /// True ends whatever the exchange is doing.
     cancelled: watch::Sender<bool>,
     /// Where a streamed upload goes; gone once it is complete.
@@ -91,8 +78,8 @@ impl Table {
     }
 
     /// Waits for a slot, and makes room when there is none (see the module `download`).
-    async fn take_slot(&self, slots: &Arc<Semaphore>, limit: usize) -> Result<OwnedSemaphorePermit, JsError> {
-        let acquired = Arc::clone(slots).acquire_owned();
+    async fn take_slot(&self, share: &Share) -> Result<OwnedSemaphorePermit, JsError> {
+        let acquired = Arc::clone(share.slots().0).acquire_owned();
         tokio::pin!(acquired);
         loop {
             let changed = self.0.changed.notified();
@@ -100,7 +87,7 @@ impl Table {
                 biased;
                 // The semaphore is never closed.
                 slot = &mut acquired => return slot.map_err(|_| over()),
-                () = self.make_room(limit) => {}
+                () = self.make_room(share) => {}
             }
             tokio::select! {
                 biased;
@@ -110,9 +97,9 @@ impl Table {
         }
     }
 
-    /// Receives all unread bodies into memory, one after the other, as far as they fit.
-    async fn make_room(&self, limit: usize) {
-        while let Some((id, download)) = self.oldest_unread() {
+    /// Receives all unread bodies of an account into memory, one after the other, as far as they fit.
+    async fn make_room(&self, share: &Share) {
+        while let Some((id, download)) = self.oldest_unread(share) {
             let changed = self.0.changed.notified();
             let buffering = tokio::select! {
                 biased;
@@ -130,18 +117,20 @@ impl Table {
             }
         }
         let mut exchanges = self.lock();
-        let long = exchanges.iter().filter(|(_, exchange)| matches!(exchange.response, Response::UnreadLong(_)));
+        let own = exchanges.iter().filter(|(_, exchange)| exchange.share.is_of(share));
+        let long = own.filter(|(_, exchange)| matches!(exchange.response, Response::UnreadLong(_)));
         let (count, oldest) = long.fold((0, u64::MAX), |(count, oldest), (id, _)| (count + 1, oldest.min(*id)));
-        if count >= limit
+        if count >= share.slots().1
             && let Some(exchange) = exchanges.get_mut(&oldest)
         {
             exchange.response = Response::GivenUp;
         }
     }
 
-    fn oldest_unread(&self) -> Option<(u64, Arc<tokio::sync::Mutex<Download>>)> {
+    fn oldest_unread(&self, share: &Share) -> Option<(u64, Arc<tokio::sync::Mutex<Download>>)> {
         let exchanges = self.lock();
-        let unread = exchanges.iter().filter_map(|(id, exchange)| match &exchange.response {
+        let own = exchanges.iter().filter(|(_, exchange)| exchange.share.is_of(share));
+        let unread = own.filter_map(|(id, exchange)| match &exchange.response {
             Response::Unread(download) => Some((*id, Arc::clone(download))),
             _ => None,
         });
@@ -181,16 +170,9 @@ const MANAGED_HEADERS: [&str; 9] = [
 ];
 
 impl FetchState {
-    /// A worker's share of `client`.
-    pub fn new(client: FetchClient, limits: FetchLimits) -> Self {
-        let slots = Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS)));
-        Self { client, limits, started: 0, last_id: 0, slots, table: Table::default() }
-    }
-
-    /// Begins a new count of requests for [`FetchLimits::total`]: when the worker takes its
-    /// next request, for instance.
-    pub fn reset_count(&mut self) {
-        self.started = 0;
+    /// A worker's use of `client`.
+    pub fn new(client: FetchClient) -> Self {
+        Self { client, last_id: 0, table: Table::default() }
     }
 
     /// Requests that are not over.
@@ -198,12 +180,9 @@ impl FetchState {
         self.table.lock().len()
     }
 
-    /// Takes in a new exchange; ids are never used twice in a worker.
-    pub(super) fn open(&mut self, streamed: bool) -> Result<u64, JsError> {
-        if let Some(total) = self.limits.total.filter(|total| self.started >= *total) {
-            return Err(JsError::error(format!("the limit of {total} requests is reached")).with("code", "ERR_LIMIT"));
-        }
-        self.started += 1;
+    /// Takes in a new exchange on behalf of the request whose `share` it is; ids are never used twice in a worker.
+    pub(super) fn open(&mut self, streamed: bool, share: Share) -> Result<u64, JsError> {
+        let upload_stream = streamed.then(|| share.open_stream()).transpose()?;
         self.last_id += 1;
         let (upload, upload_source) = if streamed {
             let (sender, receiver) = mpsc::channel(UPLOAD_CHUNKS);
@@ -212,6 +191,9 @@ impl FetchState {
             (None, None)
         };
         let exchange = Exchange {
+            share,
+            _upload_stream: upload_stream,
+            response_stream: None,
             cancelled: watch::Sender::new(false),
             upload,
             upload_complete: Arc::default(),
@@ -233,23 +215,22 @@ impl FetchState {
         let upload_complete = Arc::clone(&exchange.upload_complete);
         let upload_source = exchange.upload_source.take().map(|source| (source, upload_complete));
         let cancelled = exchange.cancelled.subscribe();
+        let share = exchange.share.clone();
         drop(table);
         let prepared = prepare(&self.client, outgoing, upload_source);
-        let (slots, table, limit) = (Arc::clone(&self.slots), self.table.clone(), self.limits.concurrent);
+        let table = self.table.clone();
         Ok(async move {
             let sent = async {
                 let (request, url) = prepared?;
-                let slot = table.take_slot(&slots, limit).await?;
+                let slot = table.take_slot(&share).await?;
                 let response = request.send().await.map_err(|error| client::describe(&error, &url))?;
                 Ok((response, slot))
             };
             match unless_cancelled(cancelled, sent).await {
-                Ok((response, slot)) => Ok(accept(&table, id, response, slot)),
-                Err(error) => {
-                    table.lock().remove(&id);
-                    Err(error)
-                }
+                Ok((response, slot)) => accept(&table, id, response, slot),
+                Err(error) => Err(error),
             }
+            .inspect_err(|_| drop(table.lock().remove(&id)))
         })
     }
 
@@ -382,7 +363,7 @@ fn header_map(flat: &[String]) -> Result<HeaderMap, JsError> {
 }
 
 /// Keeps the response for its body to be read, when it has one, and describes it: `{ status, statusText, headers, hasBody }`.
-fn accept(table: &Table, id: u64, response: reqwest::Response, slot: OwnedSemaphorePermit) -> Value {
+fn accept(table: &Table, id: u64, response: reqwest::Response, slot: OwnedSemaphorePermit) -> NativeResult {
     let status = response.status();
     let reason = response.extensions().get::<hyper::ext::ReasonPhrase>();
     let status_text = match reason {
@@ -401,6 +382,7 @@ fn accept(table: &Table, id: u64, response: reqwest::Response, slot: OwnedSemaph
     let mut exchanges = table.lock();
     if has_body {
         if let Some(exchange) = exchanges.get_mut(&id) {
+            exchange.response_stream = Some(exchange.share.open_stream()?);
             exchange.response = Response::Unread(Arc::new(tokio::sync::Mutex::new(Download::new(response, slot))));
         }
     } else {
@@ -408,12 +390,12 @@ fn accept(table: &Table, id: u64, response: reqwest::Response, slot: OwnedSemaph
     }
     drop(exchanges);
     table.0.changed.notify_waiters();
-    Value::Record(vec![
+    Ok(Value::Record(vec![
         ("status", Value::from(u32::from(status.as_u16()))),
         ("statusText", Value::String(status_text)),
         ("headers", Value::List(flat)),
         ("hasBody", Value::Bool(has_body)),
-    ])
+    ]))
 }
 
 fn latin1(bytes: &[u8]) -> String {

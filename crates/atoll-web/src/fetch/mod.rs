@@ -13,9 +13,10 @@ mod rules;
 mod tests;
 
 pub use client::FetchClient;
-pub use exchange::{FetchLimits, FetchState};
+pub use exchange::FetchState;
 pub use rules::{NetRuleError, NetRules};
 
+use crate::serve::ServeState;
 use atoll_engine::{Builtin, Call, Global, JsError, NativeResult, Value, natives};
 use bytes::Bytes;
 use exchange::{Outgoing, OutgoingBody};
@@ -41,8 +42,11 @@ pub(crate) const BUILTINS: &[Builtin] = &[
 /// `open(streamed)` → the id of a new exchange; `streamed` says that `writeBody` will bring its body.
 fn open(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let streamed = call.boolean(0);
-    let state = call.try_state::<FetchState>().ok_or_else(|| JsError::error("this worker has no network"))?;
-    Ok(Value::Number(state.open(streamed)? as f64))
+    let no_network = || JsError::error("this worker has no network");
+    let request = call.request();
+    let share = call.try_state::<ServeState>().ok_or_else(no_network)?.subrequest(request)?;
+    let state = call.try_state::<FetchState>().ok_or_else(no_network)?;
+    Ok(Value::Number(state.open(streamed, share)? as f64))
 }
 
 /// `start(id, method, url, headers, body)` → promise of `{ status, statusText, headers, hasBody }`. `headers` is a flat

@@ -1,24 +1,56 @@
 //! One hop, against an origin on loopback.
 
 use super::client::FetchClient;
-use super::exchange::{FetchLimits, FetchState, Outgoing, OutgoingBody};
+use super::exchange::{FetchState, Outgoing, OutgoingBody};
 use super::rules::NetRules;
+use crate::serve::{RequestLimits, Share};
 use atoll_engine::{JsError, Value};
 use atoll_test::http_origin::HttpOrigin;
 use bytes::Bytes;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// Longer than anything here takes, shorter than a test runner's patience.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-async fn fixture(concurrent: usize) -> (HttpOrigin, FetchState) {
+/// A worker's state, and the account of one request in it.
+struct Worker {
+    state: FetchState,
+    share: Share,
+}
+
+impl Worker {
+    fn open(&mut self, streamed: bool) -> Result<u64, JsError> {
+        self.state.open(streamed, self.share.clone())
+    }
+}
+
+impl Deref for Worker {
+    type Target = FetchState;
+
+    fn deref(&self) -> &FetchState {
+        &self.state
+    }
+}
+
+impl DerefMut for Worker {
+    fn deref_mut(&mut self) -> &mut FetchState {
+        &mut self.state
+    }
+}
+
+fn share(concurrent_subrequests: u32) -> Share {
+    Share::new(&RequestLimits { concurrent_subrequests, ..RequestLimits::UNLIMITED })
+}
+
+async fn fixture(concurrent: u32) -> (HttpOrigin, Worker) {
     let origin = HttpOrigin::start().await.expect("loopback works");
     let port = origin.address().port();
     let entries = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
     let rules = NetRules::new(entries.iter().map(String::as_str)).expect("valid entries");
     let client = FetchClient::new(rules);
-    (origin, FetchState::new(client, FetchLimits { concurrent, total: None }))
+    (origin, Worker { state: FetchState::new(client), share: share(concurrent) })
 }
 
 fn outgoing(method: &str, url: &str, headers: &[&str], body: OutgoingBody) -> Outgoing {
@@ -26,17 +58,17 @@ fn outgoing(method: &str, url: &str, headers: &[&str], body: OutgoingBody) -> Ou
     Outgoing { method: method.to_owned(), url: url.to_owned(), headers, body }
 }
 
-async fn send(state: &mut FetchState, outgoing: Outgoing) -> Result<(u64, Value), JsError> {
+async fn send(state: &mut Worker, outgoing: Outgoing) -> Result<(u64, Value), JsError> {
     let id = state.open(matches!(outgoing.body, OutgoingBody::Streamed))?;
     let response = state.start(id, outgoing)?;
     Ok((id, timeout(PATIENCE, response).await.expect("an answer in time")?))
 }
 
-async fn get(state: &mut FetchState, url: &str) -> Result<(u64, Value), JsError> {
+async fn get(state: &mut Worker, url: &str) -> Result<(u64, Value), JsError> {
     send(state, outgoing("GET", url, &[], OutgoingBody::None)).await
 }
 
-async fn read_all(state: &mut FetchState, id: u64) -> Result<String, JsError> {
+async fn read_all(state: &mut Worker, id: u64) -> Result<String, JsError> {
     let mut bytes = Vec::new();
     loop {
         match timeout(PATIENCE, state.read(id)).await.expect("a chunk in time")? {
@@ -273,13 +305,34 @@ async fn requests_wait_for_bodies_that_are_being_read() {
     timeout(PATIENCE, waiting).await.expect("in time").expect("an answer");
 }
 
-#[test]
-fn the_total_is_a_limit() {
-    let client = FetchClient::new(NetRules::default());
-    let mut state = FetchState::new(client, FetchLimits { concurrent: 1, total: Some(2) });
-    let (first, second) = (state.open(false).expect("one"), state.open(false).expect("two"));
-    assert!(first < second);
-    assert_eq!(*code(&state.open(false).expect_err("three")), Value::from("ERR_LIMIT"));
-    state.reset_count();
-    assert!(state.open(false).expect("one again") > second, "ids are never used twice");
+#[tokio::test]
+async fn each_request_has_a_line_of_its_own() {
+    let (origin, mut state) = fixture(1).await;
+    let (_held, _) = get(&mut state, &format!("{}/endless", origin.url())).await.expect("a head");
+    let other = state.state.open(false, share(1)).expect("an id");
+    let url = format!("{}/echo", origin.url());
+    let answer = state.start(other, outgoing("GET", &url, &[], OutgoingBody::None)).expect("a start");
+    timeout(PATIENCE, answer).await.expect("in time").expect("an answer");
+}
+
+#[tokio::test]
+async fn open_bodies_are_limited() {
+    let (origin, mut state) = fixture(64).await;
+    state.share = Share::new(&RequestLimits { open_streams: 8, ..RequestLimits::UNLIMITED });
+    let url = format!("{}/echo", origin.url());
+    let mut open = Vec::new();
+    for _ in 0..8 {
+        open.push(get(&mut state, &url).await.expect("a head").0);
+    }
+    let error = get(&mut state, &url).await.expect_err("one too many");
+    assert_eq!(error.message, "the limit open-streams = 8 is reached");
+    assert_eq!(*code(&error), Value::from("ERR_LIMIT"));
+    assert_eq!(state.active(), 8, "the refused one is forgotten");
+    assert!(state.open(true).is_err(), "an upload is a body as well");
+    // A body that was read, or given up, makes room.
+    read_all(&mut state, open[0]).await.expect("a body");
+    state.cancel(open[1]);
+    for _ in 0..2 {
+        get(&mut state, &url).await.expect("a head");
+    }
 }

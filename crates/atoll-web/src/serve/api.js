@@ -157,8 +157,14 @@ function respond(id, response) {
 /** Sends what `reader`, the stream's `{ read(): Promise<{ done, value }>, cancel(reason) }`, gives. */
 async function sendStream(id, status, headers, stream) {
   const reader = stream.getReader();
-  if (!native.respondStream(id, status, headers)) {
-    await cancel(reader);
+  try {
+    if (!native.respondStream(id, status, headers)) {
+      await cancel(reader);
+      return;
+    }
+  } catch (error) {
+    native.fail(id, describe(error));
+    await cancel(reader, error);
     return;
   }
   try {

@@ -5,8 +5,10 @@
 //! with what it began: it learns of that by `request.signal`. Each phase has a budget of its own, which the host
 //! keeps; it learns from [`ServeState::take_changes`] when one ends.
 
+use super::account::{Account, Logged, OpenStream, RequestLimits, Share};
 use super::body::{RequestBody, ResponseBody, ResponseSender};
 use super::ids::IdMap;
+use atoll_engine::JsError;
 use http::{HeaderMap, HeaderValue, Method};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -110,11 +112,16 @@ struct Exchange {
     has_timers: bool,
     /// CPU time used in the present phase.
     cpu: Duration,
+    account: Account,
+    /// While the response is streamed.
+    stream: Option<OpenStream>,
 }
 
 /// State of a worker that serves.
-#[derive(Default)]
 pub struct ServeState {
+    limits: RequestLimits,
+    /// Of what runs on behalf of no request under way.
+    rest: Account,
     exchanges: IdMap<Exchange>,
     last_id: u64,
     changes: Vec<Change>,
@@ -132,6 +139,18 @@ const MAX_FAILURES: usize = 64;
 
 /// The host's side.
 impl ServeState {
+    /// A worker without requests, each of which may use what `limits` says.
+    pub fn new(limits: RequestLimits) -> Self {
+        Self {
+            limits,
+            rest: Account::default(),
+            exchanges: IdMap::default(),
+            last_id: 0,
+            changes: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
     /// Takes a request in, and returns its id, never used before in this worker; the caller dispatches it.
     pub fn begin(&mut self, request: IncomingRequest) -> u64 {
         self.last_id += 1;
@@ -146,7 +165,10 @@ impl ServeState {
             background: false,
             has_timers: false,
             cpu: Duration::ZERO,
+            account: Account::default(),
+            stream: None,
         };
+        self.rest.refill();
         self.exchanges.insert(self.last_id, exchange);
         self.last_id
     }
@@ -267,6 +289,32 @@ impl ServeState {
 
 /// The guest's side.
 impl ServeState {
+    fn account(&mut self, id: u64) -> &mut Account {
+        self.exchanges.get_mut(&id).map_or(&mut self.rest, |exchange| &mut exchange.account)
+    }
+
+    /// One more outgoing request on behalf of the request `id`, or of none.
+    pub(crate) fn subrequest(&mut self, id: u64) -> Result<Share, JsError> {
+        let limits = self.limits;
+        self.account(id).subrequest(&limits)
+    }
+
+    /// Counts what is written to console and standard streams on behalf of the request `id`, or of none.
+    pub fn log(&mut self, id: u64, bytes: usize) -> Logged {
+        let limits = self.limits;
+        self.account(id).log(bytes, &limits)
+    }
+
+    pub(super) fn limits(&self) -> &RequestLimits {
+        &self.limits
+    }
+
+    /// Counts bytes of a response's body.
+    pub(super) fn count_body(&mut self, id: u64, bytes: usize) -> Result<(), JsError> {
+        let limits = self.limits;
+        self.account(id).respond(bytes, &limits)
+    }
+
     /// Notes that something behind a response went wrong.
     pub(super) fn note(&mut self, text: String) {
         if self.failures.len() < MAX_FAILURES {
@@ -313,19 +361,22 @@ impl ServeState {
         self.answer(id, Ok(response));
     }
 
-    pub(super) fn respond_streaming(&mut self, id: u64, head: http::Response<()>) -> bool {
+    /// Whether someone is there to read the body. Errors: the request has too many bodies open.
+    pub(super) fn respond_streaming(&mut self, id: u64, head: http::Response<()>) -> Result<bool, JsError> {
         let (sender, complete, mut body) = ResponseBody::stream();
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return false };
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return Ok(false) };
+        let stream = exchange.account.share(&self.limits).open_stream()?;
         // The host's end of the body tells whether the client left before the end of it.
         body.notify(exchange.gone.get_or_insert_with(|| watch::Sender::new(false)).clone());
         if !self.answer(id, Ok(head.map(|()| body))) {
-            return false;
+            return Ok(false);
         }
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             exchange.sender = Some(sender);
             exchange.complete = Some(complete);
+            exchange.stream = Some(stream);
         }
-        true
+        Ok(true)
     }
 
     pub(super) fn response_sender(&self, id: u64) -> Option<ResponseSender> {
@@ -338,6 +389,7 @@ impl ServeState {
                 complete.send_replace(true);
             }
             exchange.sender = None;
+            exchange.stream = None;
             self.settle(id);
         }
     }
@@ -346,6 +398,7 @@ impl ServeState {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             exchange.complete = None;
             exchange.sender = None;
+            exchange.stream = None;
             self.note(text);
             self.settle(id);
         }

@@ -6,10 +6,13 @@
 //! backpressure: a request's chunk is read when the guest asks for it, a response's chunk is accepted when there is
 //! room. When the host drops its side, the guest learns it by `request.signal` and by failing writes.
 
+mod account;
 mod body;
 mod exchange;
 mod ids;
 
+pub use account::{Logged, RequestLimits};
+pub(crate) use account::{OpenStream, Share};
 pub use body::{BodyError, RequestBody, ResponseBody};
 pub use exchange::{Change, Failure, IncomingRequest, Outcome, RequestUrl, ServeState};
 
@@ -103,6 +106,7 @@ fn respond(call: &mut Call<'_, '_, '_>) -> NativeResult {
     } else {
         Bytes::from(call.bytes(3)?)
     };
+    call.state::<ServeState>().count_body(id, body.len())?;
     call.state::<ServeState>().respond(id, head.map(|()| ResponseBody::full(body)));
     Ok(Value::Undefined)
 }
@@ -110,14 +114,16 @@ fn respond(call: &mut Call<'_, '_, '_>) -> NativeResult {
 /// `respondStream(id, status, headers)` → whether someone is there to read the body that `writeBody` will send.
 fn respond_stream(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let (id, head) = response_head(call)?;
-    Ok(Value::Bool(call.state::<ServeState>().respond_streaming(id, head)))
+    call.state::<ServeState>().respond_streaming(id, head).map(Value::Bool)
 }
 
 /// `writeBody(id, bytes)` → promise of whether it was taken: false when the client is gone.
 fn write_body(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let id = call.u64(0)?;
     let chunk = Bytes::from(call.bytes(1)?);
-    let Some(sender) = call.state::<ServeState>().response_sender(id) else { return Ok(Value::Bool(false)) };
+    let serving = call.state::<ServeState>();
+    let Some(sender) = serving.response_sender(id) else { return Ok(Value::Bool(false)) };
+    serving.count_body(id, chunk.len())?;
     // Most chunks find room: then there is nothing to wait for, and no promise is made.
     match sender.try_send(chunk) {
         Ok(()) => Ok(Value::Bool(true)),
@@ -200,6 +206,11 @@ fn response_head(call: &mut Call<'_, '_, '_>) -> Result<(u64, http::Response<()>
         return Ok((id, response));
     }
     let flat = call.string_list(2)?;
+    let limit_bytes = call.state::<ServeState>().limits().response_header_bytes;
+    // Characters count as bytes: those that HTTP can carry are one each.
+    if flat.iter().map(|text| text.chars().count()).sum::<usize>() > limit_bytes {
+        return Err(account::reached("response-header-kib", limit_bytes as u64 >> 10));
+    }
     for pair in flat.as_chunks::<2>().0 {
         append(headers, &pair[0], &pair[1])?;
     }

@@ -9,6 +9,7 @@ const {
   FunctionPrototypeCall,
   MathTrunc,
   ObjectDefineProperty,
+  RangeError,
   ReflectApply,
   SafeMap,
   Symbol,
@@ -31,6 +32,7 @@ let firing = false;
 let nextId = 1;
 const byId = new SafeMap(); // active timers whose number somebody has seen
 let immediates = []; // records
+let maxTimers = 0; // learnt when the first timer is set: this file is evaluated before there is a worker
 
 class TimerRecord {
   deadline = 0;
@@ -120,6 +122,15 @@ function remove(record) {
   if (record.id !== 0) byId.delete(record.id);
 }
 
+/** Throws when no timer may be added. */
+function checkRoom() {
+  if (maxTimers === 0) maxTimers = native.maxTimers();
+  if (heap.length + immediates.length < maxTimers) return;
+  const error = new RangeError(`the limit timers = ${maxTimers} is reached`);
+  error.code = 'ERR_LIMIT';
+  throw error;
+}
+
 /** Tells the event loop the earliest deadline, when it has changed. */
 function reschedule() {
   if (firing) return;
@@ -163,6 +174,7 @@ class Timeout {
   refresh() {
     const record = recordOf(this) ?? illegalInvocation();
     if (record.cleared) return this;
+    if (record.index === NOT_IN_HEAP) checkRoom();
     remove(record);
     insert(record);
     reschedule();
@@ -214,6 +226,7 @@ function delayOf(value) {
 }
 
 function start(callback, delay, repeat, args) {
+  checkRoom();
   if (!disposable) makeDisposable();
   const record = new TimerRecord(callback, delay, repeat, args);
   const timeout = new Timeout(record);
@@ -291,6 +304,7 @@ function setImmediateRefed(immediate, value) {
 
 function setImmediate(callback, ...args) {
   checkCallback(callback);
+  checkRoom();
   if (!disposable) makeDisposable();
   const record = new ImmediateRecord(callback, args);
   record.immediate = new Immediate(record);

@@ -13,6 +13,7 @@ pub(crate) const BUILTIN: Builtin = Builtin {
     source: include_str!("api.js"),
     natives: natives! {
         "now" => clock::now,
+        "maxTimers" => max_timers,
         "runMicrotasks" => run_microtasks,
         "schedule" => schedule,
         "owner" => owner,
@@ -28,13 +29,27 @@ pub(crate) const BUILTIN: Builtin = Builtin {
 };
 
 /// What the event loop must know about the timers of a worker. State of a worker.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimerState {
     /// When `fire(now)` is due, in milliseconds of [`ClockState::now_ms`](crate::ClockState::now_ms); `None` when no
     /// timer is active. A deadline of 0 means at once.
     pub next_deadline_ms: Option<f64>,
     /// On whose behalf the timer was set that is due then; 0 for nobody's.
     pub next_request: u64,
+    max_timers: u32,
+}
+
+impl TimerState {
+    /// No timers; at most this many may be set at a time.
+    pub fn new(max_timers: u32) -> Self {
+        Self { next_deadline_ms: None, next_request: 0, max_timers }
+    }
+}
+
+/// `maxTimers()` → how many may be set at a time.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
+fn max_timers(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    Ok(Value::from(call.try_state::<TimerState>().map_or(u32::MAX, |timers| timers.max_timers)))
 }
 
 /// `schedule(deadlineMs, request)`: a negative deadline means that there is none.

@@ -102,6 +102,40 @@ fn a_body_that_is_too_long_is_refused() {
 }
 
 #[test]
+fn a_response_that_is_too_long_is_an_error() {
+    let (_scene, server) = server(&["--response-header-kib", "2", "--response-body-mib", "2"]);
+    for (path, limit) in [("/headers", "response-header-kib = 2"), ("/whole", "response-body-mib = 2")] {
+        let answer = server.get(path);
+        assert_eq!((answer.status, answer.body.as_str()), (500, "Internal Server Error\n"), "{path}");
+        server.wait_for_text(&format!("RangeError: the limit {limit} is reached"));
+    }
+    // Begun with the guest's own status, so it is cut off.
+    let mut cut = server.send("x", "GET /stream");
+    let mut received = Vec::new();
+    let _ = std::io::Read::read_to_end(&mut cut, &mut received);
+    assert!(received.starts_with(b"HTTP/1.1 200"), "it begins");
+    // What waited for the client when it was cut off is not sent.
+    assert!((1 << 20..(2 << 20) + 8192).contains(&received.len()), "{} bytes", received.len());
+    assert!(!received.ends_with(b"0\r\n\r\n"), "it does not look whole");
+    server.wait_for_text("cancelled: RangeError: the limit response-body-mib = 2 is reached");
+    assert_eq!(server.get("/").body, "fine");
+}
+
+#[test]
+fn what_a_request_logs_ends_with_one_line() {
+    let (_scene, server) = server(&["--log-kib", "1"]);
+    assert_eq!(server.get("/log").body, "logged");
+    server.wait_for_text("GET /log");
+    let (out, errors) = server.printed();
+    assert!(out.contains("9 ....") && !out.contains("10 ....") && !out.contains("39 ...."), "{out}");
+    let full = "the limit log-kib = 1 is reached: what this request writes from here on is left out";
+    assert_eq!(errors.matches(full).count(), 1, "{errors}");
+    // The next request has its own.
+    server.get("/log");
+    server.wait_for(|_, errors| errors.matches(full).count() == 2);
+}
+
+#[test]
 fn the_last_lines_before_an_end_by_force_are_kept() {
     let (_scene, server) = server(&["--cpu-ms", "200"]);
     assert_eq!(server.get("/dies").termination(), Some("cpu"));
