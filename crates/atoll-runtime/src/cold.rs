@@ -1,16 +1,19 @@
-//! Threads on which workers are started, so that no start stalls a thread that serves.
+//! Threads on which isolates are made and workers started, so that no start stalls a thread that serves.
 
 use crate::app::App;
+use crate::limits::Limits;
 use crate::worker::{StartError, Worker};
+use atoll_engine::{Isolate, Realm};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
-/// Starts that may wait for a thread; more wait with their requests, which are bounded by the pool.
+/// Orders that may wait for a thread; more wait with their requests, which are bounded by the pool.
 const MAX_QUEUED: usize = 256;
 
-struct Order {
-    app: Arc<App>,
-    reply: oneshot::Sender<Result<Worker, StartError>>,
+enum Order {
+    Start { app: Arc<App>, spare: Option<Realm>, reply: oneshot::Sender<Result<Worker, StartError>> },
+    Spare { reply: oneshot::Sender<Realm> },
+    Dispose(Worker),
 }
 
 /// See the module's documentation.
@@ -23,10 +26,22 @@ pub struct ColdStarter {
 async fn serve(queue: &tokio::sync::Mutex<mpsc::Receiver<Order>>) {
     loop {
         let Some(order) = queue.lock().await.recv().await else { return };
-        tokio::task::spawn_local(async move {
-            // Nobody to reply to: the requests that wanted the worker are gone.
-            let _ = order.reply.send(Worker::start(order.app).await);
-        });
+        match order {
+            Order::Start { app, spare, reply } => {
+                tokio::task::spawn_local(async move {
+                    // Nobody to reply to: the requests that wanted the worker are gone.
+                    let _ = reply.send(Worker::start(app, spare).await);
+                });
+            }
+            Order::Spare { reply } => {
+                let isolate = Isolate::new(atoll_snapshot::startup(), Limits::SERVE.memory());
+                let realm = Realm::new(&isolate);
+                isolate.release();
+                // The pool is gone, and the isolate goes with the reply.
+                let _ = reply.send(realm);
+            }
+            Order::Dispose(worker) => drop(worker),
+        }
         // The start computes now, before this thread takes the next order: another thread may be free for that.
         tokio::task::yield_now().await;
     }
@@ -52,12 +67,28 @@ impl ColdStarter {
         Ok(Arc::new(Self { orders }))
     }
 
-    /// Starts a worker on one of the threads and hands it over.
-    pub async fn start(&self, app: Arc<App>) -> Result<Worker, StartError> {
+    /// Starts a worker on one of the threads and hands it over; in `spare` if that has the limits for it.
+    pub async fn start(&self, app: Arc<App>, spare: Option<Realm>) -> Result<Worker, StartError> {
         let (reply, started) = oneshot::channel();
-        if self.orders.send(Order { app, reply }).await.is_err() {
+        if self.orders.send(Order::Start { app, spare, reply }).await.is_err() {
             return Err(StartError::Stopping);
         }
         started.await.unwrap_or(Err(StartError::Stopping))
+    }
+
+    /// Makes an isolate with a context that is nobody's yet, with the default limits.
+    pub async fn make_spare(&self) -> Result<Realm, StartError> {
+        let (reply, made) = oneshot::channel();
+        if self.orders.send(Order::Spare { reply }).await.is_err() {
+            return Err(StartError::Stopping);
+        }
+        made.await.map_err(|_| StartError::Stopping)
+    }
+
+    /// Disposes of a worker, which may take its isolate with it: some tenths of a millisecond that nobody waits for.
+    pub(crate) fn dispose(&self, worker: Worker) {
+        worker.isolate().release();
+        // With the queue full it goes here and now.
+        let _ = self.orders.try_send(Order::Dispose(worker));
     }
 }

@@ -10,9 +10,6 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 /// Says which limit ended the worker, what it was, and what was used of it: `cpu;limit=1000;amount=1003;unit=ms`.
 const TERMINATION: HeaderName = HeaderName::from_static("atoll-termination");
 
-/// When a client should try again after a refusal, seconds.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
-
 /// The response, and which limit ended the worker, if one did.
 pub(crate) fn from_error(error: &PoolError) -> (Response<ResponseBody>, Option<Termination>) {
     let terminated = match error {
@@ -22,7 +19,7 @@ pub(crate) fn from_error(error: &PoolError) -> (Response<ResponseBody>, Option<T
             StartError::TooSlow { limit } => Some(Termination::time(Reason::Wall, *limit, *limit)),
             _ => None,
         },
-        PoolError::Request(_) | PoolError::Busy => None,
+        PoolError::Request(_) | PoolError::Refused(_) => None,
     };
     if let Some(termination) = terminated {
         let status = match termination.reason {
@@ -36,9 +33,11 @@ pub(crate) fn from_error(error: &PoolError) -> (Response<ResponseBody>, Option<T
         response.headers_mut().insert(TERMINATION, header(termination));
         return (response, Some(termination));
     }
-    if matches!(error, PoolError::Busy) {
+    if matches!(error, PoolError::Refused(_)) {
         let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.");
-        response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        if let Some(seconds) = error.retry_after() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.as_secs().max(1)));
+        }
         return (response, None);
     }
     (text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"), None)

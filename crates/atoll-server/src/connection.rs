@@ -93,7 +93,7 @@ async fn answer_request(
         (Some(host), Some(deployment)) => {
             let url = RequestUrl::Parts { scheme: "http", authority: host.clone(), target };
             match bounds::admit(head, url, body, &deployment.app.limits) {
-                Ok((request, overflow)) => match pool.fetch(deployment, request).await {
+                Ok((request, overflow)) => match shared.lanes.fetch(pool, deployment, request).await {
                     Ok(response) => (response, None),
                     Err(error) => {
                         shared.access_log.unanswered(&deployment.app.name, &error);

@@ -2,7 +2,7 @@
 
 use crate::connection;
 use crate::server::Shared;
-use atoll_runtime::{ColdStarter, DeploymentId, Pool, Worker};
+use atoll_runtime::{ColdStarter, DeploymentId, Pool, SpentReporter, Worker};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -30,7 +30,9 @@ impl Executor {
     }
 
     async fn serve(mut self) {
-        let pool = Pool::new(self.starter);
+        let reporter = Arc::clone(&self.shared.lanes) as Arc<dyn SpentReporter>;
+        let pool = Pool::new(self.starter, self.shared.pool.clone(), Some(reporter));
+        pool.heed(self.shared.pressure.clone());
         for (id, worker) in self.warm {
             pool.adopt(id, worker);
         }

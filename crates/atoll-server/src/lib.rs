@@ -8,6 +8,7 @@ mod answer;
 mod bounds;
 mod connection;
 mod executor;
+mod lanes;
 mod listen;
 mod route;
 mod server;

@@ -2,9 +2,11 @@
 
 use crate::access::AccessLog;
 use crate::executor::Executor;
+use crate::lanes::LaneThreads;
 use crate::listen;
 use crate::route::Routes;
-use atoll_runtime::{ColdStarter, DeploymentId, Worker};
+use atoll_pool::LaneConfig;
+use atoll_runtime::{ColdStarter, DeploymentId, PoolConfig, PressureWatch, Worker};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,6 +60,19 @@ pub(crate) struct Shared {
     pub(crate) access_log: Arc<dyn AccessLog>,
     pub(crate) drain: Duration,
     pub(crate) request_headers_max: usize,
+    pub(crate) lanes: Arc<LaneThreads>,
+    pub(crate) pool: PoolConfig,
+    pub(crate) pressure: PressureWatch,
+}
+
+/// The part of the memory that the process may have which its isolates may take, in tenths: the rest is for code,
+/// connections, and what isolates take for a moment beyond their limits.
+const BUDGET_TENTHS: u64 = 6;
+
+/// What each of `pools` may use of the memory that the process may have.
+fn pool_config(pools: usize) -> PoolConfig {
+    let all = atoll_sys::cgroup::memory_limit_bytes().map_or(u64::MAX, |bytes| bytes / 10 * BUDGET_TENTHS);
+    PoolConfig { budget_bytes: PoolConfig::BUDGET_BYTES.min(all / pools.max(1) as u64), ..PoolConfig::default() }
 }
 
 /// A server that runs. Dropping it without [`Server::stop`] leaves its threads running.
@@ -96,7 +111,13 @@ impl Server {
         let starter = ColdStarter::new(count).map_err(ServeError::Thread)?;
         let (routes, current_routes) = watch::channel(Arc::new(routes));
         let (stopping, is_stopping) = watch::channel(false);
+        let lane_config = LaneConfig::default();
+        let pool = pool_config(count + lane_config.lanes as usize);
+        let lanes = LaneThreads::start(lane_config, &pool, &starter, &is_stopping, options.drain);
         let shared = Arc::new(Shared {
+            lanes: lanes.map_err(ServeError::Thread)?,
+            pool,
+            pressure: PressureWatch::start(),
             routes: current_routes,
             stopping: is_stopping,
             access_log: options.access_log,

@@ -7,7 +7,8 @@
 //! * [`fs`]: descriptors, directory entries, confined opens.
 //! * [`clock`]: wall clock and CPU time; [`CpuClock`] reads another thread's CPU time.
 //! * [`descriptors`]: how many descriptors the process may have.
-//! * [`memory`]: how much memory the process holds.
+//! * [`memory`]: how much memory the process holds; [`cgroup`]: how much it may, and when it runs short.
+//! * [`priority`]: who goes first.
 //! * `count` (feature): system calls made by this thread, for tests.
 
 #[cfg(not(target_os = "linux"))]
@@ -15,6 +16,7 @@ compile_error!(
     "Atoll runs on Linux: its guest filesystem is confined by openat2 and its CPU limits read thread clocks"
 );
 
+pub mod cgroup;
 pub mod clock;
 #[cfg(feature = "count")]
 pub mod count;
@@ -22,6 +24,7 @@ mod cpu;
 pub mod descriptors;
 pub mod fs;
 pub mod memory;
+pub mod priority;
 
 pub use cpu::CpuClock;
 /// A kernel error number.

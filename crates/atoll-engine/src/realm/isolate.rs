@@ -107,6 +107,11 @@ impl Isolate {
         self.0.budget.set_limit(bytes);
     }
 
+    /// Whether somebody else refers to the isolate, too: another realm, or a copy of this.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Lets another thread use the isolate: this thread no longer has it entered.
     pub fn release(&self) {
         lock::release();

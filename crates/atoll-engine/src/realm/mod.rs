@@ -151,7 +151,9 @@ impl Realm {
         self.host.state = state;
         self.host.allow_wasm = allow_wasm;
         if !allow_eval {
-            self.enter(|turn| turn.forbid_eval());
+            self.enter(|turn| {
+                turn.forbid_eval();
+            });
         }
     }
 

@@ -16,7 +16,7 @@ pub use start::StartError;
 
 use crate::app::App;
 use crate::report::Problem;
-use atoll_engine::{Allowance, Realm, Reason, Termination, Turn, TurnBudget};
+use atoll_engine::{Allowance, Isolate, Realm, Reason, Termination, Turn, TurnBudget};
 use atoll_node::ProcessState;
 use atoll_web::{ClockState, ServeState, TimerState};
 use functions::Functions;
@@ -32,6 +32,8 @@ pub struct Worker {
     clock: ClockState,
     /// Something was thrown that nobody caught: a program ends by it, a server goes on.
     failed: bool,
+    /// Turns, and their CPU time, that nobody has asked for yet.
+    spent: (u32, Duration),
 }
 
 /// How often callbacks of one turn may throw before the rest waits for the next turn.
@@ -41,6 +43,11 @@ impl Worker {
     /// What the worker was made from.
     pub fn app(&self) -> &Arc<App> {
         &self.app
+    }
+
+    /// The isolate that it is in.
+    pub fn isolate(&self) -> &Isolate {
+        self.realm.isolate()
     }
 
     /// Why the worker can't be used any more, if so.
@@ -71,6 +78,7 @@ impl Worker {
         match report {
             Ok(report) => {
                 let (value, problems) = report.value;
+                self.spent = (self.spent.0 + 1, self.spent.1 + report.cpu);
                 if request != 0
                     && let Some(serving) = self.realm.state().get_mut::<ServeState>()
                 {
@@ -82,6 +90,9 @@ impl Worker {
                 Ok(value)
             }
             Err(termination) => {
+                if termination.reason == Reason::Cpu {
+                    self.spent = (self.spent.0 + 1, self.spent.1 + Duration::from_millis(termination.amount));
+                }
                 if termination.reason != Reason::Exit {
                     self.report([Problem::Terminated(termination)]);
                 }

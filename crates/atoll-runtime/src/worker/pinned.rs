@@ -2,14 +2,17 @@
 
 use super::event_loop::{Alarm, Event};
 use super::{Phase, Worker};
+use crate::cold::ColdStarter;
+use crate::pool::Held;
 use crate::report::Problem;
-use atoll_engine::{Argument, Reason, Termination};
+use atoll_engine::{Argument, Isolate, Reason, Termination};
 use atoll_web::{Change, IncomingRequest, Outcome, ResponseBody, ServeState};
 use http::Method;
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -31,13 +34,18 @@ pub enum RequestError {
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct PinnedWorker {
-    worker: RefCell<Worker>,
+    /// There until the end.
+    worker: RefCell<Option<Worker>>,
+    /// Disposes of the worker.
+    starter: Arc<ColdStarter>,
     /// Something new is to be polled: an operation or a timer that a request's turn started.
     changed: Notify,
     /// No new requests; the loop ends when the last exchange is over.
     retired: Cell<bool>,
     /// When the background work of exchanges must be over, in the order in which it began.
     deadlines: RefCell<VecDeque<(Instant, u64)>>,
+    /// What exchanges hold that are not over.
+    held: RefCell<HashMap<u64, Held>>,
     /// Requests that it was given.
     taken: Cell<u64>,
     /// The loop has ended.
@@ -46,12 +54,14 @@ pub struct PinnedWorker {
 
 impl Worker {
     /// Makes the worker serve on this thread, in whose `LocalSet` its event loop runs until it is retired or ended.
-    pub fn pin(self) -> Rc<PinnedWorker> {
+    pub fn pin(self, starter: Arc<ColdStarter>) -> Rc<PinnedWorker> {
         let pinned = Rc::new(PinnedWorker {
-            worker: RefCell::new(self),
+            worker: RefCell::new(Some(self)),
+            starter,
             changed: Notify::new(),
             retired: Cell::new(false),
             deadlines: RefCell::default(),
+            held: RefCell::default(),
             taken: Cell::new(0),
             ended: watch::Sender::new(false),
         });
@@ -75,15 +85,44 @@ impl Drop for Waiting<'_> {
     }
 }
 
+impl Drop for PinnedWorker {
+    fn drop(&mut self) {
+        if let Some(worker) = self.worker.take()
+            && !worker.isolate().is_shared()
+        {
+            self.starter.dispose(worker);
+        }
+    }
+}
+
 impl PinnedWorker {
+    fn worker(&self) -> RefMut<'_, Worker> {
+        RefMut::map(self.worker.borrow_mut(), |worker| worker.as_mut().expect("it is there until the end"))
+    }
+
+    /// The isolate that the worker is in.
+    pub fn isolate(&self) -> Isolate {
+        self.worker().isolate().clone()
+    }
+
     /// Whether the worker can take requests.
     pub fn is_usable(&self) -> bool {
-        !self.retired.get() && self.worker.borrow().termination().is_none()
+        !self.retired.get() && self.worker().termination().is_none()
+    }
+
+    /// Turns since the last call, and their CPU time.
+    pub(crate) fn take_spent(&self) -> (u32, Duration) {
+        std::mem::take(&mut self.worker().spent)
+    }
+
+    /// Whether its event loop has ended.
+    pub fn is_over(&self) -> bool {
+        *self.ended.borrow()
     }
 
     /// Requests under way, background work included.
     pub fn active(&self) -> usize {
-        self.worker.borrow_mut().serving().map_or(0, |serving| serving.active())
+        self.worker().serving().map_or(0, |serving| serving.active())
     }
 
     /// How many requests it was given.
@@ -99,7 +138,7 @@ impl PinnedWorker {
 
     /// Ends what is under way by force.
     pub fn terminate(&self, reason: Reason) {
-        self.worker.borrow().realm.isolate().terminator().terminate(Termination::plain(reason));
+        self.worker().realm.isolate().terminator().terminate(Termination::plain(reason));
         self.retire();
     }
 
@@ -109,17 +148,21 @@ impl PinnedWorker {
         let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
-    /// Has the guest answer a request. Dropping the future tells the guest that the client left.
-    pub async fn fetch(&self, request: IncomingRequest) -> Result<http::Response<ResponseBody>, RequestError> {
-        let (id, outcome) = self.dispatch(request)?;
+    /// Has the guest answer a request. Dropping the future tells the guest that the client left. `held` is dropped when the
+    /// exchange is over, background work included.
+    pub(crate) async fn fetch(
+        &self,
+        request: IncomingRequest,
+        held: Held,
+    ) -> Result<http::Response<ResponseBody>, RequestError> {
+        let (id, outcome) = self.dispatch(request, held)?;
         if let Some(outcome) = outcome {
             return self.finish(outcome);
         }
         let mut waiting = Waiting { worker: self, id, answered: false };
-        let wall = self.worker.borrow().app.limits.wall;
+        let wall = self.worker().app.limits.wall;
         let outcome = poll_fn(|context| {
-            let mut worker = self.worker.borrow_mut();
-            worker.serving().map_or(Poll::Ready(None), |serving| serving.poll_outcome(id, context))
+            self.worker().serving().map_or(Poll::Ready(None), |serving| serving.poll_outcome(id, context))
         });
         match tokio::time::timeout(wall, outcome).await {
             Ok(outcome) => {
@@ -128,7 +171,7 @@ impl PinnedWorker {
             }
             Err(_) => {
                 let termination = Termination::time(Reason::Wall, wall, wall);
-                self.worker.borrow_mut().report([Problem::Terminated(termination)]);
+                self.worker().report([Problem::Terminated(termination)]);
                 // Whoever did not answer this request may be stuck: the next ones get a fresh worker.
                 self.retire();
                 Err(RequestError::Terminated(termination))
@@ -137,9 +180,9 @@ impl PinnedWorker {
     }
 
     /// Runs the turn in which the guest gets the request. Most handlers answer in it.
-    fn dispatch(&self, request: IncomingRequest) -> Result<(u64, Option<Outcome>), RequestError> {
+    fn dispatch(&self, request: IncomingRequest, held: Held) -> Result<(u64, Option<Outcome>), RequestError> {
         self.taken.set(self.taken.get() + 1);
-        let mut worker = self.worker.borrow_mut();
+        let mut worker = self.worker();
         let started = worker.realm.operations_started();
         let timer = worker.next_timer();
         let (method, has_body) = (method_code(&request.method), request.body.is_some());
@@ -155,6 +198,7 @@ impl PinnedWorker {
                 if let Some(serving) = worker.serving() {
                     serving.abandon(id);
                 }
+                self.attend(worker);
                 return Err(RequestError::Failed);
             }
             Err(reason) => {
@@ -167,37 +211,41 @@ impl PinnedWorker {
         }
         let serving = worker.serving().expect("a worker that serves has the state for it");
         let outcome = serving.take_outcome(id);
+        if serving.keep(id) {
+            self.held.borrow_mut().insert(id, held);
+        }
         if serving.has_news() {
-            self.attend(&mut worker);
+            self.attend(worker);
         }
         Ok((id, outcome))
     }
 
     fn finish(&self, outcome: Outcome) -> Result<http::Response<ResponseBody>, RequestError> {
         outcome.map_err(|failure| {
-            self.worker.borrow_mut().report([Problem::Handler(failure.text)]);
+            self.worker().report([Problem::Handler(failure.text)]);
             RequestError::Failed
         })
     }
 
     fn client_left(&self, id: u64) {
-        let mut worker = self.worker.borrow_mut();
+        let mut worker = self.worker();
         if let Some(serving) = worker.serving() {
             serving.client_left(id);
         }
-        self.attend(&mut worker);
+        self.attend(worker);
         self.changed.notify_one();
     }
 
     /// Why an exchange ended without an outcome.
     fn lost(&self) -> RequestError {
-        self.worker.borrow().termination().map_or(RequestError::Stalled, RequestError::Terminated)
+        self.worker().termination().map_or(RequestError::Stalled, RequestError::Terminated)
     }
 
     /// Does what is to be done when exchanges end a phase, and tells the reporter what failed outside of any response.
-    fn attend(&self, worker: &mut Worker) {
+    fn attend(&self, mut worker: RefMut<'_, Worker>) {
         let Some(serving) = worker.serving() else { return };
         let (changes, failures) = (serving.take_changes(), serving.take_failures());
+        let mut over = Vec::new();
         for change in changes {
             match change {
                 Change::Answered(id) => {
@@ -210,10 +258,14 @@ impl PinnedWorker {
                         // A limit that is hit meanwhile shows at the next turn.
                         let _: Result<(), Termination> = worker.clear_timers(id);
                     }
+                    over.extend(self.held.borrow_mut().remove(&id));
                 }
             }
         }
         worker.report(failures.into_iter().map(|failure| Problem::Background(failure.text)));
+        // To let go calls the pool, which may look at this worker.
+        drop(worker);
+        drop(over);
     }
 
     /// Ends the exchanges whose background work has taken too long.
@@ -244,7 +296,7 @@ impl PinnedWorker {
                 let changed = self.changed.notified();
                 tokio::pin!(changed);
                 poll_fn(|context| {
-                    let mut worker = self.worker.borrow_mut();
+                    let mut worker = self.worker();
                     let deadline = self.deadlines.borrow().front().map(|(deadline, _)| *deadline);
                     if let Poll::Ready(event) = worker.poll_event(&mut alarm, deadline, context) {
                         return Poll::Ready(Some(event));
@@ -253,28 +305,29 @@ impl PinnedWorker {
                 })
                 .await
             };
-            let more = {
-                let mut worker = self.worker.borrow_mut();
-                let more = event.is_some();
-                match event {
-                    Some(Event::DeadlinePassed) => self.enforce_deadlines(&mut worker),
-                    // A worker that hit a limit is done: its exchanges end below, and the pool replaces it.
-                    Some(event) => drop(worker.handle(event)),
-                    None => {}
+            let more = event.is_some();
+            let mut worker = self.worker();
+            match event {
+                Some(Event::DeadlinePassed) => self.enforce_deadlines(&mut worker),
+                // A worker that hit a limit is done: its exchanges end below, and the pool replaces it.
+                Some(event) => drop(worker.handle(event)),
+                None => {}
+            }
+            self.attend(worker);
+            let mut worker = self.worker();
+            if worker.termination().is_some() {
+                if let Some(serving) = worker.serving() {
+                    serving.abandon_all();
                 }
-                self.attend(&mut worker);
-                if worker.termination().is_some() {
-                    if let Some(serving) = worker.serving() {
-                        serving.abandon_all();
-                    }
-                    return;
-                }
-                let active = worker.serving().map_or(0, |serving| serving.active());
-                if self.retired.get() && active == 0 {
-                    return;
-                }
-                more
-            };
+                drop(worker);
+                drop(std::mem::take(&mut *self.held.borrow_mut()));
+                return;
+            }
+            let active = worker.serving().map_or(0, |serving| serving.active());
+            drop(worker);
+            if self.retired.get() && active == 0 {
+                return;
+            }
             if more {
                 // What else is ready may be another request's, and the thread has other workers: each comes once a round.
                 tokio::task::yield_now().await;

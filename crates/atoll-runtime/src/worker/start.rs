@@ -56,8 +56,8 @@ impl From<Termination> for StartError {
 }
 
 impl Worker {
-    /// Makes a realm for `app` and begins nothing in it.
-    pub(super) fn create(app: Arc<App>) -> (Self, Arc<EngineLoader>) {
+    /// Binds a realm to `app`, or makes one for it, and begins nothing in it.
+    pub(super) fn create(app: Arc<App>, realm: Option<Realm>) -> (Self, Arc<EngineLoader>) {
         let clock = ClockState::start();
         let loader = Arc::new(EngineLoader::new(Arc::clone(&app.loader)));
         let mut state = State::default();
@@ -71,8 +71,8 @@ impl Worker {
         state.insert(FsState::new(Arc::clone(&app.mounts), app.working_directory.clone()));
         state.insert(OsState::default());
         state.insert(ProcessState::new(app.process(output)));
-        let isolate = Isolate::new(atoll_snapshot::startup(), app.limits.memory());
-        let mut realm = Realm::new(&isolate);
+        let mut realm =
+            realm.unwrap_or_else(|| Realm::new(&Isolate::new(atoll_snapshot::startup(), app.limits.memory())));
         realm.bind(Binding {
             loader: Arc::clone(&loader) as Arc<dyn atoll_engine::ModuleLoader>,
             code_cache: app.code_cache.clone(),
@@ -82,21 +82,37 @@ impl Worker {
         });
         let functions = realm.turn(app.limits.startup(), Functions::of);
         let functions = functions.expect("a realm without guest code hits no limit").value;
-        (Self { app, realm, functions, clock, failed: false }, loader)
+        (Self { app, realm, functions, clock, failed: false, spent: (0, Duration::ZERO) }, loader)
     }
 
-    /// Makes a worker that serves: its graph loaded and evaluated, its handler found.
-    pub async fn start(app: Arc<App>) -> Result<Self, StartError> {
-        let wall = app.limits.startup_wall;
-        let starting = Self::start_serving(app);
-        match tokio::time::timeout(wall, starting).await {
-            Ok(started) => started.inspect(|worker| worker.realm.isolate().release()),
-            Err(_) => Err(StartError::TooSlow { limit: wall }),
+    /// Makes a worker that serves: its graph loaded and evaluated, its handler found. It has an isolate of its own: that of
+    /// `spare`, a realm that is nobody's yet, if that has the limits that the app wants.
+    pub async fn start(app: Arc<App>, spare: Option<Realm>) -> Result<Self, StartError> {
+        let fits = |spare: &Realm| spare.isolate().heap_bytes() == app.limits.heap_bytes;
+        let spare = spare.filter(fits);
+        if let Some(spare) = &spare {
+            spare.isolate().set_external_bytes(app.limits.external_bytes);
+        }
+        let started = Self::start_serving(app, spare).await;
+        started.inspect(|worker| worker.isolate().release())
+    }
+
+    /// As [`Worker::start`], in a new context of an isolate that serves this app already, on the isolate's own thread.
+    pub async fn start_in(app: Arc<App>, isolate: &Isolate) -> Result<Self, StartError> {
+        match isolate.termination() {
+            Some(termination) => Err(StartError::Terminated(termination)),
+            None => Self::start_serving(app, Some(Realm::new(isolate))).await,
         }
     }
 
-    async fn start_serving(app: Arc<App>) -> Result<Self, StartError> {
-        let (mut worker, loader) = Self::create(app);
+    async fn start_serving(app: Arc<App>, realm: Option<Realm>) -> Result<Self, StartError> {
+        let wall = app.limits.startup_wall;
+        let starting = Self::evaluate_handler(app, realm);
+        tokio::time::timeout(wall, starting).await.unwrap_or(Err(StartError::TooSlow { limit: wall }))
+    }
+
+    async fn evaluate_handler(app: Arc<App>, realm: Option<Realm>) -> Result<Self, StartError> {
+        let (mut worker, loader) = Self::create(app, realm);
         let evaluation = worker.evaluate(&loader).await?;
         let env = worker.app.env.iter().flat_map(|(name, value)| [name.as_str().into(), value.as_str().into()]);
         let env = Value::List(env.collect());

@@ -69,6 +69,17 @@ pub(crate) fn app_with_origin(
     limits: Limits,
     origin: Option<&HttpOrigin>,
 ) -> (Arc<App>, Arc<Recorder>) {
+    app_with(directory, entry, limits, origin, Isolation::Warm)
+}
+
+/// As [`app_with_origin`], with another isolation.
+pub(crate) fn app_with(
+    directory: &Path,
+    entry: &str,
+    limits: Limits,
+    origin: Option<&HttpOrigin>,
+    isolation: Isolation,
+) -> (Arc<App>, Arc<Recorder>) {
     let mut env = vec![("GREETING".to_owned(), "hello".to_owned())];
     env.extend(origin.map(|origin| ("ATOLL_TEST_ORIGIN".to_owned(), origin.url())));
     let port = origin.map(|origin| origin.address().port());
@@ -82,7 +93,7 @@ pub(crate) fn app_with_origin(
     let app = App {
         name: "test".to_owned(),
         tenant: "test".to_owned(),
-        isolation: Isolation::Warm,
+        isolation,
         entry: GuestPath::new(format!("/app/{entry}")).expect("a path"),
         loader: Arc::new(Loader::new(Arc::clone(&mounts), options)),
         mounts,

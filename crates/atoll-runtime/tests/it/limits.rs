@@ -1,7 +1,7 @@
 //! Limits that are counted for each request, attacked by guests.
 
 use crate::harness::{Recorder, app_with_origin, block_on, files};
-use atoll_runtime::{ColdStarter, Deployment, DeploymentId, Limits, Pool};
+use atoll_runtime::{ColdStarter, Deployment, DeploymentId, Limits, Pool, PoolConfig};
 use atoll_test::http_origin::HttpOrigin;
 use atoll_web::IncomingRequest;
 use futures_util::future::join_all;
@@ -34,7 +34,7 @@ impl Scene {
         let origin = HttpOrigin::start().await.expect("a port");
         let directory = files(&[("main.mjs", &code)]);
         let (app, recorder) = app_with_origin(directory.path(), "main.mjs", limits, Some(&origin));
-        let pool = Pool::new(ColdStarter::new(1).expect("a thread"));
+        let pool = Pool::new(ColdStarter::new(1).expect("a thread"), PoolConfig::default(), None);
         let deployment = Deployment { id: DeploymentId(1), app };
         Self { pool, deployment, recorder, _directory: directory, _origin: origin }
     }

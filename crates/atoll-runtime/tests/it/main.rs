@@ -3,6 +3,7 @@
 
 mod guest_tests;
 mod harness;
+mod isolation;
 mod limits;
 mod programs;
 mod serving;

@@ -2,7 +2,9 @@
 
 use crate::harness::{app, block_on, files};
 use atoll_engine::Reason;
-use atoll_runtime::{ColdStarter, Deployment, DeploymentId, Limits, Pool, PoolError, RequestError, StartError};
+use atoll_runtime::{
+    ColdStarter, Deployment, DeploymentId, Limits, Pool, PoolConfig, PoolError, RequestError, StartError,
+};
 use atoll_web::{IncomingRequest, RequestBody};
 use bytes::Bytes;
 use http::Method;
@@ -46,7 +48,7 @@ fn deploy(id: u64, code: &str, limits: Limits) -> (Deployment, Arc<crate::harnes
 }
 
 fn pool() -> Rc<Pool> {
-    Pool::new(ColdStarter::new(1).expect("a thread"))
+    Pool::new(ColdStarter::new(1).expect("a thread"), PoolConfig::default(), None)
 }
 
 async fn text(pool: &Rc<Pool>, deployment: &Deployment, path: &str) -> Result<String, PoolError> {

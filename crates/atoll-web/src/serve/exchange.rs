@@ -110,6 +110,8 @@ struct Exchange {
     /// In the second phase.
     background: bool,
     has_timers: bool,
+    /// The host wants to know when it is over.
+    kept: bool,
     /// CPU time used in the present phase.
     cpu: Duration,
     account: Account,
@@ -164,6 +166,7 @@ impl ServeState {
             retained: 0,
             background: false,
             has_timers: false,
+            kept: false,
             cpu: Duration::ZERO,
             account: Account::default(),
             stream: None,
@@ -214,6 +217,13 @@ impl ServeState {
             exchange.answer = Answer::Taken;
             self.settle(id);
         }
+    }
+
+    /// Has the end of an exchange announced; false when it is over already.
+    pub fn keep(&mut self, id: u64) -> bool {
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return false };
+        exchange.kept = true;
+        true
     }
 
     /// Ends an exchange, whatever the guest has still to do for it.
@@ -279,9 +289,9 @@ impl ServeState {
             }
             return;
         }
-        let has_timers = exchange.has_timers;
+        let (has_timers, kept) = (exchange.has_timers, exchange.kept);
         self.exchanges.remove(&id);
-        if has_timers {
+        if has_timers || kept {
             self.changes.push(Change::Ended { id, has_timers });
         }
     }

@@ -96,7 +96,7 @@ impl Serving {
     async fn start(&self, site: &Site) -> Result<(Deployment, Worker), Failure> {
         let app = site.app(&self.surroundings)?;
         self.surroundings.reporter.set_starting(true);
-        let worker = Worker::start(Arc::clone(&app)).await;
+        let worker = Worker::start(Arc::clone(&app), None).await;
         self.surroundings.reporter.set_starting(false);
         let worker = worker.map_err(|error| explain_start(&error, &self.places(site)))?;
         Ok((Deployment { id: site.id, app }, worker))

@@ -1,0 +1,95 @@
+//! Making isolates and workers.
+
+use super::{Pool, Vessel, occupied_bytes};
+use crate::worker::{StartError, Worker};
+use atoll_pool::{IsolateId, Place, Start, Urgency};
+use std::rc::Rc;
+use std::sync::Arc;
+
+impl Pool {
+    /// Has a spare isolate made on a cold-start thread.
+    pub(super) fn make_spare(self: &Rc<Self>, isolate: IsolateId) {
+        let pool = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let made = pool.starter.make_spare().await;
+            let now = pool.now();
+            {
+                let state = &mut *pool.state.borrow_mut();
+                match made {
+                    Ok(realm) => {
+                        let bytes = occupied_bytes(realm.isolate());
+                        state.isolates.insert(isolate, Vessel::Spare(Box::new(realm)));
+                        state.policy.isolate_made(now, isolate, bytes);
+                    }
+                    Err(_) => state.policy.isolate_failed(now, isolate),
+                }
+            }
+            pool.act();
+        });
+    }
+
+    /// Starts a worker, in a task of its own: the start goes on when the client that caused it leaves.
+    pub(super) fn start(self: &Rc<Self>, start: Start) {
+        let prepared = {
+            let mut state = self.state.borrow_mut();
+            let app = state.deployments.get(&start.deployment).map(|known| Arc::clone(&known.app));
+            let prepared = state.prepared.remove(&start.deployment);
+            prepared.filter(|worker| app.is_some_and(|app| Arc::ptr_eq(&app, worker.app())))
+        };
+        if let Some(worker) = prepared {
+            self.finish(start, Ok(worker));
+            return;
+        }
+        let pool = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let started = pool.run_start(start).await;
+            pool.finish(start, started);
+            pool.act();
+        });
+    }
+
+    async fn run_start(&self, start: Start) -> Result<Worker, StartError> {
+        let (app, vessel) = {
+            let mut state = self.state.borrow_mut();
+            let known = state.deployments.get(&start.deployment).expect("starts are ordered for known deployments");
+            (Arc::clone(&known.app), state.isolates.remove(&start.isolate))
+        };
+        match (start.place, vessel) {
+            (Place::Warm, Some(Vessel::Used(isolate))) => {
+                self.state.borrow_mut().isolates.insert(start.isolate, Vessel::Used(isolate.clone()));
+                if start.urgency == Urgency::Ahead {
+                    // What the thread has to do comes first: the response, for one, after which this is made.
+                    tokio::task::yield_now().await;
+                }
+                Worker::start_in(app, &isolate).await
+            }
+            (Place::Spare, Some(Vessel::Spare(realm))) => {
+                realm.isolate().release();
+                self.starter.start(app, Some(*realm)).await
+            }
+            (Place::New | Place::Spare | Place::Warm, _) => self.starter.start(app, None).await,
+        }
+    }
+
+    /// Tells the policy what became of a start.
+    fn finish(self: &Rc<Self>, start: Start, started: Result<Worker, StartError>) {
+        let now = self.now();
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        match started {
+            Ok(worker) => {
+                let isolate = worker.isolate().clone();
+                let bytes = occupied_bytes(&isolate);
+                state.isolates.insert(start.isolate, Vessel::Used(isolate));
+                state.workers.insert(start.worker, worker.pin(Arc::clone(&self.starter)));
+                state.policy.started(now, start.worker, bytes);
+            }
+            Err(error) => {
+                if let Some(known) = state.deployments.get_mut(&start.deployment) {
+                    known.failure = Some(Arc::new(error));
+                }
+                state.policy.start_failed(now, start.worker);
+            }
+        }
+    }
+}

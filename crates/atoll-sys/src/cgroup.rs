@@ -1,0 +1,147 @@
+//! How much memory the process may have, and word from the kernel when it runs short.
+//!
+//! The limit is the lowest of the control groups that the process is in, of either version (the kernel's
+//! `Documentation/admin-guide/cgroup-v2.rst`, `cgroup-v1/memory.rst`), and of the machine's memory. Shortage is told by
+//! pressure stall information (`Documentation/accounting/psi.rst`): one waits for it, nothing is polled by timer.
+
+use crate::{Errno, counted};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags};
+
+/// The files read here are shorter; what comes after is not needed.
+const FILE_BYTES: usize = 16 << 10;
+
+/// The deepest group that is looked at; containers nest some ten deep.
+const MAX_DEPTH: usize = 64;
+
+/// Where the memory controllers are mounted: version 2, and version 1's memory controller.
+const MOUNTS: [(&str, &str); 2] =
+    [("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")];
+
+fn open(path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    counted!("openat");
+    rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty())
+}
+
+fn read(path: &str) -> Result<String, Errno> {
+    let file = open(path, OFlags::RDONLY)?;
+    let mut bytes = vec![0; FILE_BYTES];
+    counted!("read");
+    let length = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut bytes))?;
+    bytes.truncate(length);
+    String::from_utf8(bytes).map_err(|_| Errno::INVAL)
+}
+
+/// The group of the process in a version's hierarchy, from `/proc/self/cgroup`: `0::/path`, or `4:memory:/path`.
+fn group<'a>(groups: &'a str, is_version_2: bool) -> Option<&'a str> {
+    groups.lines().find_map(|line| {
+        let mut fields = line.splitn(3, ':');
+        let (number, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
+        let is_wanted = if is_version_2 {
+            number == "0" && controllers.is_empty()
+        } else {
+            controllers.split(',').any(|name| name == "memory")
+        };
+        is_wanted.then_some(path)
+    })
+}
+
+/// A group's directory and those above it, from the innermost to the hierarchy's root.
+fn ancestors(mount: &str, group: &str) -> Vec<String> {
+    let mut group = group.trim_end_matches('/');
+    let mut directories = Vec::new();
+    while directories.len() < MAX_DEPTH {
+        directories.push(format!("{mount}{group}"));
+        let Some(slash) = group.rfind('/') else { break };
+        group = &group[..slash];
+    }
+    directories
+}
+
+/// Bytes of memory that this process may have: the machine's, or what its control groups leave of it.
+///
+/// Errors: the kernel's, where `/proc` is not mounted; `EINVAL` when its text is not understood.
+pub fn memory_limit_bytes() -> Result<u64, Errno> {
+    let total = read("/proc/meminfo")?;
+    let total =
+        total.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let mut limit = total.ok_or(Errno::INVAL)?.saturating_mul(1024);
+    let groups = read("/proc/self/cgroup").unwrap_or_default();
+    for (version, (mount, file)) in MOUNTS.into_iter().enumerate() {
+        let Some(group) = group(&groups, version == 0) else { continue };
+        for directory in ancestors(mount, group) {
+            // `max` is no number, and no limit; a missing file is a group without the controller.
+            let bytes = read(&format!("{directory}/{file}")).ok().and_then(|text| text.trim().parse::<u64>().ok());
+            limit = limit.min(bytes.unwrap_or(u64::MAX));
+        }
+    }
+    Ok(limit)
+}
+
+/// How much of the time tasks stall for want of memory before it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stall {
+    /// Some task stalls for 5 % of the time.
+    Some,
+    /// All tasks stall for 5 % of the time.
+    Full,
+}
+
+/// What a trigger says: the kind, 100 ms of stall, in a window of 2 s, the only one that processes without privileges may
+/// ask for.
+fn trigger(stall: Stall) -> &'static [u8] {
+    match stall {
+        Stall::Some => b"some 100000 2000000\0",
+        Stall::Full => b"full 100000 2000000\0",
+    }
+}
+
+/// The kernel's word on memory pressure of one kind.
+#[derive(Debug)]
+pub struct PressureTrigger(OwnedFd);
+
+impl PressureTrigger {
+    /// A trigger for the process's control group, or else the whole machine.
+    ///
+    /// Errors: the kernel has no pressure information, or doesn't let this process ask for it.
+    pub fn new(stall: Stall) -> Result<Self, Errno> {
+        let groups = read("/proc/self/cgroup").unwrap_or_default();
+        let own =
+            group(&groups, true).map(|group| format!("/sys/fs/cgroup{}/memory.pressure", group.trim_end_matches('/')));
+        let own = own.and_then(|path| open(&path, OFlags::RDWR | OFlags::NONBLOCK).ok());
+        let file = own.map_or_else(|| open("/proc/pressure/memory", OFlags::RDWR | OFlags::NONBLOCK), Ok)?;
+        counted!("write");
+        rustix::io::write(&file, trigger(stall))?;
+        Ok(Self(file))
+    }
+
+    /// Waits until memory is short; at most once in two seconds. Errors: the group is gone.
+    pub fn wait(&self) -> Result<(), Errno> {
+        let mut watched = [PollFd::new(&self.0, PollFlags::PRI)];
+        counted!("poll");
+        rustix::io::retry_on_intr(|| poll(&mut watched, None))?;
+        if watched[0].revents().contains(PollFlags::ERR) { Err(Errno::NODEV) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_both_versions_are_found() {
+        let groups = "4:memory:/a/b\n3:cpu,cpuacct:/c\n0::/d\n";
+        assert_eq!(group(groups, false), Some("/a/b"));
+        assert_eq!(group(groups, true), Some("/d"));
+        assert_eq!(group("1:cpu:/c\n", true), None);
+        assert_eq!(ancestors("/m", "/a/b"), ["/m/a/b", "/m/a", "/m"]);
+        assert_eq!(ancestors("/m", "/"), ["/m"]);
+    }
+
+    #[test]
+    fn a_process_may_have_some_memory_and_no_more_than_the_machine() {
+        let limit = memory_limit_bytes().expect("/proc is mounted");
+        assert!((1 << 26..1 << 50).contains(&limit), "{limit}");
+    }
+}
