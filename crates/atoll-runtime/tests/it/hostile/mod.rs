@@ -60,7 +60,7 @@ impl Limit {
         let Err(PoolError::Request(RequestError::Terminated(termination))) = outcome else { return None };
         match termination.name() {
             "cpu" => Some(Self::Cpu),
-            "memory" => Some(Self::Memory),
+            "memory" | "heap" | "external" => Some(Self::Memory),
             "wall" => Some(Self::Wall),
             _ => None,
         }
