@@ -209,6 +209,7 @@ fn every_guest_is_used() {
         include_str!("clocks.rs"),
         include_str!("depth.rs"),
         include_str!("killers.rs"),
+        include_str!("left.rs"),
         include_str!("limits.rs"),
         include_str!("pollution.rs"),
         include_str!("reach.rs"),

@@ -7,6 +7,7 @@
 mod clocks;
 mod depth;
 mod killers;
+mod left;
 mod limits;
 mod pollution;
 mod reach;
