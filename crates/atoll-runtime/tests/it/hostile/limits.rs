@@ -208,9 +208,12 @@ fn every_guest_is_used() {
     let themes = [
         include_str!("clocks.rs"),
         include_str!("depth.rs"),
+        include_str!("killers.rs"),
+        include_str!("left.rs"),
         include_str!("limits.rs"),
         include_str!("pollution.rs"),
         include_str!("reach.rs"),
+        include_str!("requests.rs"),
         include_str!("termination.rs"),
     ];
     let unused: Vec<String> = std::fs::read_dir(super::guests())

@@ -6,9 +6,12 @@
 
 mod clocks;
 mod depth;
+mod killers;
+mod left;
 mod limits;
 mod pollution;
 mod reach;
+mod requests;
 mod termination;
 
 use crate::harness::{Recorder, app, block_on};
