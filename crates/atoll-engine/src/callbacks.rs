@@ -21,11 +21,7 @@ pub(crate) fn install(isolate: &mut v8::Isolate) {
 unsafe extern "C" fn allow_wasm(context: v8::Local<'_, v8::Context>, _source: v8::Local<'_, v8::String>) -> bool {
     // SAFETY: the context is entered while V8 calls this, and no other scope of it is used meanwhile.
     v8::callback_scope!(unsafe scope, context);
-    let Some(host) = Host::current(scope) else { return false };
-    if host.allow_wasm {
-        host.killer.note_wasm();
-    }
-    host.allow_wasm
+    Host::current(scope).is_some_and(|host| host.allow_wasm)
 }
 
 #[expect(unsafe_code, reason = "the callback's signature is V8's")]

@@ -103,7 +103,9 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
 
     /// Whether the guest is being ended by force.
     pub fn is_terminating(&mut self) -> bool {
-        self.scope.is_execution_terminating()
+        // V8 forgets once the JavaScript that it stopped has been left.
+        let is_ended = Host::current(self.scope).is_some_and(|host| host.killer.reason().is_some());
+        is_ended || self.scope.is_execution_terminating()
     }
 
     pub(crate) fn global_function(&mut self, builtin: &str, export: &str) -> Option<v8::Global<v8::Function>> {

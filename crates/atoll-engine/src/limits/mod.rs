@@ -12,7 +12,6 @@ pub(crate) use heap::HeapGuard;
 pub(crate) use watchdog::Watch;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What a worker may use.
@@ -117,13 +116,11 @@ impl std::fmt::Display for Termination {
 pub(crate) struct Killer {
     handle: v8::IsolateHandle,
     reason: OnceLock<Termination>,
-    /// The guest compiled WebAssembly, whose memory no allocator of ours sees.
-    uses_wasm: AtomicBool,
 }
 
 impl Killer {
     pub(crate) fn new(handle: v8::IsolateHandle) -> Self {
-        Self { handle, reason: OnceLock::new(), uses_wasm: AtomicBool::new(false) }
+        Self { handle, reason: OnceLock::new() }
     }
 
     pub(crate) fn kill(&self, reason: Termination) {
@@ -137,13 +134,5 @@ impl Killer {
 
     pub(crate) fn handle(&self) -> &v8::IsolateHandle {
         &self.handle
-    }
-
-    pub(crate) fn note_wasm(&self) {
-        self.uses_wasm.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn uses_wasm(&self) -> bool {
-        self.uses_wasm.load(Ordering::Relaxed)
     }
 }

@@ -3,7 +3,7 @@
 //! A thread that runs turns has a [`Watch`]. Arming it notes what the turn may use; disarming clears the note. The
 //! watchdog sleeps until the first moment at which an armed turn could have used up its CPU time (a thread's CPU clock
 //! is never faster than the wall clock), then reads that thread's CPU clock: over the limit, it ends the turn, else it
-//! sleeps for what is left. While no turn is armed it sleeps without a deadline. Arming wakes it only when it would
+//! sleeps for what is left. A turn that takes long has its memory looked at every now and then as well. While no turn is armed it sleeps without a deadline. Arming wakes it only when it would
 //! otherwise sleep too long, so a thread that runs many short turns doesn't wake it for each.
 
 use super::meter::{Meter, Started};
@@ -19,8 +19,12 @@ use std::time::{Duration, Instant};
 /// The shortest sleep: what the scheduler's own latency makes sensible.
 const MIN_SLEEP: Duration = Duration::from_micros(500);
 
-/// How often the memory of a guest with WebAssembly is looked at while it computes. It can touch some 20 MiB meanwhile.
-const WASM_INTERVAL: Duration = Duration::from_millis(10);
+/// How often what a guest has outside of its heap is looked at while it computes: WebAssembly's memory and resizable
+/// buffers come from the system without our allocator. In this time it can touch some 20 MiB.
+const EXTERNAL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How often a turn that is over its limit is told so.
+const KILL_INTERVAL: Duration = Duration::from_millis(10);
 
 struct Armed {
     killer: Arc<Killer>,
@@ -78,10 +82,7 @@ impl Watch {
 
     fn arm(&mut self, killer: Arc<Killer>, cpu: Allowance, wall: Allowance) -> Started {
         let started = self.meter.start();
-        let mut first = cpu.left().min(wall.left());
-        if killer.uses_wasm() {
-            first = first.min(WASM_INTERVAL);
-        }
+        let first = cpu.left().min(wall.left()).min(EXTERNAL_INTERVAL);
         *lock(&self.slot.armed) = Some(Armed { killer, started, cpu, wall });
         let due = self.watchdog.since_epoch(started.wall + first);
         if due < self.watchdog.wakes_at_ns.load(Ordering::Acquire) {
@@ -111,8 +112,7 @@ impl Armed {
     /// When it could be over a limit at the earliest.
     fn due(&self, now: Instant, cpu_now: Duration) -> Instant {
         let cpu_left = (self.started.cpu + self.cpu.left()).saturating_sub(cpu_now);
-        let due = (now + cpu_left).min(self.started.wall + self.wall.left());
-        if self.killer.uses_wasm() { due.min(now + WASM_INTERVAL) } else { due }
+        (now + cpu_left.min(EXTERNAL_INTERVAL)).min(self.started.wall + self.wall.left())
     }
 }
 
@@ -143,15 +143,17 @@ impl Watchdog {
         slots.retain(|slot| slot.strong_count() > 0);
         let mut next: Option<Instant> = None;
         for slot in slots.iter().filter_map(Weak::upgrade) {
-            let mut armed = lock(&slot.armed);
+            let armed = lock(&slot.armed);
             let Some(turn) = armed.as_ref() else { continue };
             let (now, cpu_now) = (Instant::now(), slot.clock.now());
             if let Some(termination) = turn.exceeded(now, cpu_now) {
+                // Until the turn is over: a termination is spent by the innermost native that called JavaScript.
                 turn.killer.kill(termination);
-                *armed = None;
+                let again = now + KILL_INTERVAL;
+                next = Some(next.map_or(again, |earlier| earlier.min(again)));
                 continue;
             }
-            if turn.killer.uses_wasm() {
+            if now.saturating_duration_since(turn.started.wall) >= EXTERNAL_INTERVAL {
                 memory::check_external_soon(&turn.killer);
             }
             let due = turn.due(now, cpu_now);

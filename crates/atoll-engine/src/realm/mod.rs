@@ -207,9 +207,7 @@ impl Realm {
                 body(&mut Turn::new(scope, queue))
             };
             entered.set_data(HOST_SLOT, std::ptr::null_mut());
-            if shell.killer.uses_wasm() {
-                memory::check_external(entered);
-            }
+            memory::check_external(entered);
             value
         })
     }

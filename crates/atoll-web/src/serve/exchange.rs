@@ -1,9 +1,9 @@
 //! Requests under way in a worker.
 //!
-//! An exchange has two phases: until its response is complete, and, if the guest asked for it by `ctx.waitUntil`, until
-//! the promises that it named have settled. A handler whose client left before it answered goes on in the second phase,
-//! with what it began: it learns of that by `request.signal`. Each phase has a budget of its own, which the host
-//! keeps; it learns from [`ServeState::take_changes`] when one ends.
+//! An exchange has two phases: until its response is complete, or the client has left, and, if the guest asked for it
+//! by `ctx.waitUntil`, until the promises that it named have settled. Each phase has a budget of its own, which the
+//! host keeps; it learns from [`ServeState::take_changes`] when one ends. What is not waited for is not stopped when the
+//! exchange is over, but it can do nothing for it any more, and timers that were set on its behalf are cleared.
 
 use super::account::{Account, Logged, OpenStream, RequestLimits, Share};
 use super::body::{RequestBody, ResponseBody, ResponseSender};
@@ -90,9 +90,7 @@ enum Answer {
     Awaited(Option<Waker>),
     /// It has, and the host has not taken it.
     Given(Outcome),
-    /// It has not, and nobody waits for it any more.
-    Unwanted,
-    /// It has, and that is done with.
+    /// The host has it, or nobody waits for it any more.
     Taken,
 }
 
@@ -208,15 +206,8 @@ impl ServeState {
         if let Some(gone) = &exchange.gone {
             gone.send_replace(true);
         }
-        if let Answer::Awaited(_) = exchange.answer {
-            exchange.answer = Answer::Unwanted;
-            exchange.background = true;
-            exchange.cpu = Duration::ZERO;
-            self.changes.push(Change::Answered(id));
-        } else {
-            exchange.answer = Answer::Taken;
-            self.settle(id);
-        }
+        exchange.answer = Answer::Taken;
+        self.settle(id);
     }
 
     /// Has the end of an exchange announced; false when it is over already.
@@ -357,11 +348,6 @@ impl ServeState {
                     waker.wake();
                 }
                 true
-            }
-            Answer::Unwanted => {
-                exchange.answer = Answer::Taken;
-                self.settle(id);
-                false
             }
             Answer::Given(_) | Answer::Taken => false,
         }
