@@ -2,5 +2,5 @@
 import { serve } from './lib/serve.mjs';
 
 export default serve(() => {
-  for (let i = 0; ; i++) new Function(`return ${i};`)();
+  for (let i = 0; ; i++) new Function(`return ${i % 10};`)();
 });
