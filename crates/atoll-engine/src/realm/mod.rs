@@ -151,6 +151,10 @@ impl Realm {
         self.host.state = state;
         self.host.allow_wasm = allow_wasm;
         if !allow_eval {
+            #[expect(
+                clippy::redundant_closure_for_method_calls,
+                reason = "the method is not general in its lifetimes"
+            )]
             self.enter(|turn| turn.forbid_eval());
         }
     }
