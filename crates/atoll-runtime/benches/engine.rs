@@ -7,6 +7,7 @@
 //!   `context with app`: the app's module is evaluated in it as well.
 //! * `bare context`: V8's own context, from a snapshot of nothing, on an isolate of its own. A process can't hold two
 //!   different snapshots, so a child process measures it.
+//! * `start to response`: an isolate, a context and the app are made, and one request is answered.
 //! * `checkout`: a worker that was started ahead is pinned to this thread. Its start is not part of it.
 //!
 //! Each run is the median of many batches, and the batches are short: on a machine that does other things as well, most
@@ -45,12 +46,12 @@ const TURNS_OF_A_BATCH: usize = 500;
 const CONTEXTS: usize = 300;
 const CONTEXTS_OF_A_BATCH: usize = 5;
 
-/// Workers that are started ahead for a run.
+/// Workers that are started in a run.
 const SPARES: usize = 20;
 
 /// Turns and contexts before the first measurement: by then V8 has optimised what it will.
 const WARM_UP_TURNS: usize = 200_000;
-const WARM_UP_CONTEXTS: usize = 50;
+const WARM_UP_CONTEXTS: usize = 300;
 
 const EMPTY: &str = "const response = new Response(null); export default { fetch() { return response; } };";
 const HELLO: &str = "export default { fetch() { return new Response('Hello, World!'); } };";
@@ -93,7 +94,15 @@ async fn measure() -> Result<Metrics, Failure> {
     batches(WARM_UP_CONTEXTS, CONTEXTS_OF_A_BATCH, || contexts.with_app());
 
     let mut metrics: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
-    let order = ["warm turn", "warm turn, hello", "new context", "context with app", "bare context", "checkout"];
+    let order = [
+        "warm turn",
+        "warm turn, hello",
+        "new context",
+        "context with app",
+        "bare context",
+        "start to response",
+        "checkout",
+    ];
     for _ in 0..RUNS {
         let runs = [
             turns(&empty, TURNS).await?,
@@ -101,6 +110,7 @@ async fn measure() -> Result<Metrics, Failure> {
             batches(CONTEXTS, CONTEXTS_OF_A_BATCH, || drop(contexts.realm())),
             batches(CONTEXTS, CONTEXTS_OF_A_BATCH, || contexts.with_app()),
             bare_context_in_a_child()?,
+            start(&hello_app).await?,
             checkout(&hello_app).await?,
         ];
         for (name, microseconds) in order.into_iter().zip(runs) {
@@ -263,6 +273,21 @@ fn bare_context() -> Result<f64, Failure> {
     };
     batches(WARM_UP_CONTEXTS, CONTEXTS_OF_A_BATCH, &mut context);
     Ok(batches(CONTEXTS, CONTEXTS_OF_A_BATCH, context))
+}
+
+/// Starts workers on this thread, each until it has answered once.
+async fn start(app: &Arc<App>) -> Result<f64, Failure> {
+    let mut times = Vec::with_capacity(SPARES);
+    for _ in 0..SPARES {
+        let start = Instant::now();
+        let worker = Worker::start(Arc::clone(app)).await?.pin();
+        let response = worker.fetch(IncomingRequest::new(Method::GET, "http://127.0.0.1:8080/")).await?;
+        times.push(microseconds(start.elapsed()));
+        assert_eq!(response.status(), 200, "the handler is a fixture of this file");
+        worker.retire();
+        worker.ended().await;
+    }
+    Ok(median(times))
 }
 
 /// Takes workers that are ready, one by one; each has an isolate of its own.
