@@ -2,8 +2,9 @@
 
 use crate::host::Host;
 use crate::modules::{ImportKind, Resolved, SUFFIX_MARK};
-use crate::native::{Builtin, Call, JsError, NativeResult, Value};
+use crate::native::{Builtin, Call, JsError, NativeFunction, NativeResult, Value, call};
 use crate::natives;
+use crate::snapshot::BuiltinTable;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -28,6 +29,38 @@ pub const BUILTINS: &[Builtin] = &[
         globals: &[],
     },
 ];
+
+/// The callback of `natives(name)`: the native functions of a builtin, as an object that only the builtin gets; `undefined`
+/// where there are none.
+pub(crate) fn natives_of() -> v8::FunctionCallback {
+    call::callback::<NativesOf>()
+}
+
+struct NativesOf;
+
+impl NativeFunction for NativesOf {
+    fn call(call: &mut Call<'_, '_, '_>) -> NativeResult {
+        let name = call.string(0)?;
+        let table = call.scope.get_slot::<BuiltinTable>();
+        let natives = table.and_then(|table| table.0.iter().find(|builtin| builtin.name == name));
+        let Some([first, rest @ ..]) = natives.map(|builtin| builtin.natives) else { return Ok(Value::Undefined) };
+        let object = v8::Object::new(call.scope);
+        for native in std::iter::once(first).chain(rest) {
+            let function = v8::Function::builder_raw((native.callback)());
+            let function = function.constructor_behavior(v8::ConstructorBehavior::Throw).build(call.scope);
+            // Without one an exception is pending: there is no memory left.
+            // A name that no function of the language has: should a native ever come into a guest's reach, it can be told.
+            let label = v8::String::new(call.scope, &format!("atoll:{name}.{}", native.name));
+            let key = v8::String::new(call.scope, native.name);
+            let (Some(key), Some(label), Some(function)) = (key, label, function) else {
+                return Ok(Value::Returned);
+            };
+            function.set_name(label);
+            object.create_data_property(call.scope, key.into(), function.into());
+        }
+        call.give(object.into())
+    }
+}
 
 /// `hold()`: V8 has begun to compile in the background.
 #[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]

@@ -1,57 +1,24 @@
-// Links the builtins and installs the globals. ({ primordials, complete }, builtins) => use, where a builtin is
-// { name, evaluate, native, globals: [{ name, lazy }] }. Runs once, while the startup snapshot is built.
-const { primordials, complete } = captured;
+// Links the builtins. (pick, find, natives) => use, where `find(name)` gives [evaluate, names, positions] of a builtin: the
+// function whose body it is, and what to `pick` for it of the captured originals; `natives(name)` gives its natives. Runs
+// once, while the startup snapshot is built; `use` runs also after guest code did.
+const { Error } = globalThis;
+/** Exports by name. */
 const registry = { __proto__: null };
-const { apply, defineProperty } = Reflect;
 
 function use(name) {
-  const builtin = registry[name];
+  const known = registry[name];
+  if (known !== undefined) return known;
+  const builtin = find(name);
   if (builtin === undefined) throw new Error(`there is no builtin ${name}`);
-  if (builtin.exports === undefined) {
-    builtin.exports = { __proto__: null };
-    try {
-      apply(builtin.evaluate, undefined, [builtin.exports, builtin.native, use, primordials]);
-    } catch (error) {
-      builtin.exports = undefined;
-      throw error;
-    }
-    builtin.evaluate = undefined;
+  const evaluate = builtin[0];
+  const exports = { __proto__: null };
+  registry[name] = exports;
+  try {
+    evaluate(exports, natives(name), use, pick(builtin[1], builtin[2]));
+  } catch (error) {
+    registry[name] = undefined;
+    throw error;
   }
-  return builtin.exports;
+  return exports;
 }
-
-function install(key, value) {
-  // A descriptor without a prototype: Object.prototype may be the guest's by the time a lazy global is read.
-  defineProperty(globalThis, key, { __proto__: null, value, writable: true, enumerable: false, configurable: true });
-}
-
-for (const builtin of builtins) {
-  if (registry[builtin.name] !== undefined) throw new Error(`two builtins are called ${builtin.name}`);
-  registry[builtin.name] = builtin;
-}
-for (const { name, globals } of builtins) {
-  for (const { name: key, lazy } of globals) {
-    if (lazy) {
-      const accessor = {
-        __proto__: null,
-        get() {
-          const value = use(name)[key];
-          install(key, value);
-          return value;
-        },
-        set(value) {
-          install(key, value);
-        },
-        enumerable: false,
-        configurable: true,
-      };
-      defineProperty(globalThis, key, accessor);
-    } else {
-      const value = use(name)[key];
-      if (value === undefined) throw new Error(`${name} does not export its global ${key}`);
-      install(key, value);
-    }
-  }
-}
-registry['engine/primordials'] = { name: 'engine/primordials', exports: { __proto__: null, complete } };
 return use;

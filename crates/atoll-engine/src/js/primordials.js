@@ -1,11 +1,21 @@
-// Makes the captured originals that the platform's JavaScript works with, for exactly the names that it asks for.
-// (names) => { primordials, complete }. Runs once, while the startup snapshot is built, before any guest code exists.
+// Captures the originals of the language's own functions, for exactly the names that the platform's JavaScript asks for.
+// (names) => { pick, complete, missing }. Runs once, while the startup snapshot is built, before any guest code exists.
 //
-// V8 installs its newest globals into a context only after it was loaded from the snapshot. What is missing for that
-// reason is `undefined` to builtins evaluated into the snapshot; `complete`, called when the context has been loaded and
-// before guest code runs, adds it for the others and returns the names that are still missing, as text.
+// What a context of the snapshot holds costs at every context that is made from it, so it holds the originals as they are,
+// in one array; the functions that are made of them (`this` as first argument) are made when a builtin that wants them is
+// evaluated, which may be after guest code ran. `pick` therefore uses nothing that guests can replace.
+//
+// V8 installs its newest globals into a context only after it was loaded from the snapshot: `missing`. `complete`, called
+// when the context has been loaded and before guest code runs, takes them in, and returns whether they are there.
 const { bind, call } = Function.prototype;
 const uncurryThis = bind.bind(call);
+/** (function, receiver) => the function bound to it. */
+const bindTo = uncurryThis(bind);
+
+/** An original is handed over as it is, as a function that takes `this` first, or bound to the object that has it. */
+const VALUE = 'v';
+const METHOD = 'm';
+const BOUND = 'b';
 
 const safe = (Class, name) => {
   // A subclass whose prototype chain ends at itself: what guests do to Map.prototype does not reach it.
@@ -150,57 +160,94 @@ function descriptorOf(object, key) {
 }
 
 function member(owner, rest) {
-  if (rest === '') return { value: owner };
-  if (rest === 'Prototype') return { value: owner.prototype };
+  if (rest === '') return { how: VALUE, value: owner };
+  if (rest === 'Prototype') return { how: VALUE, value: owner.prototype };
   const accessor = /^Prototype([GS]et)(\w+)$/.exec(rest);
   if (accessor && owner.prototype) {
     const key = keyOf(owner.prototype, accessor[2]);
     const descriptor = key === undefined ? undefined : descriptorOf(owner.prototype, key);
     const method = descriptor?.[accessor[1].toLowerCase()];
-    if (method) return { value: uncurryThis(method) };
+    if (method) return { how: METHOD, value: method };
   }
   const method = /^Prototype(\w+)$/.exec(rest);
   if (method && owner.prototype) {
     const key = keyOf(owner.prototype, method[1]);
     const descriptor = key === undefined ? undefined : descriptorOf(owner.prototype, key);
     if (descriptor === undefined || !('value' in descriptor)) return undefined;
-    return { value: typeof descriptor.value === 'function' ? uncurryThis(descriptor.value) : descriptor.value };
+    return { how: typeof descriptor.value === 'function' ? METHOD : VALUE, value: descriptor.value };
   }
   const key = keyOf(owner, rest);
   if (key === undefined) return undefined;
   const descriptor = descriptorOf(owner, key);
   // Iterator prototypes are owners without a constructor: their methods take `this` first, as all methods do.
   if (typeof owner === 'object' && typeof descriptor.value === 'function' && !namespaces.has(owner)) {
-    return { value: uncurryThis(descriptor.value) };
+    return { how: METHOD, value: descriptor.value };
   }
-  if (descriptor.get) return { value: uncurryThis(descriptor.get) };
-  return { value: typeof descriptor.value === 'function' && !/^[A-Z]/.test(String(key)) ? descriptor.value.bind(owner) : descriptor.value };
+  if (descriptor.get) return { how: METHOD, value: descriptor.get };
+  const isFunction = typeof descriptor.value === 'function' && !/^[A-Z]/.test(String(key));
+  return { how: isFunction ? BOUND : VALUE, value: descriptor.value, receiver: isFunction ? owner : undefined };
 }
 const namespaces = new Set([Math, JSON, Reflect, globalThis.Intl, globalThis.Atomics]);
 
-const primordials = { __proto__: null };
+for (const name of Object.getOwnPropertyNames(globalThis)) addOwner(name);
+const ownerNames = Object.keys(owners).sort((a, b) => b.length - a.length);
 
-/** Adds what can be found of `wanted`; returns the rest. */
-function add(wanted) {
-  for (const name of Object.getOwnPropertyNames(globalThis)) addOwner(name);
-  const ownerNames = Object.keys(owners).sort((a, b) => b.length - a.length);
-  const missing = [];
-  for (const name of wanted) {
-    let found = name in special ? { value: special[name] } : undefined;
-    for (const ownerName of ownerNames) {
-      if (found) break;
-      if (name.startsWith(ownerName)) found = member(owners[ownerName], name.slice(ownerName.length));
-    }
-    if (found) primordials[name] = found.value;
-    else missing.push(name);
+function find(name) {
+  if (name in special) return { how: VALUE, value: special[name] };
+  for (const ownerName of ownerNames) {
+    const found = name.startsWith(ownerName) ? member(owners[ownerName], name.slice(ownerName.length)) : undefined;
+    if (found) return found;
   }
-  return missing;
+  return undefined;
 }
 
-let missing = add(names);
-function complete() {
-  if (missing.length > 0) missing = add(missing);
-  Object.freeze(primordials);
-  return missing.join(', ');
+const originals = [];
+/** The objects that bound originals are methods of. */
+const receivers = [];
+/** How each is made, a character for each. */
+let ways = '';
+/** Positions of what is not there yet. */
+const missing = [];
+for (const name of names) {
+  const found = find(name);
+  if (found === undefined) missing.push(originals.length);
+  originals.push(found?.value);
+  receivers.push(found?.receiver);
+  ways += found?.how ?? VALUE;
 }
-return { primordials, complete };
+
+/** What was made already, by position. */
+const made = { __proto__: null };
+
+function make(position) {
+  const original = originals[position];
+  switch (ways[position]) {
+    case METHOD:
+      return uncurryThis(original);
+    case BOUND:
+      return bindTo(original, receivers[position]);
+    default:
+      return original;
+  }
+}
+
+/** The object that a builtin gets as `primordials`: for each of its `names`, what is at the position in `names` above. */
+function pick(wanted, positions) {
+  const picked = { __proto__: null };
+  for (let index = 0; index < wanted.length; index++) {
+    const position = positions[index];
+    made[position] ??= make(position);
+    picked[wanted[index]] = made[position];
+  }
+  return picked;
+}
+
+function complete() {
+  for (let index = 0; index < missing.length; index++) {
+    const position = missing[index];
+    originals[position] = globalThis[names[position]];
+    if (originals[position] === undefined) return false;
+  }
+  return true;
+}
+return { pick, complete, missing: missing.map((position) => names[position]).join(', ') };

@@ -1,6 +1,6 @@
 // V8 compiles WebAssembly in the background, and nothing tells whether it still does: a program that waits for it alone
 // would be taken for one that waits for nothing. So the functions that start it are replaced by ones that count.
-const { ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, PromisePrototypeThen, ReflectApply, globalThis } = primordials;
+const { ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, PromisePrototypeThen, ReflectApply } = primordials;
 
 function settle() {
   native.release();
@@ -26,9 +26,8 @@ function count(namespace, name) {
   ObjectDefineProperty(namespace, name, { __proto__: null, ...descriptor, value: counted[name] });
 }
 
-/** Called when a realm is made: V8 installs WebAssembly into a context only after it was loaded from the snapshot. */
-exports.install = () => {
-  const namespace = ObjectGetOwnPropertyDescriptor(globalThis, 'WebAssembly').value;
+/** Called with the namespace object `WebAssembly` when the global of that name is first read. */
+exports.install = (namespace) => {
   count(namespace, 'compile');
   count(namespace, 'instantiate');
 };

@@ -3,6 +3,7 @@
 use super::value::{Value, to_v8};
 use crate::callbacks::resume_termination;
 use crate::host::Host;
+use crate::modules::use_builtin;
 
 /// Which constructor makes the exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +104,7 @@ fn dom_exception<'s>(
     name: &str,
     message: v8::Local<'s, v8::String>,
 ) -> v8::Local<'s, v8::Value> {
-    let create = Host::current(scope).and_then(|host| host.hooks.create_error.clone());
+    let create = create_error(scope);
     let made = create.and_then(|create| {
         let create = v8::Local::new(scope, create);
         let name = v8::String::new(scope, name)?;
@@ -114,4 +115,17 @@ fn dom_exception<'s>(
         resume_termination(scope);
         v8::Exception::error(scope, message)
     })
+}
+
+/// The function that makes `DOMException`s, looked up when the first is wanted.
+fn create_error(scope: &mut v8::PinScope<'_, '_>) -> Option<v8::Global<v8::Function>> {
+    if let Some(known) = &Host::current(scope)?.hooks.create_error {
+        return Some(known.clone());
+    }
+    let exports = use_builtin(scope, "web/dom-exception")?;
+    let key = v8::String::new(scope, "createError")?;
+    let function = v8::Local::<v8::Function>::try_from(exports.get(scope, key.into())?).ok()?;
+    let function = v8::Global::new(scope, function);
+    Host::current(scope)?.hooks.create_error = Some(function.clone());
+    Some(function)
 }

@@ -4,9 +4,10 @@
 //! an argument when it is evaluated, never through a global, so guest code can neither call nor replace them. A native
 //! is a plain Rust function over a [`Call`]; no crate but this one sees a V8 type.
 
-mod call;
+pub(crate) mod call;
 mod error;
 mod inspect;
+pub(crate) mod lazy_global;
 mod modules;
 mod value;
 

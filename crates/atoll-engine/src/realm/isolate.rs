@@ -5,8 +5,9 @@ use crate::callbacks;
 use crate::host::HOST_SLOT;
 use crate::limits::memory::{BudgetSlot, BufferBudget, allocator};
 use crate::limits::{HeapGuard, Killer, MemoryLimits, Termination};
-use crate::snapshot::external_references;
+use crate::snapshot::{BuiltinTable, external_references};
 use crate::tasks::{self, TaskQueue};
+use std::borrow::Cow;
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -74,6 +75,7 @@ impl Isolate {
         budget.set_killer(Arc::clone(&killer));
         let heap_guard = HeapGuard::install(&mut isolate, Arc::clone(&killer), Arc::clone(&budget), memory.heap_bytes);
         isolate.set_slot(BudgetSlot(Arc::clone(&budget)));
+        isolate.set_slot(BuiltinTable(Cow::Borrowed(snapshot.builtins)));
         isolate.set_data(HOST_SLOT, std::ptr::null_mut());
         #[expect(unsafe_code, reason = "the raw address is the key of the queue")]
         // SAFETY: the type is a transparent wrapper of a pointer, which is used as a number only.
@@ -81,7 +83,7 @@ impl Isolate {
             unsafe { std::mem::transmute::<v8::UnsafeRawIsolatePtr, *const c_void>(isolate.as_raw_isolate_ptr()) }
                 .addr();
         #[expect(unsafe_code, reason = "V8 can't check what hangs on an isolate")]
-        // SAFETY: the slots hold `BudgetSlot`, whose contents are `Send`, and a pointer that is null outside of turns;
+        // SAFETY: the slots hold `BudgetSlot` and `BuiltinTable`, whose contents are `Send`, and a pointer that is null outside of turns;
         // callbacks are plain functions; the allocator and the heap guard are reached through atomics; there is no
         // `Global` yet.
         let shared = unsafe { isolate.try_into_shared() };

@@ -12,9 +12,9 @@ pub use isolate::{Isolate, MemoryUse, Terminator};
 use crate::host::{HOST_SLOT, Hooks, Host, State};
 use crate::limits::{Termination, Watch, memory};
 use crate::modules::{CodeCache, ModuleLoader, ModuleMap};
-use crate::native::{Builtin, Value};
+use crate::native::{Builtin, lazy_global};
 use crate::ops::Ops;
-use crate::snapshot::USE_BUILTIN_INDEX;
+use crate::snapshot::{COMPLETE_INDEX, PREPARE_STACK_TRACE_INDEX, USE_BUILTIN_INDEX};
 use crate::turn::{Settled, Turn};
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -123,10 +123,18 @@ impl Realm {
                 v8::ContextOptions { microtask_queue: Some(microtask_queue), ..v8::ContextOptions::default() },
             );
             let scope = &mut v8::ContextScope::new(scope, context);
-            let use_builtin = scope
-                .get_context_data_from_snapshot_once::<v8::Function>(USE_BUILTIN_INDEX)
-                .expect("the snapshot that this binary was built with holds it");
-            let hooks = Hooks { use_builtin: Some(v8::Global::new(scope, use_builtin)), ..Hooks::default() };
+            let function = |index| {
+                let function = scope.get_context_data_from_snapshot_once::<v8::Function>(index);
+                function.expect("the snapshot that this binary was built with holds it")
+            };
+            let use_builtin = Some(v8::Global::new(scope, function(USE_BUILTIN_INDEX)));
+            let prepare_stack_trace = Some(v8::Global::new(scope, function(PREPARE_STACK_TRACE_INDEX)));
+            let hooks = Hooks { use_builtin, prepare_stack_trace, create_error: None };
+            let nothing = v8::undefined(scope);
+            let complete = function(COMPLETE_INDEX).call(scope, nothing.into(), &[]);
+            assert!(complete.is_some_and(|complete| complete.is_true()), "V8 has installed what the snapshot lacks");
+            let deferred = lazy_global::defer_wasm(scope);
+            assert_eq!(deferred, Some(true), "V8 has installed WebAssembly, and nobody has touched it");
             (v8::Global::new(scope, context), Queue(queue), hooks)
         });
         let host = Box::new(Host {
@@ -139,9 +147,7 @@ impl Realm {
             allow_wasm: true,
             compiling: 0,
         });
-        let mut realm = Self { context: Some(context), queue: Some(queue), host, isolate: isolate.clone() };
-        realm.find_hooks();
-        realm
+        Self { context: Some(context), queue: Some(queue), host, isolate: isolate.clone() }
     }
 
     /// Gives the realm to somebody.
@@ -155,21 +161,6 @@ impl Realm {
                 turn.forbid_eval();
             });
         }
-    }
-
-    /// # Panics
-    /// When the platform's JavaScript names a primordial that does not exist: a fault of this build.
-    fn find_hooks(&mut self) {
-        let found = self.enter(|turn| {
-            let missing = turn.call_builtin("engine/primordials", "complete", &[]);
-            assert_eq!(missing, Ok(Value::String(String::new())), "these primordials don't exist");
-            let installed = turn.call_builtin("engine/wasm", "install", &[]);
-            assert_eq!(installed, Ok(Value::Undefined), "the snapshot's context has WebAssembly");
-            let create_error = turn.global_function("web/dom-exception", "createError");
-            let prepare_stack_trace = turn.global_function("engine/stack", "prepareStackTrace");
-            (create_error, prepare_stack_trace)
-        });
-        (self.host.hooks.create_error, self.host.hooks.prepare_stack_trace) = found;
     }
 
     /// Runs `body` in the realm within `budget`. Errors: the isolate hit a limit, in this turn or an earlier one.

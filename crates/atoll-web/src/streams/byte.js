@@ -1,8 +1,8 @@
 // The byte controller: a queue of bytes, and the buffers that readers brought along ("pull-into descriptors").
 const {
   ArrayBufferPrototypeGetByteLength, ArrayBufferPrototypeTransfer, BigInt64Array, BigUint64Array, DataView,
-  Float32Array, Float64Array, Int16Array, Int32Array, Int8Array, MathMin, PromisePrototypeThen, PromiseResolve,
-  RangeError, ReflectConstruct, TypeError, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetSymbolToStringTag,
+  Float16Array, Float32Array, Float64Array, Int16Array, Int32Array, Int8Array, MathMin, PromisePrototypeThen,
+  PromiseResolve, RangeError, ReflectConstruct, TypeError, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetSymbolToStringTag,
   TypedArrayPrototypeSet, Uint16Array, Uint32Array, Uint8Array, Uint8ClampedArray,
 } = primordials;
 const { Queue, allocate, isDetached, promiseCall, resolved, viewParts } = use('web/streams/common');
@@ -10,15 +10,14 @@ const { CLOSED, READABLE, closeStream, errorStream, fulfillRequest, hasByobReade
   use('web/streams/core');
 
 const constructors = {
-  __proto__: null, BigInt64Array, BigUint64Array, Float32Array, Float64Array, Int16Array, Int32Array, Int8Array, Uint16Array,
-  Uint32Array, Uint8Array, Uint8ClampedArray,
+  __proto__: null, BigInt64Array, BigUint64Array, Float16Array, Float32Array, Float64Array, Int16Array, Int32Array, Int8Array,
+  Uint16Array, Uint32Array, Uint8Array, Uint8ClampedArray,
 };
 
 /** Element size and constructor of a view, from its internal kind: a guest may have changed `constructor`. */
 function kindOf(view) {
   const tag = TypedArrayPrototypeGetSymbolToStringTag(view);
-  // Float16Array is not there yet while the startup snapshot is built.
-  const constructView = constructors[tag] ?? primordials[tag];
+  const constructView = constructors[tag];
   if (constructView === undefined) return { elementSize: 1, constructView: DataView };
   return { elementSize: constructView.BYTES_PER_ELEMENT, constructView };
 }
