@@ -21,7 +21,7 @@ use atoll_engine::{
 };
 use atoll_node::OutputStream;
 use atoll_node::loader::{Loader, LoaderOptions};
-use atoll_runtime::{App, Limits, PinnedWorker, Problem, Reporter, Worker};
+use atoll_runtime::{App, ColdStarter, Isolation, Limits, PinnedWorker, Problem, Reporter, Worker};
 use atoll_vfs::{Access, GuestPath, HostDir, Memory, MountTable, Quota};
 use atoll_web::{ConsoleLevel, FetchClient, IncomingRequest, NetRules, RequestUrl};
 use http::uri::PathAndQuery;
@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 type Failure = Box<dyn Error>;
@@ -85,8 +85,8 @@ async fn measure() -> Result<Metrics, Failure> {
     std::fs::write(directory.path().join("hello.mjs"), HELLO)?;
     let empty_app = app(directory.path(), "empty.mjs")?;
     let hello_app = app(directory.path(), "hello.mjs")?;
-    let empty = Worker::start(Arc::clone(&empty_app)).await?.pin();
-    let hello = Worker::start(Arc::clone(&hello_app)).await?.pin();
+    let empty = Worker::start(Arc::clone(&empty_app), None).await?.pin(starter()?);
+    let hello = Worker::start(Arc::clone(&hello_app), None).await?.pin(starter()?);
     let contexts = Contexts::new()?;
 
     turns(&empty, WARM_UP_TURNS).await?;
@@ -280,7 +280,7 @@ async fn start(app: &Arc<App>) -> Result<f64, Failure> {
     let mut times = Vec::with_capacity(SPARES);
     for _ in 0..SPARES {
         let start = Instant::now();
-        let worker = Worker::start(Arc::clone(app)).await?.pin();
+        let worker = Worker::start(Arc::clone(app), None).await?.pin(starter()?);
         let response = worker.fetch(IncomingRequest::new(Method::GET, "http://127.0.0.1:8080/")).await?;
         times.push(microseconds(start.elapsed()));
         assert_eq!(response.status(), 200, "the handler is a fixture of this file");
@@ -294,13 +294,13 @@ async fn start(app: &Arc<App>) -> Result<f64, Failure> {
 async fn checkout(app: &Arc<App>) -> Result<f64, Failure> {
     let mut spares = Vec::with_capacity(SPARES);
     for _ in 0..SPARES {
-        spares.push(Worker::start(Arc::clone(app)).await?);
+        spares.push(Worker::start(Arc::clone(app), None).await?);
     }
     let mut times = Vec::with_capacity(SPARES);
     let mut taken = Vec::with_capacity(SPARES);
     while let Some(spare) = spares.pop() {
         let start = Instant::now();
-        let worker = spare.pin();
+        let worker = spare.pin(starter()?);
         times.push(microseconds(start.elapsed()));
         taken.push(worker);
     }
@@ -309,6 +309,16 @@ async fn checkout(app: &Arc<App>) -> Result<f64, Failure> {
         worker.ended().await;
     }
     Ok(median(times))
+}
+
+/// Who disposes of workers.
+fn starter() -> Result<Arc<ColdStarter>, Failure> {
+    static STARTER: OnceLock<Arc<ColdStarter>> = OnceLock::new();
+    if let Some(starter) = STARTER.get() {
+        return Ok(Arc::clone(starter));
+    }
+    let starter = ColdStarter::new(1)?;
+    Ok(Arc::clone(STARTER.get_or_init(|| starter)))
 }
 
 struct Silent;
@@ -331,6 +341,8 @@ fn app(directory: &Path, entry: &str) -> Result<Arc<App>, Failure> {
         LoaderOptions { conditions: Vec::new(), cache: None, tsconfig: true, builtins: atoll_runtime::builtin_names() };
     Ok(Arc::new(App {
         name: entry.to_owned(),
+        tenant: entry.to_owned(),
+        isolation: Isolation::Warm,
         entry: GuestPath::new(format!("/app/{entry}"))?,
         loader: Arc::new(Loader::new(Arc::clone(&mounts), options)),
         mounts,

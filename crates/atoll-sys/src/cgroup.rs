@@ -34,7 +34,7 @@ fn read(path: &str) -> Result<String, Errno> {
 }
 
 /// The group of the process in a version's hierarchy, from `/proc/self/cgroup`: `0::/path`, or `4:memory:/path`.
-fn group<'a>(groups: &'a str, is_version_2: bool) -> Option<&'a str> {
+fn group(groups: &str, is_version_2: bool) -> Option<&str> {
     groups.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':');
         let (number, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);

@@ -177,7 +177,7 @@ impl Pool {
     ) -> Result<http::Response<ResponseBody>, PoolError> {
         let (worker, lease) = self.checkout(deployment).await?;
         let held = Held::new(self, &worker, lease);
-        Ok(worker.fetch(request, held).await?)
+        Ok(worker.fetch_for(request, Some(held)).await?)
     }
 
     /// A worker of the deployment's present version, at once if one is there.

@@ -148,12 +148,16 @@ impl PinnedWorker {
         let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
-    /// Has the guest answer a request. Dropping the future tells the guest that the client left. `held` is dropped when the
-    /// exchange is over, background work included.
-    pub(crate) async fn fetch(
+    /// Has the guest answer a request. Dropping the future tells the guest that the client left.
+    pub async fn fetch(&self, request: IncomingRequest) -> Result<http::Response<ResponseBody>, RequestError> {
+        self.fetch_for(request, None).await
+    }
+
+    /// As [`PinnedWorker::fetch`]; `held` is dropped when the exchange is over, background work included.
+    pub(crate) async fn fetch_for(
         &self,
         request: IncomingRequest,
-        held: Held,
+        held: Option<Held>,
     ) -> Result<http::Response<ResponseBody>, RequestError> {
         let (id, outcome) = self.dispatch(request, held)?;
         if let Some(outcome) = outcome {
@@ -164,23 +168,19 @@ impl PinnedWorker {
         let outcome = poll_fn(|context| {
             self.worker().serving().map_or(Poll::Ready(None), |serving| serving.poll_outcome(id, context))
         });
-        match tokio::time::timeout(wall, outcome).await {
-            Ok(outcome) => {
-                waiting.answered = true;
-                outcome.map_or_else(|| Err(self.lost()), |outcome| self.finish(outcome))
-            }
-            Err(_) => {
-                let termination = Termination::time(Reason::Wall, wall, wall);
-                self.worker().report([Problem::Terminated(termination)]);
-                // Whoever did not answer this request may be stuck: the next ones get a fresh worker.
-                self.retire();
-                Err(RequestError::Terminated(termination))
-            }
+        if let Ok(outcome) = tokio::time::timeout(wall, outcome).await {
+            waiting.answered = true;
+            return outcome.map_or_else(|| Err(self.lost()), |outcome| self.finish(outcome));
         }
+        let termination = Termination::time(Reason::Wall, wall, wall);
+        self.worker().report([Problem::Terminated(termination)]);
+        // Whoever did not answer this request may be stuck: the next ones get a fresh worker.
+        self.retire();
+        Err(RequestError::Terminated(termination))
     }
 
     /// Runs the turn in which the guest gets the request. Most handlers answer in it.
-    fn dispatch(&self, request: IncomingRequest, held: Held) -> Result<(u64, Option<Outcome>), RequestError> {
+    fn dispatch(&self, request: IncomingRequest, held: Option<Held>) -> Result<(u64, Option<Outcome>), RequestError> {
         self.taken.set(self.taken.get() + 1);
         let mut worker = self.worker();
         let started = worker.realm.operations_started();
@@ -211,7 +211,9 @@ impl PinnedWorker {
         }
         let serving = worker.serving().expect("a worker that serves has the state for it");
         let outcome = serving.take_outcome(id);
-        if serving.keep(id) {
+        if let Some(held) = held
+            && serving.keep(id)
+        {
             self.held.borrow_mut().insert(id, held);
         }
         if serving.has_news() {
@@ -306,26 +308,7 @@ impl PinnedWorker {
                 .await
             };
             let more = event.is_some();
-            let mut worker = self.worker();
-            match event {
-                Some(Event::DeadlinePassed) => self.enforce_deadlines(&mut worker),
-                // A worker that hit a limit is done: its exchanges end below, and the pool replaces it.
-                Some(event) => drop(worker.handle(event)),
-                None => {}
-            }
-            self.attend(worker);
-            let mut worker = self.worker();
-            if worker.termination().is_some() {
-                if let Some(serving) = worker.serving() {
-                    serving.abandon_all();
-                }
-                drop(worker);
-                drop(std::mem::take(&mut *self.held.borrow_mut()));
-                return;
-            }
-            let active = worker.serving().map_or(0, |serving| serving.active());
-            drop(worker);
-            if self.retired.get() && active == 0 {
+            if self.handle(event) {
                 return;
             }
             if more {
@@ -333,6 +316,29 @@ impl PinnedWorker {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Gives an event its turn; true when the worker is over.
+    fn handle(&self, event: Option<Event>) -> bool {
+        let mut worker = self.worker();
+        match event {
+            Some(Event::DeadlinePassed) => self.enforce_deadlines(&mut worker),
+            // A worker that hit a limit is done: its exchanges end below, and the pool replaces it.
+            Some(event) => drop(worker.handle(event)),
+            None => {}
+        }
+        self.attend(worker);
+        let mut worker = self.worker();
+        if worker.termination().is_some() {
+            if let Some(serving) = worker.serving() {
+                serving.abandon_all();
+            }
+            drop(worker);
+            drop(std::mem::take(&mut *self.held.borrow_mut()));
+            return true;
+        }
+        let active = worker.serving().map_or(0, |serving| serving.active());
+        self.retired.get() && active == 0
     }
 }
 

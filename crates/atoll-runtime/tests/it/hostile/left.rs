@@ -34,8 +34,3 @@ fn timers_end_when_the_client_leaves() {
 fn memory_beside_the_allocator_is_counted() {
     check(MEMORY, Wanted::Ended(Limit::Memory), &["outside_resizable", "outside_wasm"]);
 }
-
-#[test]
-fn no_memory_is_shared_by_web_assembly() {
-    check(ROOMY, Wanted::Answer("200 none"), &["outside_shared"]);
-}

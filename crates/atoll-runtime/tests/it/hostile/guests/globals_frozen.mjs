@@ -5,7 +5,8 @@ import { walk } from './lib/poison.mjs';
 export default serve(() => {
   const { freeze } = Object;
   walk([['globalThis', globalThis]], (object) => {
-    if (!ArrayBuffer.isView(object)) freeze(object);
+    // As in Node.js, neither views nor the environment can be frozen.
+    if (!ArrayBuffer.isView(object) && object !== process.env) freeze(object);
   });
   return 'done';
 });

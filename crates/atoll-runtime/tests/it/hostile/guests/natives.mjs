@@ -69,7 +69,7 @@ const ways = {
   'web/url/search_params': { percentDecode: () => new URLSearchParams('a=%20'.repeat(100)) },
   'web/base64': { decode: () => hard(() => atob('YWFh'.repeat(1000) + '?')), encode: () => btoa('a'.repeat(1000)) },
   'web/serve': { failBehind: (request, ctx) => ctx.waitUntil(Promise.reject(1)), retain: (request, ctx) => ctx.waitUntil(1), release: (request, ctx) => ctx.waitUntil(1), headers: (request) => new Headers(request.headers), clientGone: (request) => request.signal },
-  'web/timers': { now: () => clearTimeout(setTimeout(() => {}, 1)), schedule: () => clearTimeout(setTimeout(() => {}, 1)) },
+  'web/timers': { now: () => clearTimeout(setTimeout(() => {}, 1)), schedule: () => clearTimeout(setTimeout(() => {}, 1)), owner: () => clearTimeout(setTimeout(() => {}, 1)) },
   'web/crypto': { fillRandom: () => crypto.getRandomValues(new Uint8Array(1 << 16)) },
   'web/crypto/subtle': {
     digest: () => crypto.subtle.digest('SHA-512', new Uint8Array(100)), digestInBackground: () => crypto.subtle.digest('SHA-512', big),
