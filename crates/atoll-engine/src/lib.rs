@@ -29,4 +29,4 @@ pub use native::{Builtin, Call, ErrorKind, Global, JsError, Native, NativeFuncti
 pub use platform::{initialize, v8_version};
 pub use realm::{Allowance, Binding, Isolate, MemoryUse, Realm, Snapshot, Terminator, TurnBudget, TurnReport};
 pub use snapshot::{SnapshotError, build as build_snapshot};
-pub use turn::{Argument, Evaluation, EvaluationState, Function, Handle, Settled, Turn};
+pub use turn::{Argument, Evaluation, EvaluationState, Function, Handle, MAX_ARGUMENTS, Settled, Turn};

@@ -39,6 +39,10 @@ impl std::fmt::Debug for Settled {
     }
 }
 
+/// What a function of the platform's JavaScript takes at most when the host calls it. They are kept on the stack: a call
+/// for each request allocates nothing.
+pub const MAX_ARGUMENTS: usize = 4;
+
 /// A function of the platform's JavaScript, of the realm in which it was looked up.
 #[derive(Debug)]
 pub struct Function(v8::Global<v8::Function>);
@@ -121,13 +125,15 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
         self.global_function(builtin, export).map(Function)
     }
 
-    /// Calls a function. Its value comes back as a primitive; objects come back as `Undefined`.
+    /// Calls a function with at most [`MAX_ARGUMENTS`] arguments. Its value comes back as a primitive; objects come back
+    /// as `Undefined`.
     pub fn call(&mut self, function: &Function, arguments: &[Argument<'_>]) -> Result<Value, Exception> {
         self.run(|scope| {
             let function = v8::Local::new(scope, &function.0);
-            let mut values = Vec::with_capacity(arguments.len());
-            for argument in arguments {
-                values.push(match argument {
+            let receiver = v8::undefined(scope);
+            let mut values: [v8::Local<'_, v8::Value>; MAX_ARGUMENTS] = [receiver.into(); MAX_ARGUMENTS];
+            for (slot, argument) in values.iter_mut().zip(arguments) {
+                *slot = match argument {
                     Argument::Value(value) => match to_v8(scope, value.clone()) {
                         Ok(value) => value,
                         Err(error) => {
@@ -137,10 +143,9 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
                         }
                     },
                     Argument::Handle(handle) => v8::Local::new(scope, &handle.0),
-                });
+                };
             }
-            let receiver = v8::undefined(scope);
-            let value = function.call(scope, receiver.into(), &values)?;
+            let value = function.call(scope, receiver.into(), &values[..arguments.len()])?;
             Some(from_v8(scope, value))
         })
     }

@@ -1,5 +1,6 @@
 //! CPU clocks of threads.
 
+use crate::counted;
 use std::time::Duration;
 
 /// A thread's CPU clock, readable from any thread of the process (`pthread_getcpuclockid(3)`).
@@ -20,6 +21,7 @@ impl CpuClock {
     /// The CPU time that the thread has used; zero once it has ended.
     #[expect(unsafe_code, reason = "a system call with an out parameter")]
     pub fn now(self) -> Duration {
+        counted!("clock_gettime");
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: `time` outlives the call; an unknown clock gives an error, which leaves it zero.
         unsafe { libc::clock_gettime(self.0, &raw mut time) };

@@ -33,22 +33,23 @@ pub struct Builtin {
     pub globals: &'static [Global],
 }
 
-/// An export of a builtin that guests see as a global: writable, configurable, not enumerable.
+/// An export of a builtin that guests see as a global: writable, configurable, not enumerable. Its builtin is evaluated
+/// when the global is first read.
 #[derive(Debug, Clone, Copy)]
 pub struct Global {
     /// Name of the export and of the global.
     pub name: &'static str,
-    /// Whether the builtin is evaluated only when the global is first read.
+    /// Whether the snapshot lacks the builtin's compiled code, which is then made when it is first wanted.
     pub lazy: bool,
 }
 
 impl Global {
-    /// A global that is there from the start, from the startup snapshot.
+    /// A global that many guests use: the startup snapshot holds its builtin's compiled code.
     pub const fn eager(name: &'static str) -> Self {
         Self { name, lazy: false }
     }
 
-    /// A global whose builtin is evaluated when it is first read.
+    /// A global that few guests use.
     pub const fn lazy(name: &'static str) -> Self {
         Self { name, lazy: true }
     }

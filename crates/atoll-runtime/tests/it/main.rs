@@ -1,6 +1,8 @@
 //! Workers through their public interface.
 #![expect(clippy::disallowed_methods, reason = "tests read their fixtures")]
 
+mod costs;
+mod globals;
 mod guest_tests;
 mod harness;
 mod hostile;
