@@ -211,14 +211,20 @@ impl PinnedWorker {
         }
         let serving = worker.serving().expect("a worker that serves has the state for it");
         let outcome = serving.take_outcome(id);
-        if let Some(held) = held
-            && serving.keep(id)
-        {
-            self.held.borrow_mut().insert(id, held);
-        }
+        let released = match held {
+            Some(held) if serving.keep(id) => {
+                self.held.borrow_mut().insert(id, held);
+                None
+            }
+            over => over,
+        };
         if serving.has_news() {
             self.attend(worker);
+        } else {
+            drop(worker);
         }
+        // To let go calls the pool, which may look at this worker.
+        drop(released);
         Ok((id, outcome))
     }
 
