@@ -1,7 +1,7 @@
 //! What a warm request costs on our side of V8, counted.
 
 use crate::harness::{app, block_on, files};
-use atoll_runtime::{Limits, PinnedWorker, Worker};
+use atoll_runtime::{ColdStarter, Limits, PinnedWorker, Worker};
 use atoll_sys::count;
 use atoll_web::{IncomingRequest, RequestUrl};
 use futures_util::FutureExt;
@@ -49,7 +49,7 @@ fn a_warm_request_makes_few_allocations_and_no_system_calls() {
 async fn check(code: &str, expected: usize) {
     let directory = files(&[("main.mjs", code)]);
     let (app, _recorder) = app(directory.path(), "main.mjs", Limits::SERVE);
-    let worker = Worker::start(app).await.expect("it starts").pin();
+    let worker = Worker::start(app, None).await.expect("it starts").pin(ColdStarter::new(1).expect("a thread"));
     for _ in 0..WARM_UP {
         answer(&worker, request());
     }
