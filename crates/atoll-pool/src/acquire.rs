@@ -1,8 +1,8 @@
 //! From a request to a worker: a ready one at once, else a place in the queue and the order to start what is missing.
 
 use crate::actions::{Acquired, Action, EndReason, Lease, Refusal, Urgency};
-use crate::config::Isolation;
 use crate::ids::{DeploymentId, IsolateId};
+use crate::isolation::Isolation;
 use crate::pool::{Deployment, Pool};
 use crate::queue::whole_seconds;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use crate::evict::EvictionPolicy;
 use crate::ids::{TenantId, Version};
+use crate::isolation::Isolation;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -73,18 +74,6 @@ impl Default for Config {
             policy: EvictionPolicy::default(),
         }
     }
-}
-
-/// What is made afresh for a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Isolation {
-    /// Nothing: one context serves many requests, also at the same time while they wait.
-    #[default]
-    Warm,
-    /// A context, in an isolate of the deployment's own. The next one is made ahead.
-    Context,
-    /// An isolate. Some are started ahead.
-    Isolate,
 }
 
 /// What a deployment is and asks for. A change of any of it retires the deployment's workers.

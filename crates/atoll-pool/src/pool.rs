@@ -1,9 +1,10 @@
 //! The pool's records, and what every stage does with them.
 
 use crate::actions::{Action, EndReason};
-use crate::config::{Config, Isolation, Settings};
+use crate::config::{Config, Settings};
 use crate::evict::{Ranking, Worth};
 use crate::ids::{DeploymentId, IdMap, Ids, IsolateId, RequestId, WorkerId};
+use crate::isolation::Isolation;
 use crate::memory::{Memory, Shrunk};
 use crate::queue::Queue;
 use crate::spares::Spares;

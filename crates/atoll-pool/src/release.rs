@@ -1,8 +1,8 @@
 //! From a request's end back to an idle worker, or to the end of one.
 
 use crate::actions::{Action, EndReason, Lease, Outcome};
-use crate::config::Isolation;
 use crate::ids::WorkerId;
+use crate::isolation::Isolation;
 use crate::pool::Pool;
 use std::time::Duration;
 

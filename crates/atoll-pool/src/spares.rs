@@ -9,9 +9,9 @@
 //! for deployments in use only, as they are ordered when one is taken, and they displace only what is worth less.
 
 use crate::actions::{Action, EndReason};
-use crate::config::Isolation;
 use crate::decay::Decayed;
 use crate::ids::IsolateId;
+use crate::isolation::Isolation;
 use crate::pool::{Deployment, Pool};
 use std::collections::VecDeque;
 use std::time::Duration;

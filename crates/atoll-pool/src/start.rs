@@ -1,9 +1,10 @@
 //! Starts: finding room, taking a spare, ordering, and what comes of it.
 
 use crate::actions::{Action, EndReason, Place, Refusal, Start, Urgency};
-use crate::config::{Isolation, Settings};
+use crate::config::Settings;
 use crate::evict::Worth;
 use crate::ids::{DeploymentId, IsolateId, WorkerId};
+use crate::isolation::Isolation;
 use crate::memory::Shrunk;
 use crate::pool::{Isolate, Pool, Worker};
 use crate::usage::Window;

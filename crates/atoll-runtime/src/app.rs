@@ -1,11 +1,11 @@
 //! What a worker is made of: an app's code, its mounts, environment, rules and limits. Immutable and shared.
 
-use crate::isolation::Isolation;
 use crate::limits::Limits;
 use crate::report::Reporter;
 use atoll_engine::CodeCache;
 use atoll_node::loader::Loader;
 use atoll_node::{OutputSink, ProcessOptions};
+use atoll_pool::Isolation;
 use atoll_vfs::{GuestPath, MountTable};
 use atoll_web::FetchClient;
 use std::sync::Arc;

@@ -4,7 +4,6 @@ mod app;
 mod cache;
 mod cold;
 mod console;
-mod isolation;
 pub mod limits;
 mod loader;
 mod pool;
@@ -12,9 +11,9 @@ mod report;
 mod worker;
 
 pub use app::App;
+pub use atoll_pool::{Isolation, UnknownIsolation};
 pub use cache::SealedCache;
 pub use cold::ColdStarter;
-pub use isolation::{Isolation, UnknownIsolation};
 pub use limits::Limits;
 pub use pool::{
     Deployment, DeploymentId, Pool, PoolConfig, PoolError, PoolStats, Pressure, PressureWatch, Spent, SpentReporter,

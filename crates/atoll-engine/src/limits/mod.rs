@@ -34,10 +34,6 @@ pub enum Reason {
     Heap,
     /// It used up its memory outside of the heap: `ArrayBuffer`s, WebAssembly.
     External,
-    /// A new release took its place, and it did not finish in time.
-    Deploy,
-    /// Its memory was needed, and it had nothing to do.
-    Idle,
     /// It asked to be ended: `process.exit()`.
     Exit,
 }
@@ -50,8 +46,6 @@ impl Reason {
             Self::Wall => "wall",
             Self::Heap => "heap",
             Self::External => "external",
-            Self::Deploy => "deploy",
-            Self::Idle => "idle",
             Self::Exit => "exit",
         }
     }
@@ -61,7 +55,7 @@ impl Reason {
         match self {
             Self::Cpu | Self::Wall => "ms",
             Self::Heap | Self::External => "bytes",
-            Self::Deploy | Self::Idle | Self::Exit => "",
+            Self::Exit => "",
         }
     }
 }
@@ -78,10 +72,8 @@ pub struct Termination {
 }
 
 impl Termination {
-    /// A termination for a reason that has no amount.
-    pub const fn plain(reason: Reason) -> Self {
-        Self { reason, limit: 0, amount: 0 }
-    }
+    /// The guest asked for it.
+    pub(crate) const EXIT: Self = Self { reason: Reason::Exit, limit: 0, amount: 0 };
 
     /// Time that was used up.
     pub fn time(reason: Reason, limit: Duration, used: Duration) -> Self {

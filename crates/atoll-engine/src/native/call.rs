@@ -2,7 +2,7 @@
 
 use super::{JsError, NativeFunction, NativeResult, Value, to_v8};
 use crate::host::Host;
-use crate::limits::{Reason, Termination, memory};
+use crate::limits::{Termination, memory};
 use crate::request;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -179,7 +179,7 @@ impl<'s> Call<'_, 's, '_> {
     /// Ends the guest at its own wish, as `process.exit()` does: no more of its JavaScript runs.
     pub fn exit(&mut self) {
         if let Some(host) = Host::current(self.scope) {
-            host.killer.kill(Termination::plain(Reason::Exit));
+            host.killer.kill(Termination::EXIT);
         }
     }
 

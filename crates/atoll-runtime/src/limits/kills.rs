@@ -49,18 +49,6 @@ pub const KILLS: &[Kill] = &[
                  limit.",
     },
     Kill {
-        reason: Reason::Deploy,
-        status: 503,
-        means: "A new release took the worker's place, and what it had under way was not over in time.",
-        remedy: "Nothing is wrong with the request: it can be sent again.",
-    },
-    Kill {
-        reason: Reason::Idle,
-        status: 503,
-        means: "The worker's memory was needed for others while it had nothing to do.",
-        remedy: "Nothing: a request starts a fresh worker.",
-    },
-    Kill {
         reason: Reason::Exit,
         status: 500,
         means: "The guest asked for its own end with `process.exit()`.",

@@ -21,7 +21,6 @@ mod starts;
 
 use crate::app::App;
 use crate::cold::ColdStarter;
-use crate::isolation::Isolation;
 use crate::worker::{PinnedWorker, RequestError, StartError, Worker};
 use atoll_engine::Isolate;
 use atoll_pool::{
@@ -175,9 +174,14 @@ impl Pool {
         deployment: &Deployment,
         request: IncomingRequest,
     ) -> Result<http::Response<ResponseBody>, PoolError> {
-        let (worker, lease) = self.checkout(deployment).await?;
-        let held = Held::new(self, &worker, lease);
-        Ok(worker.fetch_for(request, Some(held)).await?)
+        loop {
+            let (worker, lease) = self.checkout(deployment).await?;
+            let held = Held::new(self, &worker, lease);
+            if worker.termination().is_none() {
+                return Ok(worker.fetch_for(request, Some(held)).await?);
+            }
+            // It hit a limit while nobody waited for it. The policy learns so as the lease is released, and has another.
+        }
     }
 
     /// A worker of the deployment's present version, at once if one is there.
@@ -339,15 +343,10 @@ impl State {
         self.releases += 1;
         // Whatever changed made a new `Arc`, so one number names release and environment.
         let version = Version { release: ReleaseId(self.releases), env: EnvVersion(0) };
-        let isolation = match app.isolation {
-            Isolation::Warm => atoll_pool::Isolation::Warm,
-            Isolation::Context => atoll_pool::Isolation::Context,
-            Isolation::Isolate => atoll_pool::Isolation::Isolate,
-        };
         let settings = Settings {
             concurrency_max: at_least_one(app.limits.concurrent_requests),
             reuses_max: at_least_one(app.limits.max_reuses),
-            ..Settings::new(tenant, version, isolation)
+            ..Settings::new(tenant, version, app.isolation)
         };
         self.policy.deploy(now, deployment.id, settings);
     }

@@ -110,6 +110,11 @@ impl PinnedWorker {
         !self.retired.get() && self.worker().termination().is_none()
     }
 
+    /// Why the worker can't be used any more, if so.
+    pub fn termination(&self) -> Option<Termination> {
+        self.worker().termination()
+    }
+
     /// Turns since the last call, and their CPU time.
     pub(crate) fn take_spent(&self) -> (u32, Duration) {
         std::mem::take(&mut self.worker().spent)
@@ -134,12 +139,6 @@ impl PinnedWorker {
     pub fn retire(&self) {
         self.retired.set(true);
         self.changed.notify_one();
-    }
-
-    /// Ends what is under way by force.
-    pub fn terminate(&self, reason: Reason) {
-        self.worker().realm.isolate().terminator().terminate(Termination::plain(reason));
-        self.retire();
     }
 
     /// Waits for the end of a worker that was retired or hit a limit.

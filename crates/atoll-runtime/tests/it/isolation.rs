@@ -214,3 +214,22 @@ fn background_work_has_limits_of_its_own() {
         deployed.pool.drain().await;
     });
 }
+
+#[test]
+fn a_worker_that_ended_between_requests_is_not_met_by_the_next() {
+    block_on(async {
+        let code = "let starts = 0; setTimeout(() => { for (;;) {} }, 50);
+            export default { fetch: () => new Response(`${++starts}`) };";
+        let deployed = deploy(Isolation::Warm, code, LIMITS);
+        for _ in 0..2 {
+            assert_eq!(deployed.get("/").await.expect("an answer"), "1");
+            let before = deployed.recorder.problems().len();
+            let ended = async {
+                while deployed.recorder.problems().len() == before {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(10), ended).await.expect("its timer ends it");
+        }
+    });
+}

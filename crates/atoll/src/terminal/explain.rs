@@ -82,7 +82,7 @@ pub(crate) fn limit_flag(reason: Termination) -> Option<&'static str> {
         Reason::Wall => Some("--timeout-ms"),
         Reason::Heap => Some("--heap-mib"),
         Reason::External => Some("--external-mib"),
-        Reason::Deploy | Reason::Idle | Reason::Exit => None,
+        Reason::Exit => None,
     }
 }
 

@@ -9,9 +9,10 @@ pub enum Isolation {
     /// One worker answers many requests, also at the same time: globals live on from one to the next.
     #[default]
     Warm,
-    /// Each request gets a context of its own: fresh globals, on an isolate that the tenant's requests share.
+    /// Each request gets a context of its own: fresh globals, on an isolate that the deployment's requests share. The next
+    /// one is made ahead.
     Context,
-    /// Each request gets an isolate of its own: nothing is shared, not even a heap.
+    /// Each request gets an isolate of its own: nothing is shared, not even a heap. Some are started ahead.
     Isolate,
 }
 
