@@ -137,14 +137,25 @@ unsafe extern "C" fn judge_refusal(_isolate: v8::UnsafeRawIsolatePtr, data: *mut
     }
 }
 
-/// What the guest has outside of its heap by V8's own count, which has WebAssembly's memory in it, against the limit.
-pub(crate) fn check_external(isolate: &mut v8::Isolate) {
+/// What the guest has outside of its heap and not from our allocator, which enforces its own part, bytes: WebAssembly's
+/// memory and resizable buffers, by V8's own count.
+fn unseen(isolate: &mut v8::Isolate, budget: &BufferBudget) -> usize {
     let external = usize::try_from(isolate.adjust_amount_of_external_allocated_memory(0)).unwrap_or(0);
-    let Some(BudgetSlot(budget)) = isolate.get_slot::<BudgetSlot>() else { return };
-    if external > budget.limit()
+    external.saturating_sub(budget.used())
+}
+
+/// Ends the guest if its memory that our allocator doesn't see is over the limit, and is no garbage.
+pub(crate) fn check_external(isolate: &mut v8::Isolate, budget: &BufferBudget) {
+    if unseen(isolate, budget) <= budget.limit() {
+        return;
+    }
+    // Garbage is no use of memory; V8 hears of it only when there is much more of it.
+    isolate.memory_pressure_notification(v8::MemoryPressureLevel::Critical);
+    let used = unseen(isolate, budget);
+    if used > budget.limit()
         && let Some(killer) = budget.killer.get()
     {
-        killer.kill(Termination::memory(Reason::External, budget.limit(), external));
+        killer.kill(Termination::memory(Reason::External, budget.limit(), used));
     }
 }
 
@@ -152,7 +163,10 @@ pub(crate) fn check_external(isolate: &mut v8::Isolate) {
 unsafe extern "C" fn interrupt_for_external(isolate: v8::UnsafeRawIsolatePtr, _data: *mut c_void) {
     // SAFETY: V8 runs this on the isolate's thread, at a safe point of its JavaScript, with the isolate it belongs to.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
-    check_external(&mut isolate);
+    if let Some(BudgetSlot(budget)) = isolate.get_slot::<BudgetSlot>() {
+        let budget = Arc::clone(budget);
+        check_external(&mut isolate, &budget);
+    }
 }
 
 /// As [`check_external`], at the guest's next safe point; from any thread.

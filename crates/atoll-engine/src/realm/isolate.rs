@@ -29,7 +29,7 @@ pub(crate) struct Shell {
     pub(super) killer: Arc<Killer>,
     pub(super) heap_guard: Arc<HeapGuard>,
     pub(super) tasks: Arc<TaskQueue>,
-    budget: Arc<BufferBudget>,
+    pub(super) budget: Arc<BufferBudget>,
     heap_bytes: usize,
     address: usize,
 }

@@ -198,7 +198,7 @@ impl Realm {
                 body(&mut Turn::new(scope, queue))
             };
             entered.set_data(HOST_SLOT, std::ptr::null_mut());
-            memory::check_external(entered);
+            memory::check_external(entered, &shell.budget);
             value
         })
     }

@@ -98,6 +98,12 @@ fn webassembly_is_compiled_in_the_background_and_its_memory_counts() {
 
 #[test]
 fn garbage_is_not_counted() {
+    // Long enough for the memory to be looked at meanwhile.
+    check("const end = Date.now() + 100; while (Date.now() < end) new Uint8Array(1 << 20); log('done');", &["done"]);
+    check(
+        "const end = Date.now() + 100; while (Date.now() < end) new WebAssembly.Memory({ initial: 32 }); log('done');",
+        &["done"],
+    );
     check("for (let i = 0; i < 200; i++) new ArrayBuffer(1 << 20); log('done');", &["done"]);
     check("for (let i = 0; i < 100; i++) new Array(1e5).fill(i + 0.5); log('done');", &["done"]);
 }
