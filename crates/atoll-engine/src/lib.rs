@@ -23,7 +23,7 @@ pub use exception::{Details, Exception};
 pub use host::State;
 pub use limits::{MemoryLimits, Reason, Termination};
 pub use modules::{
-    CodeCache, ImportKind, ModuleFormat, ModuleLoader, ModuleSource, Resolved, SUFFIX_MARK, SourcePosition,
+    CodeCache, ImportKind, ModuleFormat, ModuleLoader, ModuleSource, Resolved, Ripeness, SUFFIX_MARK, SourcePosition,
 };
 pub use native::{Builtin, Call, ErrorKind, Global, JsError, Native, NativeFunction, NativeResult, Value};
 pub use platform::{initialize, v8_version};

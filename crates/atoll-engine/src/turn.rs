@@ -2,7 +2,9 @@
 
 use crate::exception::Exception;
 use crate::host::{Host, State};
-use crate::modules::{ModuleKey, Resolved, call_builtin_in, compile_caches, ensure_evaluated, load_graph, use_builtin};
+use crate::modules::{
+    ModuleKey, Resolved, Ripeness, call_builtin_in, ensure_evaluated, load_graph, store_code, use_builtin,
+};
 use crate::native::{Value, to_v8};
 use crate::ops::OpResult;
 use crate::request;
@@ -261,9 +263,9 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
         unhandled
     }
 
-    /// Keeps the compiled code of what was loaded since the last call, functions that have run included.
-    pub fn store_code(&mut self) {
-        compile_caches(self.scope);
+    /// Keeps the compiled code of what was loaded, functions that have run included, where the cache wants it.
+    pub fn store_code(&mut self, ripeness: Ripeness) {
+        store_code(self.scope, ripeness);
     }
 
     /// Runs `body`, turning what it throws into an error.

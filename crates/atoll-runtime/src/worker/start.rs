@@ -7,7 +7,8 @@ use crate::app::App;
 use crate::console::OutputRelay;
 use crate::loader::EngineLoader;
 use atoll_engine::{
-    Argument, Binding, Evaluation, EvaluationState, Exception, Isolate, Realm, Resolved, State, Termination, Value,
+    Argument, Binding, Evaluation, EvaluationState, Exception, Isolate, Realm, Resolved, Ripeness, State, Termination,
+    Value,
 };
 use atoll_node::loader::LoadError;
 use atoll_node::{FsState, OsState, ProcessState};
@@ -126,16 +127,14 @@ impl Worker {
             }
             _ => {}
         }
-        worker.store_code();
         Ok(worker)
     }
 
-    /// Keeps compiled code for later starts, now that what runs at start-up has been compiled. A limit that is hit
-    /// meanwhile shows at the next turn.
-    pub(super) fn store_code(&mut self) {
+    /// Keeps compiled code for later starts, if the cache wants it. A limit that is hit meanwhile shows at the next turn.
+    pub(super) fn store_code(&mut self, ripeness: Ripeness) {
         if self.app.code_cache.is_some() {
             let _: Result<(), Termination> =
-                self.turn(0, self.budget(Phase::Start, Duration::ZERO), |turn, _| turn.store_code());
+                self.turn(0, self.budget(Phase::Start, Duration::ZERO), |turn, _| turn.store_code(ripeness));
         }
     }
 
