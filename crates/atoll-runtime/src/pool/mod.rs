@@ -21,7 +21,7 @@ mod starts;
 
 use crate::app::App;
 use crate::cold::ColdStarter;
-use crate::worker::{PinnedWorker, RequestError, StartError, Worker};
+use crate::worker::{Blank, PinnedWorker, RequestError, StartError, Worker};
 use atoll_engine::Isolate;
 use atoll_pool::{
     Acquired, Action, Config, EnvVersion, IsolateId, Lease, Refusal, ReleaseId, RequestId, Settings, TenantId, Version,
@@ -97,7 +97,7 @@ struct Known {
 /// An isolate that the policy ordered.
 enum Vessel {
     /// Nobody's yet: with a context that nothing ran in.
-    Spare(Box<atoll_engine::Realm>),
+    Spare(Box<Blank>),
     /// Somebody's.
     Used(Isolate),
 }

@@ -1,15 +1,17 @@
 //! A worker: one app instantiated in one realm.
 //!
-//! [`Worker::start`] makes the realm, loads and evaluates the app; it may run on any thread. What it returns is `Send`,
+//! [`Worker::start`] loads and evaluates the app in a [`Blank`], which was made before or is made now; it may run on any thread. What it returns is `Send`,
 //! and is handed to the thread on which it stays: there [`Worker::pin`] makes it serve, or [`Worker::run`] runs it to its
 //! end.
 
+mod blank;
 mod event_loop;
 mod functions;
 mod pinned;
 mod program;
 mod start;
 
+pub use blank::Blank;
 pub use pinned::{PinnedWorker, RequestError};
 pub use program::Exit;
 pub use start::StartError;
