@@ -146,7 +146,7 @@ impl Worker {
         let problems = self.turn(request, budget, |turn, functions| {
             let mut problems = Vec::new();
             for _ in 0..MAX_FIRES_PER_TURN {
-                match turn.run_callbacks(&functions.fire_timers, &[now_ms.into()], functions.uncaught.as_ref()) {
+                match turn.run_callbacks(&functions.fire_timers, &[now_ms.into()], Some(&functions.uncaught)) {
                     Ok(()) => break,
                     Err(exception) => problems.push(Problem::Uncaught(exception)),
                 }
@@ -196,7 +196,7 @@ fn drain(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<
         if turn.state().get::<ProcessState>().is_some_and(|process| process.ticks_wanted) {
             continue;
         }
-        let unhandled = turn.report_rejections(functions.unhandled_rejection.as_ref());
+        let unhandled = turn.report_rejections(Some(&functions.unhandled_rejection));
         if unhandled.is_empty() {
             return;
         }
@@ -208,10 +208,7 @@ fn drain(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<
 fn run_ticks(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<Problem>) -> bool {
     let wanted =
         turn.state().get_mut::<ProcessState>().is_some_and(|process| std::mem::take(&mut process.ticks_wanted));
-    if wanted
-        && let Some(run) = turn.function("node:process", "runTicks")
-        && let Err(exception) = turn.run_callbacks(&run, &[], functions.uncaught.as_ref())
-    {
+    if wanted && let Err(exception) = turn.run_callbacks(&functions.run_ticks, &[], Some(&functions.uncaught)) {
         problems.push(Problem::Uncaught(exception));
     }
     wanted
