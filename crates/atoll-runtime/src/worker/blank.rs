@@ -25,3 +25,18 @@ impl Blank {
         self.realm.isolate()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a spare isolate may have on its heap, bytes. A copy of the platform's text alone would be 800 KB more.
+    const MAX_HEAP_BYTES: usize = 1 << 20;
+
+    #[test]
+    fn a_spare_isolate_is_small() {
+        let blank = Blank::new(&Isolate::new(atoll_snapshot::startup(), Limits::SERVE.memory()));
+        let used = blank.isolate().memory().heap_used;
+        assert!(used < MAX_HEAP_BYTES, "{used} bytes");
+    }
+}
