@@ -1,15 +1,18 @@
 //! One executor thread: its runtime, its listener, its pool.
 
-use crate::connection;
+use crate::connection::{self, Local};
+use crate::route::LocalRoutes;
 use crate::server::Shared;
 use atoll_runtime::{ColdStarter, DeploymentId, Pool, SpentReporter, Worker};
 use hyper_util::server::graceful::GracefulShutdown;
+use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
+use tokio::runtime::LocalRuntime;
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
 
 /// How long accepting pauses when the process has no descriptor left; the connections wait in the kernel meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -24,9 +27,18 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// Serves until the server stops and all is drained.
-    pub(crate) fn run(self, runtime: &tokio::runtime::Runtime) {
-        LocalSet::new().block_on(runtime, self.serve());
+    /// Says whether the thread has what it needs, then serves until the server stops and all is drained.
+    pub(crate) fn run(self, ready: &SyncSender<io::Result<()>>) {
+        // Whoever starts the server waits for this one message.
+        match LocalRuntime::new() {
+            Ok(runtime) => {
+                let _ = ready.send(Ok(()));
+                runtime.block_on(self.serve());
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+            }
+        }
     }
 
     async fn serve(mut self) {
@@ -36,6 +48,8 @@ impl Executor {
         for (id, worker) in self.warm {
             pool.adopt(id, worker);
         }
+        let routes = LocalRoutes::new(self.shared.routes.clone());
+        let local = Rc::new(Local { pool: Rc::clone(&pool), routes, shared: Arc::clone(&self.shared) });
         let Ok(listener) = tokio::net::TcpListener::from_std(self.listener) else { return };
         let connections = GracefulShutdown::new();
         let mut stopping = self.shared.stopping.clone();
@@ -50,7 +64,7 @@ impl Executor {
             };
             match accepted {
                 Ok((stream, remote)) => {
-                    connection::spawn(stream, remote, Rc::clone(&pool), Arc::clone(&self.shared), &connections);
+                    connection::spawn(stream, remote, Rc::clone(&local), &connections);
                 }
                 // A connection that died before it was accepted is nobody's loss.
                 Err(error) if is_of_the_connection(&error) => {}

@@ -6,9 +6,10 @@
 //! bodies stream across. Lanes have a lower priority than executors where they share a processor.
 
 use atoll_pool::{DeploymentId, LaneConfig, LaneId, Lanes, Move, Placement, Spent};
-use atoll_runtime::{ColdStarter, Deployment, Pool, PoolConfig, PoolError, SpentReporter};
-use atoll_web::{IncomingRequest, ResponseBody};
-use http::Response;
+use atoll_runtime::{Answer, Answering, ColdStarter, Deployment, Pool, PoolConfig, PoolError, SpentReporter};
+use atoll_web::IncomingRequest;
+use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
 use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
@@ -27,7 +28,7 @@ const NICENESS: i32 = 10;
 struct Forwarded {
     deployment: Deployment,
     request: IncomingRequest,
-    reply: oneshot::Sender<Result<Response<ResponseBody>, PoolError>>,
+    reply: oneshot::Sender<Answer>,
 }
 
 /// The lanes of a server, and who is in them.
@@ -89,17 +90,15 @@ impl LaneThreads {
     }
 
     /// Answers a request: by `pool`, the executor's own, or in a lane.
-    pub(crate) async fn fetch(
-        &self,
-        pool: &Rc<Pool>,
-        deployment: &Deployment,
-        request: IncomingRequest,
-    ) -> Result<Response<ResponseBody>, PoolError> {
-        let Some(lane) = self.lane_of(deployment.id) else { return pool.fetch(deployment, request).await };
+    pub(crate) fn fetch(&self, pool: &Rc<Pool>, deployment: &Deployment, request: IncomingRequest) -> Answering {
+        let Some(lane) = self.lane_of(deployment.id) else { return pool.fetch(deployment, request) };
         let (reply, response) = oneshot::channel();
         let forwarded = Forwarded { deployment: deployment.clone(), request, reply };
-        lane.try_send(forwarded).map_err(|_| PoolError::overloaded())?;
-        response.await.unwrap_or_else(|_| Err(PoolError::stopping()))
+        if lane.try_send(forwarded).is_err() {
+            return Either::Left(ready(Err(PoolError::overloaded())));
+        }
+        let response = response.map(|answer| answer.unwrap_or_else(|_| Err(PoolError::stopping())));
+        Either::Right(response.boxed_local())
     }
 
     /// Brings back who has calmed down. Called when a request might go to a lane: until then nothing depends on it.

@@ -12,6 +12,7 @@ mod lanes;
 mod listen;
 mod route;
 mod server;
+mod socket;
 mod timer;
 
 pub use access::{AccessLog, AccessRecord};

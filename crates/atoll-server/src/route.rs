@@ -12,7 +12,11 @@ pub use host::{BadHost, HostPattern};
 pub use path::{BadPath, PathPrefix};
 
 use atoll_runtime::Deployment;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
 use table::Table;
+use tokio::sync::watch;
 
 /// One way to a deployment.
 #[derive(Debug, Clone)]
@@ -44,5 +48,28 @@ impl Routes {
     /// nothing.
     pub fn find(&self, host: &str, path: &str) -> Option<&Deployment> {
         self.0.find(host, path)
+    }
+}
+
+/// The routes as one thread has them: to look at them touches nothing that other threads write, unless there are new ones.
+pub(crate) struct LocalRoutes {
+    incoming: RefCell<watch::Receiver<Arc<Routes>>>,
+    current: RefCell<Rc<Arc<Routes>>>,
+}
+
+impl LocalRoutes {
+    pub(crate) fn new(mut incoming: watch::Receiver<Arc<Routes>>) -> Self {
+        let current = Rc::new(Arc::clone(&incoming.borrow_and_update()));
+        Self { incoming: RefCell::new(incoming), current: RefCell::new(current) }
+    }
+
+    /// Those of now.
+    pub(crate) fn current(&self) -> Rc<Arc<Routes>> {
+        let mut incoming = self.incoming.borrow_mut();
+        // When there is no sender any more, the last ones stay.
+        if incoming.has_changed().unwrap_or(false) {
+            *self.current.borrow_mut() = Rc::new(Arc::clone(&incoming.borrow_and_update()));
+        }
+        Rc::clone(&self.current.borrow())
     }
 }

@@ -138,9 +138,9 @@ impl Server {
             };
             let thread = std::thread::Builder::new().name(format!("atoll-exec-{number}"));
             let thread = thread.stack_size(atoll_runtime::STACK_BYTES);
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
-            threads.push(thread.spawn(move || executor.run(&runtime)).map_err(ServeError::Thread)?);
+            let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
+            threads.push(thread.spawn(move || executor.run(&ready)).map_err(ServeError::Thread)?);
+            is_ready.recv().unwrap_or(Ok(())).map_err(ServeError::Thread)?;
         }
         Ok(Self { address, routes, stopping, warm: handover, threads })
     }

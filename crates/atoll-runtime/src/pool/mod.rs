@@ -21,13 +21,15 @@ mod starts;
 
 use crate::app::App;
 use crate::cold::ColdStarter;
-use crate::worker::{PinnedWorker, RequestError, StartError, Worker};
+use crate::worker::{Begun, PinnedWorker, RequestError, StartError, Worker};
 use atoll_engine::Isolate;
 use atoll_pool::{
-    Acquired, Action, Config, EnvVersion, IsolateId, Lease, Refusal, ReleaseId, RequestId, Settings, TenantId, Version,
+    Acquired, Action, Config, EnvVersion, IdMap, IsolateId, Lease, Refusal, ReleaseId, RequestId, Settings, TenantId, Version,
     WorkerId,
 };
 use atoll_web::{IncomingRequest, ResponseBody};
+use futures_util::future::{Either, LocalBoxFuture, Ready, ready};
+use futures_util::{FutureExt, TryFutureExt};
 pub(crate) use lease::Held;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -84,8 +86,21 @@ impl PoolError {
     }
 }
 
+/// What the pool gives for a request.
+pub type Answer = Result<http::Response<ResponseBody>, PoolError>;
+
+/// An answer at once, or a wait for it. Dropping it tells the guest that the client left.
+pub type Answering = Either<Ready<Answer>, LocalBoxFuture<'static, Answer>>;
+
 /// A worker, and the right to one request of it.
 type Granted = (Rc<PinnedWorker>, Lease);
+
+/// What the policy says to a request.
+enum Checkout {
+    Granted(Granted),
+    Queued(PlaceInLine),
+    Refused(PoolError),
+}
 
 /// A deployment as the policy knows it.
 struct Known {
@@ -105,14 +120,14 @@ enum Vessel {
 /// What the policy's names stand for.
 struct State {
     policy: atoll_pool::Pool,
-    deployments: HashMap<DeploymentId, Known>,
+    deployments: IdMap<DeploymentId, Known>,
     tenants: HashMap<String, TenantId>,
     releases: u64,
-    workers: HashMap<WorkerId, Rc<PinnedWorker>>,
-    isolates: HashMap<IsolateId, Vessel>,
-    waiting: HashMap<RequestId, oneshot::Sender<Result<Granted, Refusal>>>,
+    workers: IdMap<WorkerId, Rc<PinnedWorker>>,
+    isolates: IdMap<IsolateId, Vessel>,
+    waiting: IdMap<RequestId, oneshot::Sender<Result<Granted, Refusal>>>,
     /// Workers that were started before the pool had a request for them.
-    prepared: HashMap<DeploymentId, Worker>,
+    prepared: IdMap<DeploymentId, Worker>,
     /// Workers that have left the policy, and may have something under way still.
     leaving: Vec<Rc<PinnedWorker>>,
 }
@@ -127,7 +142,7 @@ pub struct Pool {
     /// The deadline that the clock sleeps until.
     armed: Cell<Option<Duration>>,
     reporter: Option<Arc<dyn SpentReporter>>,
-    unreported: RefCell<HashMap<DeploymentId, Spent>>,
+    unreported: RefCell<IdMap<DeploymentId, Spent>>,
     last_used: Cell<Option<DeploymentId>>,
     /// When the request before was another deployment's.
     switched_at: Cell<Duration>,
@@ -144,13 +159,13 @@ impl Pool {
     pub fn new(starter: Arc<ColdStarter>, config: Config, reporter: Option<Arc<dyn SpentReporter>>) -> Rc<Self> {
         let state = State {
             policy: atoll_pool::Pool::new(config),
-            deployments: HashMap::new(),
+            deployments: IdMap::default(),
             tenants: HashMap::new(),
             releases: 0,
-            workers: HashMap::new(),
-            isolates: HashMap::new(),
-            waiting: HashMap::new(),
-            prepared: HashMap::new(),
+            workers: IdMap::default(),
+            isolates: IdMap::default(),
+            waiting: IdMap::default(),
+            prepared: IdMap::default(),
             leaving: Vec::new(),
         };
         let pool = Rc::new(Self {
@@ -168,52 +183,60 @@ impl Pool {
         pool
     }
 
-    /// Has a worker of `deployment` answer a request.
-    pub async fn fetch(
-        self: &Rc<Self>,
-        deployment: &Deployment,
-        request: IncomingRequest,
-    ) -> Result<http::Response<ResponseBody>, PoolError> {
+    /// Has a worker of `deployment` answer a request. If one is free, the guest gets the request before this returns, and most
+    /// handlers answer there and then.
+    pub fn fetch(self: &Rc<Self>, deployment: &Deployment, request: IncomingRequest) -> Answering {
         loop {
-            let (worker, lease) = self.checkout(deployment).await?;
-            let held = Held::new(self, &worker, lease);
-            if worker.termination().is_none() {
-                return Ok(worker.fetch_for(request, Some(held)).await?);
+            match self.checkout(deployment) {
+                Checkout::Granted(granted) => {
+                    if let Some(held) = self.hold(granted) {
+                        return begin(held, request);
+                    }
+                }
+                Checkout::Refused(error) => return Either::Left(ready(Err(error))),
+                Checkout::Queued(place) => {
+                    let waiting = Rc::clone(self).fetch_in_turn(deployment.clone(), place, request);
+                    return Either::Right(waiting.boxed_local());
+                }
             }
-            // It hit a limit while nobody waited for it. The policy learns so as the lease is released, and has another.
         }
     }
 
+    /// As [`Pool::fetch`], for a request that has a place in the queue.
+    async fn fetch_in_turn(self: Rc<Self>, deployment: Deployment, place: PlaceInLine, request: IncomingRequest) -> Answer {
+        let granted = place.granted(&deployment).await?;
+        match self.hold(granted) {
+            Some(held) => begin(held, request).await,
+            None => self.fetch(&deployment, request).await,
+        }
+    }
+
+    /// What a request holds of its worker; nothing if the worker hit a limit while nobody waited for it. Then the policy learns
+    /// so, and has another.
+    fn hold(self: &Rc<Self>, (worker, lease): Granted) -> Option<Held> {
+        let held = Held::new(self, &worker, lease);
+        worker.termination().is_none().then_some(held)
+    }
+
     /// A worker of the deployment's present version, at once if one is there.
-    async fn checkout(self: &Rc<Self>, deployment: &Deployment) -> Result<Granted, PoolError> {
-        let waiting = {
-            let now = self.now();
-            self.note_use(deployment.id, now);
+    fn checkout(self: &Rc<Self>, deployment: &Deployment) -> Checkout {
+        let now = self.now();
+        self.note_use(deployment.id, now);
+        let checkout = {
             let state = &mut *self.state.borrow_mut();
             state.deploy(now, deployment);
             match state.policy.acquire(now, deployment.id) {
-                Acquired::Granted(lease) => Ok(state.granted(lease)),
-                Acquired::Refused(refusal) => return Err(state.refused(deployment.id, refusal)),
+                Acquired::Granted(lease) => Checkout::Granted(state.granted(lease)),
+                Acquired::Refused(refusal) => return Checkout::Refused(state.refused(deployment.id, refusal)),
                 Acquired::Queued(request) => {
-                    let (sender, receiver) = oneshot::channel();
+                    let (sender, answer) = oneshot::channel();
                     state.waiting.insert(request, sender);
-                    Err((request, receiver))
+                    Checkout::Queued(PlaceInLine { pool: Rc::clone(self), request: Some(request), answer })
                 }
             }
         };
         self.act();
-        let (request, receiver) = match waiting {
-            Ok(granted) => return Ok(granted),
-            Err(waiting) => waiting,
-        };
-        let mut place = PlaceInLine { pool: self, request: Some(request) };
-        let answer = receiver.await;
-        place.request = None;
-        match answer {
-            Ok(Ok(granted)) => Ok(granted),
-            Ok(Err(refusal)) => Err(self.state.borrow().refused(deployment.id, refusal)),
-            Err(_) => Err(PoolError::stopping()),
-        }
+        checkout
     }
 
     /// Takes in a worker that was started elsewhere: the first start that the policy wants for the deployment is this.
@@ -379,13 +402,37 @@ fn occupied_bytes(isolate: &Isolate) -> u64 {
     (memory.heap_total + memory.external) as u64 + ISOLATE_OVERHEAD_BYTES
 }
 
-/// A request's place in a queue; given up if the client leaves.
-struct PlaceInLine<'a> {
-    pool: &'a Rc<Pool>,
-    request: Option<RequestId>,
+/// Gives the guest a request.
+fn begin(held: Held, request: IncomingRequest) -> Answering {
+    let worker = Rc::clone(held.worker());
+    match worker.begin(request, Some(held)) {
+        Ok(Begun::Answered(response)) => Either::Left(ready(Ok(response))),
+        Ok(Begun::Waiting(waiting)) => Either::Right(waiting.answer().err_into().boxed_local()),
+        Err(error) => Either::Left(ready(Err(error.into()))),
+    }
 }
 
-impl Drop for PlaceInLine<'_> {
+/// A request's place in a queue; given up if the client leaves.
+struct PlaceInLine {
+    pool: Rc<Pool>,
+    request: Option<RequestId>,
+    answer: oneshot::Receiver<Result<Granted, Refusal>>,
+}
+
+impl PlaceInLine {
+    /// Waits for a worker.
+    async fn granted(mut self, deployment: &Deployment) -> Result<Granted, PoolError> {
+        let answer = (&mut self.answer).await;
+        self.request = None;
+        match answer {
+            Ok(Ok(granted)) => Ok(granted),
+            Ok(Err(refusal)) => Err(self.pool.state.borrow().refused(deployment.id, refusal)),
+            Err(_) => Err(PoolError::stopping()),
+        }
+    }
+}
+
+impl Drop for PlaceInLine {
     fn drop(&mut self) {
         let Some(request) = self.request else { return };
         let now = self.pool.now();

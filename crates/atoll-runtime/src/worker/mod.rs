@@ -10,6 +10,7 @@ mod pinned;
 mod program;
 mod start;
 
+pub(crate) use pinned::Begun;
 pub use pinned::{PinnedWorker, RequestError};
 pub use program::Exit;
 pub use start::StartError;

@@ -70,19 +70,50 @@ impl Worker {
     }
 }
 
-/// Tells the guest that nobody waits for an answer any more, if it goes before there is one.
-struct Waiting<'a> {
-    worker: &'a PinnedWorker,
+/// A request that the guest has, and has not answered. Tells the guest that nobody waits for an answer any more, if it goes
+/// before there is one.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    worker: Rc<PinnedWorker>,
     id: u64,
     answered: bool,
 }
 
-impl Drop for Waiting<'_> {
+impl Waiting {
+    /// Waits for the answer.
+    pub(crate) async fn answer(mut self) -> Result<http::Response<ResponseBody>, RequestError> {
+        let (worker, id) = (Rc::clone(&self.worker), self.id);
+        let wall = worker.worker().app.limits.wall;
+        let outcome = poll_fn(|context| {
+            worker.worker().serving().map_or(Poll::Ready(None), |serving| serving.poll_outcome(id, context))
+        });
+        if let Ok(outcome) = tokio::time::timeout(wall, outcome).await {
+            self.answered = true;
+            return outcome.map_or_else(|| Err(worker.lost()), |outcome| worker.finish(outcome));
+        }
+        let termination = Termination::time(Reason::Wall, wall, wall);
+        worker.worker().report([Problem::Terminated(termination)]);
+        // Whoever did not answer this request may be stuck: the next ones get a fresh worker.
+        worker.retire();
+        Err(RequestError::Terminated(termination))
+    }
+}
+
+impl Drop for Waiting {
     fn drop(&mut self) {
         if !self.answered {
             self.worker.client_left(self.id);
         }
     }
+}
+
+/// What became of a request in the turn in which the guest got it.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// It is answered.
+    Answered(http::Response<ResponseBody>),
+    /// It is not.
+    Waiting(Waiting),
 }
 
 impl Drop for PinnedWorker {
@@ -148,34 +179,20 @@ impl PinnedWorker {
     }
 
     /// Has the guest answer a request. Dropping the future tells the guest that the client left.
-    pub async fn fetch(&self, request: IncomingRequest) -> Result<http::Response<ResponseBody>, RequestError> {
-        self.fetch_for(request, None).await
+    pub async fn fetch(self: &Rc<Self>, request: IncomingRequest) -> Result<http::Response<ResponseBody>, RequestError> {
+        match self.begin(request, None)? {
+            Begun::Answered(response) => Ok(response),
+            Begun::Waiting(waiting) => waiting.answer().await,
+        }
     }
 
-    /// As [`PinnedWorker::fetch`]; `held` is dropped when the exchange is over, background work included.
-    pub(crate) async fn fetch_for(
-        &self,
-        request: IncomingRequest,
-        held: Option<Held>,
-    ) -> Result<http::Response<ResponseBody>, RequestError> {
+    /// Gives the guest a request; `held` is dropped when the exchange is over, background work included.
+    pub(crate) fn begin(self: &Rc<Self>, request: IncomingRequest, held: Option<Held>) -> Result<Begun, RequestError> {
         let (id, outcome) = self.dispatch(request, held)?;
-        if let Some(outcome) = outcome {
-            return self.finish(outcome);
-        }
-        let mut waiting = Waiting { worker: self, id, answered: false };
-        let wall = self.worker().app.limits.wall;
-        let outcome = poll_fn(|context| {
-            self.worker().serving().map_or(Poll::Ready(None), |serving| serving.poll_outcome(id, context))
-        });
-        if let Ok(outcome) = tokio::time::timeout(wall, outcome).await {
-            waiting.answered = true;
-            return outcome.map_or_else(|| Err(self.lost()), |outcome| self.finish(outcome));
-        }
-        let termination = Termination::time(Reason::Wall, wall, wall);
-        self.worker().report([Problem::Terminated(termination)]);
-        // Whoever did not answer this request may be stuck: the next ones get a fresh worker.
-        self.retire();
-        Err(RequestError::Terminated(termination))
+        Ok(match outcome {
+            Some(outcome) => Begun::Answered(self.finish(outcome)?),
+            None => Begun::Waiting(Waiting { worker: Rc::clone(self), id, answered: false }),
+        })
     }
 
     /// Runs the turn in which the guest gets the request. Most handlers answer in it.

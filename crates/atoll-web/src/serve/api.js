@@ -1,6 +1,6 @@
 // From a request that the host received to the guest's handler and back. The host calls `configure` once, and
 // `dispatch` for each request; everything a request needs only perhaps (URL, headers, body, signal) is made when asked for.
-const { ObjectDefineProperty, ObjectFreeze, PromisePrototypeThen, PromiseResolve, ReflectApply, ReflectGet, String, TypeError } = primordials;
+const { ObjectDefineProperty, ObjectFreeze, PromisePrototypeThen, PromiseResolve, ReflectApply, String, TypeError } = primordials;
 const { createIncomingRequest } = use('web/request');
 const { inspectResponse } = use('web/response');
 const { AbortController } = use('web/abort');
@@ -128,7 +128,7 @@ exports.dispatch = (id, method, hasBody) => {
   let answer;
   try {
     answer = ReflectApply(handler, receiver, [request, env, new ExecutionContext(id)]);
-    if (typeof answer === 'object' && answer !== null && typeof ReflectGet(answer, 'then') === 'function') {
+    if (typeof answer === 'object' && answer !== null && typeof answer.then === 'function') {
       PromisePrototypeThen(
         PromiseResolve(answer),
         (response) => respond(id, response),
