@@ -97,7 +97,9 @@ mod usage;
 pub use actions::{Acquired, Action, EndReason, Lease, Outcome, Place, Refusal, Start, Urgency};
 pub use config::{Config, Settings};
 pub use evict::{EvictionPolicy, SECOND_CHANCE};
-pub use ids::{DeploymentId, EnvVersion, IdHasher, IdMap, IsolateId, ReleaseId, RequestId, TenantId, Version, WorkerId};
+pub use ids::{
+    DeploymentId, EnvVersion, IdHasher, IdMap, IsolateId, ReleaseId, RequestId, TenantId, Version, WorkerId,
+};
 pub use isolation::{Isolation, UnknownIsolation};
 pub use lanes::{LaneConfig, LaneId, Lanes, Move, Placement, Spent};
 pub use memory::Pressure;

@@ -16,7 +16,8 @@ pub use cache::SealedCache;
 pub use cold::ColdStarter;
 pub use limits::Limits;
 pub use pool::{
-    Answer, Answering, Deployment, DeploymentId, Pool, PoolConfig, PoolError, PoolStats, Pressure, PressureWatch, Spent, SpentReporter,
+    Answer, Answering, Deployment, DeploymentId, Pool, PoolConfig, PoolError, PoolStats, Pressure, PressureWatch,
+    Spent, SpentReporter,
 };
 pub use report::{Problem, Reporter};
 pub use worker::{Exit, PinnedWorker, RequestError, StartError, Worker};

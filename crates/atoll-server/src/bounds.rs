@@ -1,5 +1,6 @@
 //! How much of a request is let through to a guest.
 
+use crate::arrival::{Arrival, SHORT_BYTES};
 use atoll_runtime::Limits;
 use atoll_web::{BodyError, IncomingRequest, RequestBody, RequestUrl};
 use bytes::Bytes;
@@ -21,30 +22,49 @@ pub(crate) enum TooLarge {
     Body(u64),
 }
 
+/// A request that its deployment admits.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// Without a short body.
+    pub(crate) request: IncomingRequest,
+    /// A body that is to be taken in first, see [`Arrival`].
+    pub(crate) short: Option<Arrival>,
+    /// Of a body without a length.
+    pub(crate) overflow: Overflow,
+}
+
 /// Takes in a request, unless its head says already that it is too large. Of its body the guest can read as much as the limit
-/// says, chunk by chunk when it asks.
+/// says.
 pub(crate) fn admit(
     head: http::request::Parts,
     url: RequestUrl,
     body: Incoming,
     limits: &Limits,
-) -> Result<(IncomingRequest, Overflow), TooLarge> {
+) -> Result<Admitted, TooLarge> {
     check_head(&head.headers, limits)?;
     let limit_bytes = limits.request_body_bytes;
     let length = body.size_hint().exact();
     if length.is_some_and(|length| length > limit_bytes) {
         return Err(TooLarge::Body(limit_bytes));
     }
-    let (body, overflow) = if body.is_end_stream() {
-        (None, Overflow(None))
+    // Whoever expects to be asked for the body has not sent it (RFC 9110, section 10.1.1), and the guest may refuse.
+    let is_short =
+        length.is_some_and(|length| length <= SHORT_BYTES) && !head.headers.contains_key(http::header::EXPECT);
+    let (mut short, mut overflow) = (None, Overflow(None));
+    let body = if body.is_end_stream() {
+        None
+    } else if is_short {
+        short = Some(Arrival::new(body));
+        None
     } else if length.is_some() {
         // The protocol's parser gives no more than was announced.
-        (Some(RequestBody::new(body.into_data_stream().map_err(|_| BodyError::Disconnected))), Overflow(None))
+        Some(RequestBody::new(body.into_data_stream().map_err(|_| BodyError::Disconnected)))
     } else {
-        let (chunks, overflow) = bounded(body, limit_bytes);
-        (Some(RequestBody::new(chunks)), overflow)
+        let (chunks, bound) = bounded(body, limit_bytes);
+        overflow = bound;
+        Some(RequestBody::new(chunks))
     };
-    Ok((IncomingRequest { method: head.method, url, headers: head.headers, body }, overflow))
+    Ok(Admitted { request: IncomingRequest { method: head.method, url, headers: head.headers, body }, short, overflow })
 }
 
 /// A body of unknown length, as far as the limit goes.

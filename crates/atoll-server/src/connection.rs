@@ -2,7 +2,7 @@
 
 use crate::access::AccessRecord;
 use crate::answer;
-use crate::bounds::{self, Overflow};
+use crate::bounds::{self, Admitted, Overflow};
 use crate::route::LocalRoutes;
 use crate::server::Shared;
 use crate::socket::Socket;
@@ -101,10 +101,10 @@ impl Service<Request<Incoming>> for Answerer {
             (Some(host), Some(deployment)) => {
                 let url = RequestUrl::Parts { scheme: "http", authority: host, target };
                 let admitted = bounds::admit(head, url, body, &deployment.app.limits);
-                admitted.map(|(request, overflow)| (deployment, request, overflow)).map_err(answer::too_large)
+                admitted.map(|admitted| (deployment, admitted)).map_err(answer::too_large)
             }
         };
-        let (deployment, request, overflow) = match admitted {
+        let (deployment, Admitted { mut request, short, overflow }) = match admitted {
             Ok(admitted) => admitted,
             Err(response) => {
                 if let Some(logged) = logged {
@@ -113,7 +113,18 @@ impl Service<Request<Incoming>> for Answerer {
                 return Either::Left(ready(Ok(response)));
             }
         };
-        match shared.lanes.fetch(pool, deployment, request) {
+        let answering = match short {
+            None => shared.lanes.fetch(pool, deployment, request),
+            Some(short) => {
+                let (local, deployment) = (Rc::clone(&self.local), deployment.clone());
+                let answering = async move {
+                    request.body = Some(short.await);
+                    local.shared.lanes.fetch(&local.pool, &deployment, request).await
+                };
+                Either::Right(answering.boxed_local())
+            }
+        };
+        match answering {
             Either::Left(answer) => {
                 let response = conclude(shared, &deployment.app, logged, &overflow, answer.into_inner());
                 Either::Left(ready(Ok(response)))

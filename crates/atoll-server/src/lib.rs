@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod arrival;
 mod bounds;
 mod connection;
 mod executor;

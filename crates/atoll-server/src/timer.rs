@@ -73,7 +73,10 @@ mod tests {
                 let over = tokio::time::timeout(Duration::from_millis(given_up.min(1 << 40)), sleep).await;
                 let expected = Duration::from_millis(after.min(given_up));
                 assert_eq!(over.is_ok(), given_up == u64::MAX, "{after}");
-                assert!(begin.elapsed() >= expected && begin.elapsed() < expected + Duration::from_millis(5), "{after}");
+                assert!(
+                    begin.elapsed() >= expected && begin.elapsed() < expected + Duration::from_millis(5),
+                    "{after}"
+                );
             }
         });
     }

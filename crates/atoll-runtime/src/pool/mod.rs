@@ -24,8 +24,8 @@ use crate::cold::ColdStarter;
 use crate::worker::{Begun, PinnedWorker, RequestError, StartError, Worker};
 use atoll_engine::Isolate;
 use atoll_pool::{
-    Acquired, Action, Config, EnvVersion, IdMap, IsolateId, Lease, Refusal, ReleaseId, RequestId, Settings, TenantId, Version,
-    WorkerId,
+    Acquired, Action, Config, EnvVersion, IdMap, IsolateId, Lease, Refusal, ReleaseId, RequestId, Settings, TenantId,
+    Version, WorkerId,
 };
 use atoll_web::{IncomingRequest, ResponseBody};
 use futures_util::future::{Either, LocalBoxFuture, Ready, ready};
@@ -203,7 +203,12 @@ impl Pool {
     }
 
     /// As [`Pool::fetch`], for a request that has a place in the queue.
-    async fn fetch_in_turn(self: Rc<Self>, deployment: Deployment, place: PlaceInLine, request: IncomingRequest) -> Answer {
+    async fn fetch_in_turn(
+        self: Rc<Self>,
+        deployment: Deployment,
+        place: PlaceInLine,
+        request: IncomingRequest,
+    ) -> Answer {
         let granted = place.granted(&deployment).await?;
         match self.hold(granted) {
             Some(held) => begin(held, request).await,

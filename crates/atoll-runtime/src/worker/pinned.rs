@@ -1,12 +1,12 @@
 //! A worker at its place: on one thread, serving requests while its event loop runs beside them.
 
-use super::event_loop::{Alarm, Event};
+use super::event_loop::{Alarm, Event, give_way};
 use super::{Phase, Worker};
 use crate::cold::ColdStarter;
 use crate::pool::Held;
 use crate::report::Problem;
 use atoll_engine::{Argument, Isolate, Reason, Termination};
-use atoll_web::{Change, IncomingRequest, Outcome, ResponseBody, ServeState};
+use atoll_web::{Change, IncomingRequest, Outcome, RequestBody, ResponseBody, ServeState};
 use http::Method;
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{HashMap, VecDeque};
@@ -179,7 +179,10 @@ impl PinnedWorker {
     }
 
     /// Has the guest answer a request. Dropping the future tells the guest that the client left.
-    pub async fn fetch(self: &Rc<Self>, request: IncomingRequest) -> Result<http::Response<ResponseBody>, RequestError> {
+    pub async fn fetch(
+        self: &Rc<Self>,
+        request: IncomingRequest,
+    ) -> Result<http::Response<ResponseBody>, RequestError> {
         match self.begin(request, None)? {
             Begun::Answered(response) => Ok(response),
             Begun::Waiting(waiting) => waiting.answer().await,
@@ -201,10 +204,10 @@ impl PinnedWorker {
         let mut worker = self.worker();
         let started = worker.realm.operations_started();
         let timer = worker.next_timer();
-        let (method, has_body) = (method_code(&request.method), request.body.is_some());
+        let (method, body) = (method_code(&request.method), body_code(request.body.as_ref()));
         let serving = worker.serving().expect("a worker that serves has the state for it");
         let id = serving.begin(request);
-        let arguments: [Argument<'_>; 3] = [(id as f64).into(), method.into(), has_body.into()];
+        let arguments: [Argument<'_>; 3] = [(id as f64).into(), method.into(), body.into()];
         let budget = worker.budget(Phase::Response, Duration::ZERO);
         let called = worker.turn(id, budget, |turn, functions| turn.call(&functions.dispatch, &arguments));
         match called {
@@ -335,7 +338,7 @@ impl PinnedWorker {
             }
             if more {
                 // What else is ready may be another request's, and the thread has other workers: each comes once a round.
-                tokio::task::yield_now().await;
+                give_way().await;
             }
         }
     }
@@ -369,6 +372,15 @@ fn method_code(method: &Method) -> f64 {
     const METHODS: [Method; 7] =
         [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::HEAD, Method::OPTIONS, Method::PATCH];
     METHODS.iter().position(|known| known == method).map_or(-1.0, |position| position as f64)
+}
+
+/// What the builtin is told of a body.
+fn body_code(body: Option<&RequestBody>) -> f64 {
+    match body {
+        None => 0.0,
+        Some(RequestBody::Chunks(_)) => 1.0,
+        Some(RequestBody::Whole(_)) => 2.0,
+    }
 }
 
 impl Worker {

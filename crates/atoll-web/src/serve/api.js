@@ -95,6 +95,14 @@ class Incoming {
     return native.readBody(this.#id);
   }
 
+  text() {
+    return native.bodyText(this.#id);
+  }
+
+  bytes() {
+    return native.bodyBytes(this.#id);
+  }
+
   cancel() {
     native.cancelBody(this.#id);
   }
@@ -121,10 +129,13 @@ function createSignal(id) {
   return controller.signal;
 }
 
-/** Calls the handler for exchange `id`. `method` is a position in `methods`, or −1. */
-exports.dispatch = (id, method, hasBody) => {
+/**
+ * Calls the handler for exchange `id`. `method` is a position in `methods`, or −1; `body` says what there is of it: 0 nothing, 1
+ * chunks to come, 2 all of it.
+ */
+exports.dispatch = (id, method, body) => {
   const name = method < 0 ? native.method(id) : methods[method];
-  const request = createIncomingRequest(name, new Incoming(id), hasBody);
+  const request = createIncomingRequest(name, new Incoming(id), body);
   let answer;
   try {
     answer = ReflectApply(handler, receiver, [request, env, new ExecutionContext(id)]);

@@ -6,9 +6,10 @@
 //! exchange is over, but it can do nothing for it any more, and timers that were set on its behalf are cleared.
 
 use super::account::{Account, Logged, OpenStream, RequestLimits, Share};
-use super::body::{RequestBody, ResponseBody, ResponseSender};
+use super::body::{RequestBody, RequestChunks, ResponseBody, ResponseSender};
 use super::ids::IdMap;
 use atoll_engine::JsError;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -327,8 +328,18 @@ impl ServeState {
         self.exchanges.get(&id).map(|exchange| &exchange.request)
     }
 
-    pub(super) fn request_body(&self, id: u64) -> Option<RequestBody> {
-        self.request(id)?.body.clone()
+    pub(super) fn request_chunks(&self, id: u64) -> Option<RequestChunks> {
+        match self.request(id)?.body.as_ref()? {
+            RequestBody::Chunks(chunks) => Some(chunks.clone()),
+            RequestBody::Whole(_) => None,
+        }
+    }
+
+    pub(super) fn take_whole_body(&mut self, id: u64) -> Option<Bytes> {
+        match self.exchanges.get_mut(&id)?.request.body.take()? {
+            RequestBody::Whole(bytes) => Some(bytes),
+            RequestBody::Chunks(_) => None,
+        }
     }
 
     pub(super) fn drop_request_body(&mut self, id: u64) {

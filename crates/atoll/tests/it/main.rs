@@ -1,6 +1,7 @@
 //! The binary as its users meet it: exit code, standard output, standard error.
 #![expect(clippy::disallowed_methods, reason = "tests start the binary in directories of their own")]
 
+mod bodies;
 mod config;
 mod harness;
 mod install;

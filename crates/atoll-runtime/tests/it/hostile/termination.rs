@@ -18,6 +18,8 @@ const EXEMPT: &[(&str, &[&str])] = &[
             "method",
             "url",
             "readBody",
+            "bodyText",
+            "bodyBytes",
             "cancelBody",
             "respond",
             "respondStream",
