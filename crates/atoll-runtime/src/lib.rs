@@ -20,7 +20,7 @@ pub use pool::{
     Spent, SpentReporter,
 };
 pub use report::{Problem, Reporter};
-pub use worker::{Exit, PinnedWorker, RequestError, StartError, Worker};
+pub use worker::{Blank, Exit, PinnedWorker, RequestError, StartError, Worker};
 
 /// Stack of a thread that runs JavaScript, bytes: V8 stops a guest's recursion at 1 MB, and what our own code and the
 /// parsers need above that is a fraction of the rest. Address space until it is used.

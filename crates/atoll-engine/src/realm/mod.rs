@@ -14,7 +14,7 @@ use crate::limits::{Termination, Watch, memory};
 use crate::modules::{CodeCache, ModuleLoader, ModuleMap};
 use crate::native::{Builtin, lazy_global};
 use crate::ops::Ops;
-use crate::snapshot::{COMPLETE_INDEX, PREPARE_STACK_TRACE_INDEX, USE_BUILTIN_INDEX};
+use crate::snapshot::{COMPLETE_INDEX, PREPARE_STACK_TRACE_INDEX, SharedText, USE_BUILTIN_INDEX};
 use crate::turn::{Settled, Turn};
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -24,8 +24,10 @@ use std::time::Duration;
 /// What isolates and realms are made from; the same for all of a process.
 #[derive(Debug, Clone, Copy)]
 pub struct Snapshot {
-    /// What [`crate::build_snapshot`] returned for `builtins`.
+    /// The heap that [`crate::build_snapshot`] made of `builtins`.
     pub blob: &'static [u8],
+    /// The text that belongs to it.
+    pub script: &'static SharedText,
     /// The builtins, in the same order as at build time.
     pub builtins: &'static [Builtin],
 }

@@ -21,7 +21,7 @@ mod starts;
 
 use crate::app::App;
 use crate::cold::ColdStarter;
-use crate::worker::{Begun, PinnedWorker, RequestError, StartError, Worker};
+use crate::worker::{Begun, Blank, PinnedWorker, RequestError, StartError, Worker};
 use atoll_engine::Isolate;
 use atoll_pool::{
     Acquired, Action, Config, EnvVersion, IdMap, IsolateId, Lease, Refusal, ReleaseId, RequestId, Settings, TenantId,
@@ -112,7 +112,7 @@ struct Known {
 /// An isolate that the policy ordered.
 enum Vessel {
     /// Nobody's yet: with a context that nothing ran in.
-    Spare(Box<atoll_engine::Realm>),
+    Spare(Box<Blank>),
     /// Somebody's.
     Used(Isolate),
 }

@@ -16,9 +16,9 @@ impl Pool {
             {
                 let state = &mut *pool.state.borrow_mut();
                 match made {
-                    Ok(realm) => {
-                        let bytes = occupied_bytes(realm.isolate());
-                        state.isolates.insert(isolate, Vessel::Spare(Box::new(realm)));
+                    Ok(blank) => {
+                        let bytes = occupied_bytes(blank.isolate());
+                        state.isolates.insert(isolate, Vessel::Spare(Box::new(blank)));
                         state.policy.isolate_made(now, isolate, bytes);
                     }
                     Err(_) => state.policy.isolate_failed(now, isolate),
@@ -63,9 +63,9 @@ impl Pool {
                 }
                 Worker::start_in(app, &isolate).await
             }
-            (Place::Spare, Some(Vessel::Spare(realm))) => {
-                realm.isolate().release();
-                self.starter.start(app, Some(*realm)).await
+            (Place::Spare, Some(Vessel::Spare(blank))) => {
+                blank.isolate().release();
+                self.starter.start(app, Some(*blank)).await
             }
             (Place::New | Place::Spare | Place::Warm, _) => self.starter.start(app, None).await,
         }

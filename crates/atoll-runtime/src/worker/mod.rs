@@ -1,15 +1,17 @@
 //! A worker: one app instantiated in one realm.
 //!
-//! [`Worker::start`] makes the realm, loads and evaluates the app; it may run on any thread. What it returns is `Send`,
+//! [`Worker::start`] loads and evaluates the app in a [`Blank`], which was made before or is made now; it may run on any thread. What it returns is `Send`,
 //! and is handed to the thread on which it stays: there [`Worker::pin`] makes it serve, or [`Worker::run`] runs it to its
 //! end.
 
+mod blank;
 mod event_loop;
 mod functions;
 mod pinned;
 mod program;
 mod start;
 
+pub use blank::Blank;
 pub(crate) use pinned::Begun;
 pub use pinned::{PinnedWorker, RequestError};
 pub use program::Exit;
@@ -145,7 +147,7 @@ impl Worker {
         let problems = self.turn(request, budget, |turn, functions| {
             let mut problems = Vec::new();
             for _ in 0..MAX_FIRES_PER_TURN {
-                match turn.run_callbacks(&functions.fire_timers, &[now_ms.into()], functions.uncaught.as_ref()) {
+                match turn.run_callbacks(&functions.fire_timers, &[now_ms.into()], Some(&functions.uncaught)) {
                     Ok(()) => break,
                     Err(exception) => problems.push(Problem::Uncaught(exception)),
                 }
@@ -195,7 +197,7 @@ fn drain(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<
         if turn.state().get::<ProcessState>().is_some_and(|process| process.ticks_wanted) {
             continue;
         }
-        let unhandled = turn.report_rejections(functions.unhandled_rejection.as_ref());
+        let unhandled = turn.report_rejections(Some(&functions.unhandled_rejection));
         if unhandled.is_empty() {
             return;
         }
@@ -207,10 +209,7 @@ fn drain(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<
 fn run_ticks(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<Problem>) -> bool {
     let wanted =
         turn.state().get_mut::<ProcessState>().is_some_and(|process| std::mem::take(&mut process.ticks_wanted));
-    if wanted
-        && let Some(run) = turn.function("node:process", "runTicks")
-        && let Err(exception) = turn.run_callbacks(&run, &[], functions.uncaught.as_ref())
-    {
+    if wanted && let Err(exception) = turn.run_callbacks(&functions.run_ticks, &[], Some(&functions.uncaught)) {
         problems.push(Problem::Uncaught(exception));
     }
     wanted

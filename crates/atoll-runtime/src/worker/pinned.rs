@@ -5,7 +5,7 @@ use super::{Phase, Worker};
 use crate::cold::ColdStarter;
 use crate::pool::Held;
 use crate::report::Problem;
-use atoll_engine::{Argument, Isolate, Reason, Termination};
+use atoll_engine::{Argument, Isolate, Reason, Ripeness, Termination};
 use atoll_web::{Change, IncomingRequest, Outcome, RequestBody, ResponseBody, ServeState};
 use http::Method;
 use std::cell::{Cell, RefCell, RefMut};
@@ -31,6 +31,12 @@ pub enum RequestError {
     Stalled,
 }
 
+/// Requests after which compiled code is kept for the first time.
+const CODE_FIRST_DUE: u64 = 1;
+
+/// Requests after which it is kept again, with what they used in it: enough to have met most routes of a small app.
+const CODE_SETTLED_AFTER: u64 = 64;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct PinnedWorker {
@@ -48,6 +54,8 @@ pub struct PinnedWorker {
     held: RefCell<HashMap<u64, Held>>,
     /// Requests that it was given.
     taken: Cell<u64>,
+    /// How many it must have been given before compiled code is kept, for the first time or again.
+    code_due: Cell<u64>,
     /// The loop has ended.
     ended: watch::Sender<bool>,
 }
@@ -55,6 +63,7 @@ pub struct PinnedWorker {
 impl Worker {
     /// Makes the worker serve on this thread, in whose `LocalSet` its event loop runs until it is retired or ended.
     pub fn pin(self, starter: Arc<ColdStarter>) -> Rc<PinnedWorker> {
+        let code_due = if self.app.code_cache.is_some() { CODE_FIRST_DUE } else { u64::MAX };
         let pinned = Rc::new(PinnedWorker {
             worker: RefCell::new(Some(self)),
             starter,
@@ -63,6 +72,7 @@ impl Worker {
             deadlines: RefCell::default(),
             held: RefCell::default(),
             taken: Cell::new(0),
+            code_due: Cell::new(code_due),
             ended: watch::Sender::new(false),
         });
         tokio::task::spawn_local(Rc::clone(&pinned).run());
@@ -225,7 +235,8 @@ impl PinnedWorker {
                 return Err(RequestError::Terminated(reason));
             }
         }
-        if worker.realm.operations_started() != started || worker.next_timer() != timer {
+        let more_to_wait_for = worker.realm.operations_started() != started || worker.next_timer() != timer;
+        if more_to_wait_for || self.taken.get() >= self.code_due.get() {
             self.changed.notify_one();
         }
         let serving = worker.serving().expect("a worker that serves has the state for it");
@@ -363,7 +374,24 @@ impl PinnedWorker {
             return true;
         }
         let active = worker.serving().map_or(0, |serving| serving.active());
+        self.keep_code(&mut worker, active);
         self.retired.get() && active == 0
+    }
+
+    /// Keeps compiled code when enough has run, beside the requests rather than on their way: when the first is over and
+    /// no other is under way, and once more when many were answered.
+    fn keep_code(&self, worker: &mut Worker, active: usize) {
+        let taken = self.taken.get();
+        if taken < self.code_due.get() {
+            return;
+        }
+        if taken >= CODE_SETTLED_AFTER {
+            self.code_due.set(u64::MAX);
+            worker.store_code(Ripeness::Settled);
+        } else if active == 0 {
+            self.code_due.set(CODE_SETTLED_AFTER);
+            worker.store_code(Ripeness::First);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::event_loop::Alarm;
 use super::start::{StartError, failed};
 use crate::app::App;
 use crate::loader::EngineLoader;
-use atoll_engine::{Reason, Termination, Value};
+use atoll_engine::{Reason, Ripeness, Termination, Value};
 use atoll_node::ProcessState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ impl Worker {
         let (mut worker, loader) = Self::create(app, None);
         let ended = match worker.begin(&loader).await {
             Ok(()) => {
-                worker.store_code();
+                worker.store_code(Ripeness::First);
                 worker.run_to_end().await
             }
             Err(StartError::Terminated(reason)) => Err(reason),

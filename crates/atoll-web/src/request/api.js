@@ -2,11 +2,15 @@
 const {
   RegExpPrototypeExec, StringPrototypeToUpperCase, StringPrototypeToWellFormed, SymbolFor, TypeError,
 } = primordials;
-const { createDependentSignal, createSignal, isAbortSignal } = use('web/abort');
 const { Body, NATIVE, STREAM, WHOLE, defineBodyMixin, extractBody } = use('web/body');
 const { HeaderList, createHeaders } = use('web/headers');
-const { parseParts } = use('web/url');
 const { convert, defineEnumerable, enumeration, illegalInvocation, requireArguments, setToStringTag } = use('web/webidl');
+
+// Most requests of a server have nothing to do with these.
+const createDependentSignal = (signals) => use('web/abort').createDependentSignal(signals);
+const createSignal = () => use('web/abort').createSignal();
+const isAbortSignal = (value) => use('web/abort').isAbortSignal(value);
+const parseParts = (url, base) => use('web/url').parseParts(url, base);
 
 const caches = enumeration('RequestCache', ['default', 'no-store', 'reload', 'no-cache', 'force-cache', 'only-if-cached']);
 const credentialModes = enumeration('RequestCredentials', ['omit', 'same-origin', 'include']);

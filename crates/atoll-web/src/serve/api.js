@@ -3,8 +3,6 @@
 const { ObjectDefineProperty, ObjectFreeze, PromisePrototypeThen, PromiseResolve, ReflectApply, String, TypeError } = primordials;
 const { createIncomingRequest } = use('web/request');
 const { inspectResponse } = use('web/response');
-const { AbortController } = use('web/abort');
-const { DOMException } = use('web/dom-exception');
 
 let handler;
 let receiver;
@@ -119,11 +117,12 @@ function headerCode(headers) {
 }
 
 function createSignal(id) {
+  const { AbortController } = use('web/abort');
   const controller = new AbortController();
   const gone = native.clientGone(id);
   if (gone !== false) {
     PromisePrototypeThen(gone, (left) => {
-      if (left) controller.abort(new DOMException('The client closed the connection', 'AbortError'));
+      if (left) controller.abort(clientLeft());
     });
   }
   return controller.signal;
@@ -195,7 +194,13 @@ async function sendStream(id, status, headers, stream) {
   }
 }
 
-async function cancel(reader, reason = new DOMException('The client closed the connection', 'AbortError')) {
+/** Why a request's signal is aborted, and its response's stream cancelled. */
+function clientLeft() {
+  const { DOMException } = use('web/dom-exception');
+  return new DOMException('The client closed the connection', 'AbortError');
+}
+
+async function cancel(reader, reason = clientLeft()) {
   try {
     await reader.cancel(reason);
   } catch {
