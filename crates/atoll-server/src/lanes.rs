@@ -5,6 +5,8 @@
 //! like an executor's, with a pool of its own and without a listener. Requests are forwarded to it, and their responses back;
 //! bodies stream across. Lanes have a lower priority than executors where they share a processor.
 
+use crate::executor::LAST_WORDS;
+use crate::route::Routes;
 use atoll_pool::{DeploymentId, LaneConfig, LaneId, Lanes, Move, Placement, Spent};
 use atoll_runtime::{ColdStarter, Deployment, Pool, PoolConfig, PoolError, SpentReporter};
 use atoll_web::{IncomingRequest, ResponseBody};
@@ -51,6 +53,7 @@ impl LaneThreads {
         pool_config: &PoolConfig,
         starter: &Arc<ColdStarter>,
         stopping: &watch::Receiver<bool>,
+        routes: &watch::Receiver<Arc<Routes>>,
         drain: Duration,
     ) -> io::Result<Arc<Self>> {
         let (senders, receivers): (Vec<_>, Vec<_>) =
@@ -63,7 +66,7 @@ impl LaneThreads {
             origin: Instant::now(),
         });
         for (number, receiver) in receivers.into_iter().enumerate() {
-            let (starter, stopping) = (Arc::clone(starter), stopping.clone());
+            let (starter, stopping, routes) = (Arc::clone(starter), stopping.clone(), routes.clone());
             let pool_config = pool_config.clone();
             let reporter = Arc::clone(&lanes) as Arc<dyn SpentReporter>;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -72,7 +75,7 @@ impl LaneThreads {
                 // Without it the lane competes as an equal.
                 let _ = atoll_sys::priority::lower_current_thread(NICENESS);
                 let pool = || Pool::new(starter, pool_config, Some(reporter));
-                LocalSet::new().block_on(&runtime, async { serve(receiver, pool(), stopping, drain).await });
+                LocalSet::new().block_on(&runtime, async { serve(receiver, pool(), stopping, routes, drain).await });
             })?;
         }
         Ok(lanes)
@@ -140,11 +143,17 @@ async fn serve(
     mut forwarded: mpsc::Receiver<Forwarded>,
     pool: Rc<Pool>,
     mut stopping: watch::Receiver<bool>,
+    mut routes: watch::Receiver<Arc<Routes>>,
     drain: Duration,
 ) {
     loop {
         let next = tokio::select! {
             next = forwarded.recv() => next,
+            Ok(()) = routes.changed() => {
+                let current = Arc::clone(&routes.borrow_and_update());
+                pool.update(current.deployments());
+                continue;
+            }
             _ = stopping.wait_for(|stopping| *stopping) => None,
         };
         let Some(Forwarded { deployment, request, mut reply }) = next else { break };
@@ -161,5 +170,6 @@ async fn serve(
             }
         });
     }
-    let _ = tokio::time::timeout(drain, pool.drain()).await;
+    pool.give_notice(drain);
+    let _ = tokio::time::timeout(drain.saturating_add(LAST_WORDS), pool.drain()).await;
 }

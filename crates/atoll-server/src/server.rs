@@ -113,7 +113,7 @@ impl Server {
         let (stopping, is_stopping) = watch::channel(false);
         let lane_config = LaneConfig::default();
         let pool = pool_config(count + lane_config.lanes as usize);
-        let lanes = LaneThreads::start(lane_config, &pool, &starter, &is_stopping, options.drain);
+        let lanes = LaneThreads::start(lane_config, &pool, &starter, &is_stopping, &current_routes, options.drain);
         let shared = Arc::new(Shared {
             lanes: lanes.map_err(ServeError::Thread)?,
             pool,
@@ -150,9 +150,8 @@ impl Server {
         self.address
     }
 
-    /// Replaces the routes, and hands workers of the new releases, if some were started already, to the first thread. A
-    /// thread retires the worker of an old release when the first request for the new one arrives there: what is
-    /// under way is answered by the old one.
+    /// Replaces the routes, and hands workers of the new releases, if some were started already, to the first thread. What
+    /// is under way is answered by the old release, if that takes no longer than its limit says.
     pub async fn deploy(&self, routes: Routes, warm: Vec<(DeploymentId, Worker)>) {
         self.routes.send_replace(Arc::new(routes));
         for worker in warm {

@@ -131,6 +131,8 @@ pub struct Pool {
     last_used: Cell<Option<DeploymentId>>,
     /// When the request before was another deployment's.
     switched_at: Cell<Duration>,
+    /// When all must be over, once the process is ending.
+    ends_at: Cell<Option<Instant>>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -163,6 +165,7 @@ impl Pool {
             unreported: RefCell::default(),
             last_used: Cell::new(None),
             switched_at: Cell::new(Duration::ZERO),
+            ends_at: Cell::new(None),
         });
         tokio::task::spawn_local(clock::run(Rc::downgrade(&pool)));
         pool
@@ -237,6 +240,41 @@ impl Pool {
         let now = self.now();
         self.state.borrow_mut().policy.pressure(now, level);
         self.act();
+    }
+
+    /// Takes in what these deployments are made of now. What the workers of an old release have under way is given the time
+    /// that their app's limits say, then they are ended.
+    pub fn update<'a>(self: &Rc<Self>, deployments: impl IntoIterator<Item = &'a Deployment>) {
+        let now = self.now();
+        {
+            let mut state = self.state.borrow_mut();
+            for deployment in deployments {
+                if state.deployments.contains_key(&deployment.id) {
+                    state.deploy(now, deployment);
+                }
+            }
+        }
+        self.act();
+    }
+
+    /// Says that the process ends: what is under way is given so much time, then it is ended, and whoever waits is refused.
+    /// To be called once.
+    pub fn give_notice(self: &Rc<Self>, time: Duration) {
+        let ends_at = Instant::now() + time;
+        self.ends_at.set(Some(ends_at));
+        let state = self.state.borrow();
+        for worker in state.workers.values().chain(&state.leaving) {
+            worker.give_notice(time);
+        }
+        let pool = Rc::downgrade(self);
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep_until(ends_at.into()).await;
+            if let Some(pool) = pool.upgrade() {
+                // Each gives up its place as it hears of that.
+                let waiting = std::mem::take(&mut pool.state.borrow_mut().waiting);
+                drop(waiting);
+            }
+        });
     }
 
     /// Takes no more requests, and waits for what is under way.
@@ -329,12 +367,15 @@ impl Pool {
 impl State {
     /// Tells the policy of a deployment that it doesn't know, or that is not what it was.
     fn deploy(&mut self, now: Duration, deployment: &Deployment) {
-        match self.deployments.get_mut(&deployment.id) {
-            Some(known) if Arc::ptr_eq(&known.app, &deployment.app) => return,
-            Some(known) => *known = Known { app: Arc::clone(&deployment.app), failure: None },
-            None => {
-                let known = Known { app: Arc::clone(&deployment.app), failure: None };
-                self.deployments.insert(deployment.id, known);
+        if self.deployments.get(&deployment.id).is_some_and(|known| Arc::ptr_eq(&known.app, &deployment.app)) {
+            return;
+        }
+        let known = Known { app: Arc::clone(&deployment.app), failure: None };
+        if let Some(replaced) = self.deployments.insert(deployment.id, known) {
+            for worker in self.workers.values().chain(&self.leaving) {
+                if Arc::ptr_eq(&worker.app(), &replaced.app) {
+                    worker.give_notice(replaced.app.limits.retirement);
+                }
             }
         }
         let app = &deployment.app;

@@ -5,6 +5,7 @@ use crate::worker::{StartError, Worker};
 use atoll_pool::{IsolateId, Place, Start, Urgency};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 impl Pool {
     /// Has a spare isolate made on a cold-start thread.
@@ -81,7 +82,16 @@ impl Pool {
                 let isolate = worker.isolate().clone();
                 let bytes = occupied_bytes(&isolate);
                 state.isolates.insert(start.isolate, Vessel::Used(isolate));
-                state.workers.insert(start.worker, worker.pin(Arc::clone(&self.starter)));
+                // It may have been started for a release that was replaced meanwhile, or while the process ends.
+                let is_current =
+                    state.deployments.get(&start.deployment).is_some_and(|known| Arc::ptr_eq(&known.app, worker.app()));
+                let retirement = (!is_current).then_some(worker.app().limits.retirement);
+                let worker = worker.pin(Arc::clone(&self.starter));
+                let ends_in = self.ends_at.get().map(|ends_at| ends_at.saturating_duration_since(Instant::now()));
+                if let Some(time) = retirement.into_iter().chain(ends_in).min() {
+                    worker.give_notice(time);
+                }
+                state.workers.insert(start.worker, worker);
                 state.policy.started(now, start.worker, bytes);
             }
             Err(error) => {

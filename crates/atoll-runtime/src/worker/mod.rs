@@ -4,6 +4,7 @@
 //! and is handed to the thread on which it stays: there [`Worker::pin`] makes it serve, or [`Worker::run`] runs it to its
 //! end.
 
+mod deadlines;
 mod event_loop;
 mod functions;
 mod pinned;

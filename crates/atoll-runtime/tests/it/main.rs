@@ -9,4 +9,5 @@ mod hostile;
 mod isolation;
 mod limits;
 mod programs;
+mod retirement;
 mod serving;

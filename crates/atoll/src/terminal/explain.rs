@@ -82,7 +82,8 @@ pub(crate) fn limit_flag(reason: Termination) -> Option<&'static str> {
         Reason::Wall => Some("--timeout-ms"),
         Reason::Heap => Some("--heap-mib"),
         Reason::External => Some("--external-mib"),
-        Reason::Exit => None,
+        // Programs meet neither of the first two.
+        Reason::Deploy | Reason::Idle | Reason::Exit => None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::text::{timestamp, without_controls};
 use super::{BOLD, DIM, ERROR, WARNING, print_aside};
 use crate::cli::LogFormat;
 use anstream::{AutoStream, ColorChoice};
+use atoll_engine::{Reason, Termination};
 use atoll_node::OutputStream;
 use atoll_runtime::{Problem, Reporter};
 use atoll_web::ConsoleLevel;
@@ -63,8 +64,13 @@ fn problem_text(problem: &Problem) -> String {
         Problem::Handler(text) => format!("{ERROR}error{ERROR:#} in the handler: {}", without_controls(text)),
         Problem::Background(text) => format!("{ERROR}error{ERROR:#} behind a response: {}", without_controls(text)),
         Problem::Uncaught(exception) => format!("{ERROR}uncaught{ERROR:#} {}", without_controls(&exception.stack)),
-        Problem::Terminated(reason) => {
-            format!("{WARNING}ended{WARNING:#} by its limit: {BOLD}{reason}{BOLD:#}; a fresh worker takes over")
+        Problem::Terminated(termination) => {
+            let (what, then) = match termination.reason {
+                Reason::Idle => ("cut off a response", ""),
+                Reason::Deploy => ("ended what was left of a release", ""),
+                _ => ("ended", "; a fresh worker takes over"),
+            };
+            format!("{WARNING}{what}{WARNING:#} by its limit: {BOLD}{termination}{BOLD:#}{then}")
         }
     }
 }
@@ -127,7 +133,12 @@ impl Reporter for TerminalReporter {
                 Problem::Uncaught(exception) => ("uncaught", exception.stack.as_str()),
                 Problem::Terminated(reason) => ("terminated", said.insert(reason.to_string()).as_str()),
             };
-            let line = json!({ "time": timestamp(), "type": "problem", "app": app, "kind": kind, "text": text });
+            let mut line = json!({ "time": timestamp(), "type": "problem", "app": app, "kind": kind, "text": text });
+            if let Problem::Terminated(Termination { reason, limit, amount }) = problem {
+                line["termination"] = reason.name().into();
+                line["limit"] = (*limit).into();
+                line["amount"] = (*amount).into();
+            }
             return write(false, format!("{line}\n").as_bytes());
         }
         print_aside(format_args!("{}{}", self.prefix(app), problem_text(problem)));

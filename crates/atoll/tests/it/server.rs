@@ -30,7 +30,7 @@ pub(crate) struct Server {
 /// A response.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    head: String,
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
