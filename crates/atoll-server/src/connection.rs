@@ -97,6 +97,7 @@ async fn answer_request(
                     Ok(response) => (response, None),
                     Err(error) => {
                         shared.access_log.unanswered(&deployment.app.name, &error);
+                        deployment.app.metrics.unanswered(&error);
                         match overflow.met() {
                             Some(excess) => (answer::too_large(excess), None),
                             None => answer::from_error(&error),
@@ -107,6 +108,8 @@ async fn answer_request(
             }
         }
     };
+    let metrics = deployment.as_ref().map_or(&shared.metrics.unrouted, |deployment| &deployment.app.metrics);
+    metrics.responded(response.status());
     if let Some((started, method, uri)) = logged {
         shared.access_log.record(&AccessRecord {
             remote,

@@ -35,6 +35,7 @@ impl Executor {
     async fn serve(mut self) {
         let reporter = Arc::clone(&self.shared.lanes) as Arc<dyn SpentReporter>;
         let pool = Pool::new(self.starter, self.shared.pool.clone(), Some(reporter));
+        pool.observe(&self.shared.metrics);
         pool.heed(self.shared.pressure.clone());
         for (id, worker) in self.warm {
             pool.adopt(id, worker);

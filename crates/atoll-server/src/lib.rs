@@ -10,6 +10,7 @@ mod connection;
 mod executor;
 mod lanes;
 mod listen;
+mod metrics;
 mod route;
 mod server;
 mod timer;

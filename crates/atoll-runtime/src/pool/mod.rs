@@ -8,6 +8,7 @@
 //!   are made where it is, on the pool's thread.
 //! * [`lease`]: a request holds its worker until its exchange is over, background work included.
 //! * [`clock`]: the policy's deadlines, each waited for by one timer.
+//! * [`observe`]: what the pool holds, told to whoever asks.
 //! * [`pressure`]: the kernel's word that memory is short.
 //! * [`spent`]: what deployments use of the thread, for whoever gives them a thread of their own.
 //!
@@ -15,12 +16,14 @@
 
 mod clock;
 mod lease;
+mod observe;
 mod pressure;
 mod spent;
 mod starts;
 
 use crate::app::App;
 use crate::cold::ColdStarter;
+use crate::metrics::AppMetrics;
 use crate::worker::{PinnedWorker, RequestError, StartError, Worker};
 use atoll_engine::Isolate;
 use atoll_pool::{
@@ -38,7 +41,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 pub use atoll_pool::{Config as PoolConfig, DeploymentId, Pressure, Spent, Stats as PoolStats};
-pub use pressure::PressureWatch;
+pub use observe::PoolReport;
+pub use pressure::{PressureTeller, PressureWatch};
 pub use spent::SpentReporter;
 
 /// What a deployment is made of at present. A new release, or another environment, is a new `Arc` under the same id.
@@ -99,7 +103,7 @@ enum Vessel {
     /// Nobody's yet: with a context that nothing ran in.
     Spare(Box<atoll_engine::Realm>),
     /// Somebody's.
-    Used(Isolate),
+    Used(Isolate, Arc<AppMetrics>),
 }
 
 /// What the policy's names stand for.
@@ -325,8 +329,11 @@ impl Pool {
                         state.leaving.push(worker);
                     }
                 }
-                Action::EndIsolate { isolate, .. } => {
+                Action::EndIsolate { isolate, reason } => {
                     let vessel = self.state.borrow_mut().isolates.remove(&isolate);
+                    if let Some(Vessel::Used(_, metrics)) = &vessel {
+                        metrics.isolate_ended(reason);
+                    }
                     drop(vessel);
                 }
             }
@@ -354,7 +361,7 @@ impl Pool {
 
     fn shrink(&self, id: IsolateId) {
         let isolate = match self.state.borrow().isolates.get(&id) {
-            Some(Vessel::Used(isolate)) => isolate.clone(),
+            Some(Vessel::Used(isolate, _)) => isolate.clone(),
             _ => return,
         };
         isolate.shrink();

@@ -7,7 +7,8 @@ use crate::app::App;
 use crate::console::OutputRelay;
 use crate::loader::EngineLoader;
 use atoll_engine::{
-    Argument, Binding, Evaluation, EvaluationState, Exception, Isolate, Realm, Resolved, State, Termination, Value,
+    Argument, Binding, Evaluation, EvaluationState, Exception, Isolate, Realm, Reason, Resolved, State, Termination,
+    Value,
 };
 use atoll_node::loader::LoadError;
 use atoll_node::{FsState, OsState, ProcessState};
@@ -107,8 +108,12 @@ impl Worker {
 
     async fn start_serving(app: Arc<App>, realm: Option<Realm>) -> Result<Self, StartError> {
         let wall = app.limits.startup_wall;
+        let metrics = Arc::clone(&app.metrics);
         let starting = Self::evaluate_handler(app, realm);
-        tokio::time::timeout(wall, starting).await.unwrap_or(Err(StartError::TooSlow { limit: wall }))
+        tokio::time::timeout(wall, starting).await.unwrap_or_else(|_| {
+            metrics.killed(Reason::Wall);
+            Err(StartError::TooSlow { limit: wall })
+        })
     }
 
     async fn evaluate_handler(app: Arc<App>, realm: Option<Realm>) -> Result<Self, StartError> {
