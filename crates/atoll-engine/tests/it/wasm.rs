@@ -1,8 +1,14 @@
 //! WebAssembly: compiled in the background, and without memory that could be shared.
 
-use crate::harness::check;
+use crate::harness::{BUDGET, Log, check, isolate, realm_on};
 use arbitrary::Unstructured;
+use atoll_engine::{Isolate, Realm, Resolved};
 use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 use wasm_smith::{Config, Module};
 
 /// Modules with a memory that is exported as `m`: `plain`, and `shared`; `importing` wants a shared one of `e.m`.
@@ -112,6 +118,95 @@ fn without_shared_memory_everything_is_as_it_was() {
             "false TypeError TypeError TypeError",
         ],
     );
+}
+
+/// Makes modules that take V8 a while, each another one.
+const LARGE: &str = "
+const leb = (n) => n < 128 ? [n] : [n & 127 | 128, ...leb(n >>> 7)];
+function large(number) {
+  const count = 5000;
+  const functions = [...leb(count), ...new Array(count).fill(0)];
+  const code = [...leb(count)];
+  for (let i = 0; i < count; i++) {
+    const body = [0, 65, ...leb(4096 * 64 + number * 2), 26, 11];
+    code.push(...leb(body.length), ...body);
+  }
+  const sections = [1, 4, 1, 96, 0, 0, 3, ...leb(functions.length), ...functions, 10, ...leb(code.length), ...code];
+  return new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, ...sections]);
+}
+";
+
+/// Runs two realms of one isolate, each only when its own waker says so.
+#[test]
+fn realms_that_wait_at_once_are_both_woken() {
+    for round in 0..10 {
+        let isolate = isolate();
+        let code = |first: usize| {
+            format!(
+                "{LARGE} for (let i = {first}; i < {first} + 3; i++) await WebAssembly.instantiate(large(i));
+                 log('compiled');"
+            )
+        };
+        let mut realms: Vec<Driven> =
+            (0..2).map(|realm| Driven::begin(&isolate, &code(10 * (2 * round + realm)))).collect();
+        let begun = Instant::now();
+        while realms.iter().any(|realm| !realm.is_done) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "a realm was not woken: {realms:?}");
+            std::thread::park_timeout(Duration::from_millis(100));
+            for realm in &mut realms {
+                realm.go_on();
+            }
+        }
+    }
+}
+
+/// A program, and whether its waker was called since it was last looked at.
+#[derive(Debug)]
+struct Driven {
+    realm: Realm,
+    flag: Arc<Flag>,
+    is_done: bool,
+}
+
+#[derive(Debug)]
+struct Flag {
+    woken: AtomicBool,
+    thread: Thread,
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+impl Driven {
+    fn begin(isolate: &Isolate, code: &str) -> Self {
+        let mut realm = realm_on(isolate, &[("/main.js", code)]);
+        let begun = realm.turn(BUDGET, |turn| {
+            let begun = turn.import(Resolved::File("/main.js".to_owned()));
+            turn.checkpoint();
+            begun.map(drop)
+        });
+        assert_eq!(begun.expect("within its limits").value, Ok(()));
+        let flag = Arc::new(Flag { woken: AtomicBool::new(true), thread: std::thread::current() });
+        Self { realm, flag, is_done: false }
+    }
+
+    fn go_on(&mut self) {
+        while !self.is_done && self.flag.woken.swap(false, Ordering::AcqRel) {
+            let waker = Arc::clone(&self.flag).into();
+            while let Poll::Ready(settled) = self.realm.poll_operations(&mut Context::from_waker(&waker)) {
+                let report = self.realm.turn(BUDGET, |turn| {
+                    turn.settle(settled);
+                    turn.checkpoint();
+                    turn.state().get::<Log>().is_some_and(|log| log.0 == ["compiled"])
+                });
+                self.is_done = report.expect("within its limits").value;
+            }
+        }
+    }
 }
 
 /// Modules that are made from noise, in which V8 finds no fault, are compiled; with a byte changed, what validates compiles.
