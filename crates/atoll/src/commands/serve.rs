@@ -8,7 +8,7 @@ use crate::cli::{self, LogFormat};
 use crate::sites::{Plan, Site, log_format, server_file};
 use crate::terminal::{
     Audience, BOLD, DIM, Failure, GOOD, Places, ServerLog, WARNING, counted, duration, explain_serve, explain_start,
-    print_aside, print_failure, print_line,
+    json_line, print_aside, print_failure, print_line,
 };
 use atoll_runtime::{Deployment, PressureWatch, Worker};
 use atoll_server::{HostPattern, PathPrefix, Server, ServerOptions};
@@ -169,7 +169,7 @@ impl Serving {
             if let Some(metrics) = metrics {
                 line["metrics"] = metrics.into();
             }
-            print_line(line);
+            print_line(json_line(&line));
             return;
         }
         let version = env!("CARGO_PKG_VERSION");
@@ -206,7 +206,7 @@ impl Serving {
         let entry = site.project.shown_entry(&self.surroundings);
         if self.log == LogFormat::Json {
             let line = json!({ "type": "reloaded", "app": site.project.name, "ms": elapsed.as_millis() });
-            print_line(line);
+            print_line(json_line(&line));
         } else {
             print_line(format_args!("{GOOD}reloaded{GOOD:#} {entry} {DIM}in {}{DIM:#}", duration(elapsed)));
         }

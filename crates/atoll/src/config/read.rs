@@ -123,9 +123,13 @@ impl Reader<'_> {
                 return Err(self.source.mistake(&empty.at, format!("{key} is empty")));
             }
         }
+        let name = text(table, "name");
+        if let Some(name) = name.as_ref().filter(|name| name.value.contains(char::is_control)) {
+            return Err(self.source.mistake(&name.at, "name has a character that no log can show"));
+        }
         Ok(DeploymentEntry {
             at: entry.span(),
-            name: text(table, "name"),
+            name,
             directory: Located { value: PathBuf::from(directory.value), at: directory.at },
             tenant: text(table, "tenant").map(|tenant| tenant.value),
             hosts: self.parsed_list(table, "hosts")?,

@@ -1,6 +1,6 @@
 //! What guests print and what goes wrong in them.
 
-use super::text::{timestamp, without_controls};
+use super::text::{guest_lines, guest_text, json_line, one_line, timestamp};
 use super::{BOLD, DIM, ERROR, WARNING, print_aside};
 use crate::cli::LogFormat;
 use anstream::{AutoStream, ColorChoice};
@@ -47,6 +47,7 @@ impl TerminalReporter {
     }
 
     fn prefix(&self, app: &str) -> String {
+        let app = one_line(app);
         match self.audience {
             Audience::Server { name_apps: true, .. } if self.has_colours => format!("{DIM}{app}{DIM:#} "),
             Audience::Server { name_apps: true, .. } => format!("{app} "),
@@ -61,9 +62,9 @@ impl TerminalReporter {
 
 fn problem_text(problem: &Problem) -> String {
     match problem {
-        Problem::Handler(text) => format!("{ERROR}error{ERROR:#} in the handler: {}", without_controls(text)),
-        Problem::Background(text) => format!("{ERROR}error{ERROR:#} behind a response: {}", without_controls(text)),
-        Problem::Uncaught(exception) => format!("{ERROR}uncaught{ERROR:#} {}", without_controls(&exception.stack)),
+        Problem::Handler(text) => format!("{ERROR}error{ERROR:#} in the handler: {}", guest_text(text)),
+        Problem::Background(text) => format!("{ERROR}error{ERROR:#} behind a response: {}", guest_text(text)),
+        Problem::Uncaught(exception) => format!("{ERROR}uncaught{ERROR:#} {}", guest_text(&exception.stack)),
         Problem::Terminated(termination) => {
             let (what, then) = match termination.reason {
                 Reason::Idle => ("cut off a response", ""),
@@ -100,11 +101,11 @@ impl Reporter for TerminalReporter {
         if self.is_json() {
             let line =
                 json!({ "time": timestamp(), "type": "console", "app": app, "level": level_name(level), "text": text });
-            return write(false, format!("{line}\n").as_bytes());
+            return write(false, format!("{}\n", json_line(&line)).as_bytes());
         }
         let line = match self.audience {
             Audience::Program => format!("{text}\n"),
-            Audience::Server { .. } => format!("{}{}\n", self.prefix(app), without_controls(text)),
+            Audience::Server { .. } => guest_lines(&self.prefix(app), text),
         };
         write(level.is_error(), line.as_bytes());
     }
@@ -139,7 +140,7 @@ impl Reporter for TerminalReporter {
                 line["limit"] = (*limit).into();
                 line["amount"] = (*amount).into();
             }
-            return write(false, format!("{line}\n").as_bytes());
+            return write(false, format!("{}\n", json_line(&line)).as_bytes());
         }
         print_aside(format_args!("{}{}", self.prefix(app), problem_text(problem)));
     }

@@ -5,6 +5,7 @@ mod config;
 mod harness;
 mod install;
 mod limits;
+mod log;
 mod metrics;
 mod normal;
 mod registry;

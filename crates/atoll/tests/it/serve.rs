@@ -61,7 +61,7 @@ fn a_page_is_served_and_logged() {
     insta::assert_snapshot!(scene.normal(&out), @r"
 Atoll 0.1.0 ready in [TIME]
   http://127.0.0.1:[PORT]  src/index.ts
-asked for /page
+| asked for /page
 [NOW] 200 GET /page?q=1 [TIME]
 ");
 }
