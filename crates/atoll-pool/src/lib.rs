@@ -83,6 +83,7 @@ mod config;
 mod decay;
 mod deploy;
 mod evict;
+mod holdings;
 mod ids;
 mod isolation;
 mod lanes;
@@ -97,6 +98,7 @@ mod usage;
 pub use actions::{Acquired, Action, EndReason, Lease, Outcome, Place, Refusal, Start, Urgency};
 pub use config::{Config, Settings};
 pub use evict::{EvictionPolicy, SECOND_CHANCE};
+pub use holdings::Holding;
 pub use ids::{
     DeploymentId, EnvVersion, IdHasher, IdMap, IsolateId, ReleaseId, RequestId, TenantId, Version, WorkerId,
 };

@@ -107,6 +107,8 @@ impl Service<Request<Incoming>> for Answerer {
         let (deployment, Admitted { mut request, short, overflow }) = match admitted {
             Ok(admitted) => admitted,
             Err(response) => {
+                let metrics = deployment.map_or(&shared.metrics.unrouted, |deployment| &deployment.app.metrics);
+                metrics.responded(response.status());
                 if let Some(logged) = logged {
                     logged.record(shared, deployment.map(|deployment| &*deployment.app), &response, None);
                 }
@@ -150,12 +152,14 @@ fn conclude(
         Ok(response) => (response, None),
         Err(error) => {
             shared.access_log.unanswered(&app.name, &error);
+            app.metrics.unanswered(&error);
             match overflow.met() {
                 Some(excess) => (answer::too_large(excess), None),
                 None => answer::from_error(&error),
             }
         }
     };
+    app.metrics.responded(response.status());
     if let Some(logged) = logged {
         logged.record(shared, Some(app), &response, termination);
     }

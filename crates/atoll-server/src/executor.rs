@@ -17,6 +17,9 @@ use tokio::sync::mpsc;
 /// How long accepting pauses when the process has no descriptor left; the connections wait in the kernel meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long clients have to take the last answers, once all guests have been ended.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(500);
+
 pub(crate) struct Executor {
     pub(crate) listener: TcpListener,
     pub(crate) shared: Arc<Shared>,
@@ -44,6 +47,7 @@ impl Executor {
     async fn serve(mut self) {
         let reporter = Arc::clone(&self.shared.lanes) as Arc<dyn SpentReporter>;
         let pool = Pool::new(self.starter, self.shared.pool.clone(), Some(reporter));
+        pool.observe(&self.shared.metrics);
         pool.heed(self.shared.pressure.clone());
         for (id, worker) in self.warm {
             pool.adopt(id, worker);
@@ -53,11 +57,17 @@ impl Executor {
         let Ok(listener) = tokio::net::TcpListener::from_std(self.listener) else { return };
         let connections = GracefulShutdown::new();
         let mut stopping = self.shared.stopping.clone();
+        let mut routes = self.shared.routes.clone();
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 (id, worker) = next(&mut self.incoming) => {
                     pool.adopt(id, worker);
+                    continue;
+                }
+                Ok(()) = routes.changed() => {
+                    let current = Arc::clone(&routes.borrow_and_update());
+                    pool.update(current.deployments());
                     continue;
                 }
                 _ = stopping.wait_for(|stopping| *stopping) => break,
@@ -72,12 +82,13 @@ impl Executor {
             }
         }
         drop(listener);
-        // What does not end in time is cut off.
+        pool.give_notice(self.shared.drain);
         let drained = async {
             connections.shutdown().await;
             pool.drain().await;
         };
-        let _ = tokio::time::timeout(self.shared.drain, drained).await;
+        // What still does not end is cut off: connections whose client takes nothing.
+        let _ = tokio::time::timeout(self.shared.drain.saturating_add(LAST_WORDS), drained).await;
     }
 }
 

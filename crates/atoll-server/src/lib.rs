@@ -11,6 +11,7 @@ mod connection;
 mod executor;
 mod lanes;
 mod listen;
+mod metrics;
 mod route;
 mod server;
 mod socket;

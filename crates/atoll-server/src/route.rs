@@ -43,6 +43,11 @@ impl Routes {
         Self(table)
     }
 
+    /// All deployments that routes lead to; one that several lead to as often.
+    pub fn deployments(&self) -> impl Iterator<Item = &Deployment> {
+        self.0.targets()
+    }
+
     /// The deployment for a host, as a request names it (with or without port, in any case), and a path, which begins
     /// with a slash and has no query. Looks up hashes, as many as the routes have labels and segments, and allocates
     /// nothing.

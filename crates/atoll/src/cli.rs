@@ -2,7 +2,7 @@
 
 use crate::limit_flags::{RunLimits, ServeLimits};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Run server-side JavaScript and TypeScript that you do not fully trust, in V8 isolates.
@@ -124,6 +124,9 @@ pub(crate) struct Serve {
     /// What is logged of requests [default: access]
     #[arg(long, value_enum)]
     pub(crate) log: Option<LogFormat>,
+    /// Address and port at which GET /metrics is answered in Prometheus' text format, for the operator's monitoring
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics: Option<SocketAddr>,
     /// Seconds that requests under way may take after SIGTERM or Ctrl-C [default: 10]
     #[arg(long)]
     pub(crate) drain_seconds: Option<u64>,

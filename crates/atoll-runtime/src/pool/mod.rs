@@ -8,6 +8,7 @@
 //!   are made where it is, on the pool's thread.
 //! * [`lease`]: a request holds its worker until its exchange is over, background work included.
 //! * [`clock`]: the policy's deadlines, each waited for by one timer.
+//! * [`observe`]: what the pool holds, told to whoever asks.
 //! * [`pressure`]: the kernel's word that memory is short.
 //! * [`spent`]: what deployments use of the thread, for whoever gives them a thread of their own.
 //!
@@ -15,12 +16,14 @@
 
 mod clock;
 mod lease;
+mod observe;
 mod pressure;
 mod spent;
 mod starts;
 
 use crate::app::App;
 use crate::cold::ColdStarter;
+use crate::metrics::AppMetrics;
 use crate::worker::{Begun, Blank, PinnedWorker, RequestError, StartError, Worker};
 use atoll_engine::Isolate;
 use atoll_pool::{
@@ -40,7 +43,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 pub use atoll_pool::{Config as PoolConfig, DeploymentId, Pressure, Spent, Stats as PoolStats};
-pub use pressure::PressureWatch;
+pub use observe::PoolReport;
+pub use pressure::{PressureTeller, PressureWatch};
 pub use spent::SpentReporter;
 
 /// What a deployment is made of at present. A new release, or another environment, is a new `Arc` under the same id.
@@ -114,7 +118,7 @@ enum Vessel {
     /// Nobody's yet: with a context that nothing ran in.
     Spare(Box<Blank>),
     /// Somebody's.
-    Used(Isolate),
+    Used(Isolate, Arc<AppMetrics>),
 }
 
 /// What the policy's names stand for.
@@ -146,6 +150,8 @@ pub struct Pool {
     last_used: Cell<Option<DeploymentId>>,
     /// When the request before was another deployment's.
     switched_at: Cell<Duration>,
+    /// When all must be over, once the process is ending.
+    ends_at: Cell<Option<Instant>>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -178,6 +184,7 @@ impl Pool {
             unreported: RefCell::default(),
             last_used: Cell::new(None),
             switched_at: Cell::new(Duration::ZERO),
+            ends_at: Cell::new(None),
         });
         tokio::task::spawn_local(clock::run(Rc::downgrade(&pool)));
         pool
@@ -267,6 +274,41 @@ impl Pool {
         self.act();
     }
 
+    /// Takes in what these deployments are made of now. What the workers of an old release have under way is given the time
+    /// that their app's limits say, then they are ended.
+    pub fn update<'a>(self: &Rc<Self>, deployments: impl IntoIterator<Item = &'a Deployment>) {
+        let now = self.now();
+        {
+            let mut state = self.state.borrow_mut();
+            for deployment in deployments {
+                if state.deployments.contains_key(&deployment.id) {
+                    state.deploy(now, deployment);
+                }
+            }
+        }
+        self.act();
+    }
+
+    /// Says that the process ends: what is under way is given so much time, then it is ended, and whoever waits is refused.
+    /// To be called once.
+    pub fn give_notice(self: &Rc<Self>, time: Duration) {
+        let ends_at = Instant::now() + time;
+        self.ends_at.set(Some(ends_at));
+        let state = self.state.borrow();
+        for worker in state.workers.values().chain(&state.leaving) {
+            worker.give_notice(time);
+        }
+        let pool = Rc::downgrade(self);
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep_until(ends_at.into()).await;
+            if let Some(pool) = pool.upgrade() {
+                // Each gives up its place as it hears of that.
+                let waiting = std::mem::take(&mut pool.state.borrow_mut().waiting);
+                drop(waiting);
+            }
+        });
+    }
+
     /// Takes no more requests, and waits for what is under way.
     pub async fn drain(self: &Rc<Self>) {
         let now = self.now();
@@ -315,8 +357,11 @@ impl Pool {
                         state.leaving.push(worker);
                     }
                 }
-                Action::EndIsolate { isolate, .. } => {
+                Action::EndIsolate { isolate, reason } => {
                     let vessel = self.state.borrow_mut().isolates.remove(&isolate);
+                    if let Some(Vessel::Used(_, metrics)) = &vessel {
+                        metrics.isolate_ended(reason);
+                    }
                     drop(vessel);
                 }
             }
@@ -344,7 +389,7 @@ impl Pool {
 
     fn shrink(&self, id: IsolateId) {
         let isolate = match self.state.borrow().isolates.get(&id) {
-            Some(Vessel::Used(isolate)) => isolate.clone(),
+            Some(Vessel::Used(isolate, _)) => isolate.clone(),
             _ => return,
         };
         isolate.shrink();
@@ -357,12 +402,15 @@ impl Pool {
 impl State {
     /// Tells the policy of a deployment that it doesn't know, or that is not what it was.
     fn deploy(&mut self, now: Duration, deployment: &Deployment) {
-        match self.deployments.get_mut(&deployment.id) {
-            Some(known) if Arc::ptr_eq(&known.app, &deployment.app) => return,
-            Some(known) => *known = Known { app: Arc::clone(&deployment.app), failure: None },
-            None => {
-                let known = Known { app: Arc::clone(&deployment.app), failure: None };
-                self.deployments.insert(deployment.id, known);
+        if self.deployments.get(&deployment.id).is_some_and(|known| Arc::ptr_eq(&known.app, &deployment.app)) {
+            return;
+        }
+        let known = Known { app: Arc::clone(&deployment.app), failure: None };
+        if let Some(replaced) = self.deployments.insert(deployment.id, known) {
+            for worker in self.workers.values().chain(&self.leaving) {
+                if Arc::ptr_eq(&worker.app(), &replaced.app) {
+                    worker.give_notice(replaced.app.limits.retirement);
+                }
             }
         }
         let app = &deployment.app;

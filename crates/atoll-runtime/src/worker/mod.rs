@@ -5,6 +5,7 @@
 //! end.
 
 mod blank;
+mod deadlines;
 mod event_loop;
 mod functions;
 mod pinned;
@@ -81,7 +82,7 @@ impl Worker {
         match report {
             Ok(report) => {
                 let (value, problems) = report.value;
-                self.spent = (self.spent.0 + 1, self.spent.1 + report.cpu);
+                self.computed(report.cpu);
                 if request != 0
                     && let Some(serving) = self.realm.state().get_mut::<ServeState>()
                 {
@@ -94,14 +95,23 @@ impl Worker {
             }
             Err(termination) => {
                 if termination.reason == Reason::Cpu {
-                    self.spent = (self.spent.0 + 1, self.spent.1 + Duration::from_millis(termination.amount));
+                    let earlier = budget.cpu.used;
+                    self.computed(Duration::from_millis(termination.amount).saturating_sub(earlier));
                 }
-                if termination.reason != Reason::Exit {
+                if termination.reason == Reason::Exit {
+                    self.app.metrics.killed(Reason::Exit);
+                } else {
                     self.report([Problem::Terminated(termination)]);
                 }
                 Err(termination)
             }
         }
+    }
+
+    /// A turn has used this CPU time.
+    fn computed(&mut self, cpu: Duration) {
+        self.spent = (self.spent.0 + 1, self.spent.1 + cpu);
+        self.app.metrics.computed(cpu);
     }
 
     /// What a turn may use in a phase in which `used` is gone.
@@ -128,6 +138,9 @@ impl Worker {
 
     fn report(&mut self, problems: impl IntoIterator<Item = Problem>) {
         for problem in problems {
+            if let Problem::Terminated(termination) = problem {
+                self.app.metrics.killed(termination.reason);
+            }
             self.failed |= matches!(problem, Problem::Uncaught(_));
             self.app.reporter.problem(&self.app.name, &problem);
         }

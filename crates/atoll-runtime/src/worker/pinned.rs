@@ -1,7 +1,9 @@
 //! A worker at its place: on one thread, serving requests while its event loop runs beside them.
 
+use super::deadlines::Deadlines;
 use super::event_loop::{Alarm, Event, give_way};
 use super::{Phase, Worker};
+use crate::app::App;
 use crate::cold::ColdStarter;
 use crate::pool::Held;
 use crate::report::Problem;
@@ -9,12 +11,12 @@ use atoll_engine::{Argument, Isolate, Reason, Ripeness, Termination};
 use atoll_web::{Change, IncomingRequest, Outcome, RequestBody, ResponseBody, ServeState};
 use http::Method;
 use std::cell::{Cell, RefCell, RefMut};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 /// Why a request got no response from the guest.
@@ -48,8 +50,8 @@ pub struct PinnedWorker {
     changed: Notify,
     /// No new requests; the loop ends when the last exchange is over.
     retired: Cell<bool>,
-    /// When the background work of exchanges must be over, in the order in which it began.
-    deadlines: RefCell<VecDeque<(Instant, u64)>>,
+    /// When what is under way must be over.
+    deadlines: RefCell<Deadlines>,
     /// What exchanges hold that are not over.
     held: RefCell<HashMap<u64, Held>>,
     /// Requests that it was given.
@@ -182,6 +184,17 @@ impl PinnedWorker {
         self.changed.notify_one();
     }
 
+    /// Says that what is under way is to be over in so much time; what is left then is ended, reason `deploy`.
+    pub(crate) fn give_notice(&self, time: Duration) {
+        self.deadlines.borrow_mut().give_notice(time);
+        self.changed.notify_one();
+    }
+
+    /// What the worker was made from.
+    pub(crate) fn app(&self) -> Arc<App> {
+        Arc::clone(self.worker().app())
+    }
+
     /// Waits for the end of a worker that was retired or hit a limit.
     pub async fn ended(&self) {
         // The sender is a field of `self`, so the wait ends by the value alone.
@@ -287,9 +300,13 @@ impl PinnedWorker {
         for change in changes {
             match change {
                 Change::Answered(id) => {
-                    let deadline = Instant::now() + worker.app.limits.wait_until_wall;
-                    self.deadlines.borrow_mut().push_back((deadline, id));
+                    self.deadlines.borrow_mut().answered(id, worker.app.limits.wait_until_wall);
                     self.changed.notify_one();
+                }
+                Change::Streams => {
+                    if self.deadlines.borrow_mut().streams(worker.app.limits.idle) {
+                        self.changed.notify_one();
+                    }
                 }
                 Change::Ended { id, has_timers } => {
                     if has_timers {
@@ -306,22 +323,6 @@ impl PinnedWorker {
         drop(over);
     }
 
-    /// Ends the exchanges whose background work has taken too long.
-    fn enforce_deadlines(&self, worker: &mut Worker) {
-        let now = Instant::now();
-        let mut deadlines = self.deadlines.borrow_mut();
-        while let Some((_, id)) = deadlines.pop_front_if(|(deadline, _)| *deadline <= now) {
-            let wall = worker.app.limits.wait_until_wall;
-            if let Some(serving) = worker.serving()
-                && serving.cpu(id).is_some()
-            {
-                serving.abandon(id);
-                worker.report([Problem::Terminated(Termination::time(Reason::Wall, wall, wall))]);
-                self.retired.set(true);
-            }
-        }
-    }
-
     async fn run(self: Rc<Self>) {
         self.serve_events().await;
         self.ended.send_replace(true);
@@ -335,7 +336,7 @@ impl PinnedWorker {
                 tokio::pin!(changed);
                 poll_fn(|context| {
                     let mut worker = self.worker();
-                    let deadline = self.deadlines.borrow().front().map(|(deadline, _)| *deadline);
+                    let deadline = self.deadlines.borrow().next();
                     if let Poll::Ready(event) = worker.poll_event(&mut alarm, deadline, context) {
                         return Poll::Ready(Some(event));
                     }
@@ -358,7 +359,10 @@ impl PinnedWorker {
     fn handle(&self, event: Option<Event>) -> bool {
         let mut worker = self.worker();
         match event {
-            Some(Event::DeadlinePassed) => self.enforce_deadlines(&mut worker),
+            Some(Event::DeadlinePassed) => {
+                let is_stuck = self.deadlines.borrow_mut().enforce(&mut worker);
+                self.retired.set(self.retired.get() || is_stuck);
+            }
             // A worker that hit a limit is done: its exchanges end below, and the pool replaces it.
             Some(event) => drop(worker.handle(event)),
             None => {}

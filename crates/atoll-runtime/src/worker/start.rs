@@ -7,7 +7,8 @@ use crate::app::App;
 use crate::console::OutputRelay;
 use crate::loader::EngineLoader;
 use atoll_engine::{
-    Argument, Binding, Evaluation, EvaluationState, Exception, Isolate, Resolved, Ripeness, State, Termination, Value,
+    Argument, Binding, Evaluation, EvaluationState, Exception, Isolate, Reason, Resolved, Ripeness, State, Termination,
+    Value,
 };
 use atoll_node::loader::LoadError;
 use atoll_node::{FsState, OsState, ProcessState};
@@ -105,8 +106,12 @@ impl Worker {
 
     async fn start_serving(app: Arc<App>, blank: Option<Blank>) -> Result<Self, StartError> {
         let wall = app.limits.startup_wall;
+        let metrics = Arc::clone(&app.metrics);
         let starting = Self::evaluate_handler(app, blank);
-        tokio::time::timeout(wall, starting).await.unwrap_or(Err(StartError::TooSlow { limit: wall }))
+        tokio::time::timeout(wall, starting).await.unwrap_or_else(|_| {
+            metrics.killed(Reason::Wall);
+            Err(StartError::TooSlow { limit: wall })
+        })
     }
 
     async fn evaluate_handler(app: Arc<App>, blank: Option<Blank>) -> Result<Self, StartError> {

@@ -89,9 +89,13 @@ impl ResponseSender {
         })
     }
 
-    /// Waits for room; false when the client is gone.
-    pub(super) async fn send(&self, chunk: Bytes) -> bool {
-        self.0.send(chunk).await.is_ok()
+    /// Waits for room; false when the client is gone, or the body was cut off, which `gone` tells.
+    pub(super) async fn send(self, chunk: Bytes, mut gone: watch::Receiver<bool>) -> bool {
+        tokio::select! {
+            sent = self.0.send(chunk) => sent.is_ok(),
+            // Without a sender the exchange is over, and what it has sent still finds its way.
+            Ok(_) = gone.wait_for(|gone| *gone) => false,
+        }
     }
 }
 

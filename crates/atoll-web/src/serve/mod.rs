@@ -149,7 +149,10 @@ fn write_body(call: &mut Call<'_, '_, '_>) -> NativeResult {
     match sender.try_send(chunk) {
         Ok(()) => Ok(Value::Bool(true)),
         Err(body::SendError::Closed) => Ok(Value::Bool(false)),
-        Err(body::SendError::Full(chunk)) => call.spawn(async move { Ok(Value::Bool(sender.send(chunk).await)) }),
+        Err(body::SendError::Full(chunk)) => {
+            let Some(gone) = serving.watch_client(id) else { return Ok(Value::Bool(false)) };
+            call.spawn(async move { Ok(Value::Bool(sender.send(chunk, gone).await)) })
+        }
     }
 }
 

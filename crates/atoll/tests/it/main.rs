@@ -6,6 +6,8 @@ mod config;
 mod harness;
 mod install;
 mod limits;
+mod log;
+mod metrics;
 mod normal;
 mod registry;
 mod run;
