@@ -28,5 +28,5 @@ pub use modules::{
 pub use native::{Builtin, Call, ErrorKind, Global, JsError, Native, NativeFunction, NativeResult, Value};
 pub use platform::{initialize, v8_version};
 pub use realm::{Allowance, Binding, Isolate, MemoryUse, Realm, Snapshot, Terminator, TurnBudget, TurnReport};
-pub use snapshot::{SnapshotError, build as build_snapshot};
+pub use snapshot::{Built, SnapshotError, build as build_snapshot};
 pub use turn::{Argument, Evaluation, EvaluationState, Function, Handle, MAX_ARGUMENTS, Settled, Turn};

@@ -8,7 +8,10 @@ use std::sync::LazyLock;
 
 static BUILTINS: LazyLock<Vec<Builtin>> = LazyLock::new(platform::builtins);
 
+/// Of one address, whoever asks for it: all isolates refer to it.
+static SCRIPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/builtins.js"));
+
 /// The snapshot and the builtins whose native functions it refers to.
 pub fn startup() -> Snapshot {
-    Snapshot { blob: include_bytes!(concat!(env!("OUT_DIR"), "/startup.bin")), builtins: &BUILTINS }
+    Snapshot { blob: include_bytes!(concat!(env!("OUT_DIR"), "/startup.bin")), script: SCRIPT, builtins: &BUILTINS }
 }

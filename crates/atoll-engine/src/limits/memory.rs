@@ -16,6 +16,8 @@ const ALIGNMENT: usize = 16;
 /// The budget of one isolate.
 #[derive(Debug)]
 pub(crate) struct BufferBudget {
+    /// What V8 counts in an isolate that nobody has used: the builtins' text, of which the process has one.
+    baseline: AtomicUsize,
     used: AtomicUsize,
     limit: AtomicUsize,
     /// What would have been in use with the allocation that was refused.
@@ -31,6 +33,7 @@ pub(crate) struct BudgetSlot(pub(crate) Arc<BufferBudget>);
 impl BufferBudget {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self {
+            baseline: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
             limit: AtomicUsize::new(limit),
             wanted: AtomicUsize::new(0),
@@ -58,6 +61,16 @@ impl BufferBudget {
     pub(super) fn refusal(&self) -> Option<Termination> {
         let refused = self.refused.load(Ordering::Relaxed);
         refused.then(|| Termination::memory(Reason::External, self.limit(), self.wanted.load(Ordering::Relaxed)))
+    }
+
+    /// Takes what V8 counts now for nobody's.
+    pub(crate) fn set_baseline(&self, isolate: &mut v8::Isolate) {
+        self.baseline.store(counted(isolate), Ordering::Relaxed);
+    }
+
+    /// What of V8's count of memory outside of the heap is the guest's, bytes.
+    pub(crate) fn external(&self, isolate: &mut v8::Isolate) -> usize {
+        counted(isolate).saturating_sub(self.baseline.load(Ordering::Relaxed))
     }
 
     /// Names whom a refusal ends.
@@ -140,8 +153,12 @@ unsafe extern "C" fn judge_refusal(_isolate: v8::UnsafeRawIsolatePtr, data: *mut
 /// What the guest has outside of its heap and not from our allocator, which enforces its own part, bytes: WebAssembly's
 /// memory and resizable buffers, by V8's own count.
 fn unseen(isolate: &mut v8::Isolate, budget: &BufferBudget) -> usize {
-    let external = usize::try_from(isolate.adjust_amount_of_external_allocated_memory(0)).unwrap_or(0);
-    external.saturating_sub(budget.used())
+    budget.external(isolate).saturating_sub(budget.used())
+}
+
+/// Memory outside of the heap, by V8's own count, bytes.
+fn counted(isolate: &mut v8::Isolate) -> usize {
+    usize::try_from(isolate.adjust_amount_of_external_allocated_memory(0)).unwrap_or(0)
 }
 
 /// Ends the guest if its memory that our allocator doesn't see is over the limit, and is no garbage.

@@ -24,8 +24,10 @@ use std::time::Duration;
 /// What isolates and realms are made from; the same for all of a process.
 #[derive(Debug, Clone, Copy)]
 pub struct Snapshot {
-    /// What [`crate::build_snapshot`] returned for `builtins`.
+    /// What [`crate::build_snapshot`] returned for `builtins`: the heap,
     pub blob: &'static [u8],
+    /// and the text that it refers to.
+    pub script: &'static [u8],
     /// The builtins, in the same order as at build time.
     pub builtins: &'static [Builtin],
 }

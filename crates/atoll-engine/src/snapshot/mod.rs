@@ -39,55 +39,79 @@ pub(crate) const PREPARE_STACK_TRACE_INDEX: usize = 1;
 /// The builtins of an isolate, in a slot of it.
 pub(crate) struct BuiltinTable(pub(crate) Cow<'static, [Builtin]>);
 
-/// The external references of `builtins`, in the order in which they are declared.
-pub(crate) fn external_references(builtins: &[Builtin]) -> Cow<'static, [v8::ExternalReference]> {
-    let own = [v8::ExternalReference { function: natives_of() }, lazy_global::reference()];
+/// What [`build`] made.
+#[derive(Debug)]
+pub struct Built {
+    /// The heap.
+    pub blob: Vec<u8>,
+    /// The text of all builtins, which the heap refers to.
+    pub script: &'static [u8],
+}
+
+/// The external references of `builtins` and their `script`, in the order in which they are declared.
+pub(crate) fn external_references(
+    builtins: &[Builtin],
+    script: &'static [u8],
+) -> Cow<'static, [v8::ExternalReference]> {
+    let text = std::ptr::from_ref(script::resource(script)).cast_mut().cast();
+    let own = [
+        v8::ExternalReference { function: natives_of() },
+        lazy_global::reference(),
+        v8::ExternalReference { pointer: text },
+    ];
     let natives = builtins.iter().flat_map(|builtin| builtin.natives);
     let natives = natives.map(|native| v8::ExternalReference { function: (native.callback)() });
     own.into_iter().chain(natives).collect::<Vec<_>>().into()
 }
 
-/// Builds the snapshot of `builtins`. Deterministic for one build of Atoll; takes about a second.
-pub fn build(builtins: &[Builtin]) -> Result<Vec<u8>, SnapshotError> {
+/// Builds the snapshot of `builtins`, once per process. Deterministic for one build of Atoll; takes about a second.
+pub fn build(builtins: &[Builtin]) -> Result<Built, SnapshotError> {
     platform::initialize();
-    let mut creator = v8::Isolate::snapshot_creator(Some(external_references(builtins)), None);
+    let script = Script::new(builtins);
+    // V8 refers to it until the process ends.
+    let text: &'static [u8] = Box::leak(script.text.clone().into_bytes().into_boxed_slice());
+    let mut creator = v8::Isolate::snapshot_creator(Some(external_references(builtins, text)), None);
     creator.set_slot(BuiltinTable(Cow::Owned(builtins.to_vec())));
     let linked = {
         v8::scope!(let scope, &mut creator);
-        fill(scope, builtins)
+        fill(scope, builtins, &script, script::resource(text))
     };
     // V8 wants a creator to make its blob, also when there is nothing worth keeping.
     let blob = creator.create_blob(v8::FunctionCodeHandling::Keep);
     linked?;
     let blob = blob.ok_or_else(|| failed("engine/bootstrap", "V8 could not serialise the heap"))?;
-    Ok(blob.to_vec())
+    Ok(Built { blob: blob.to_vec(), script: text })
 }
 
-fn fill(scope: &mut v8::PinScope<'_, '_, ()>, builtins: &[Builtin]) -> Result<(), SnapshotError> {
+fn fill(
+    scope: &mut v8::PinScope<'_, '_, ()>,
+    builtins: &[Builtin],
+    script: &Script,
+    source: &'static v8::OneByteConst,
+) -> Result<(), SnapshotError> {
     let context = v8::Context::new(scope, v8::ContextOptions::default());
     scope.set_default_context(context);
-    let script = Script::new(builtins);
     // Another context, which is thrown away, has the builtins compiled that most guests use: the code is the script's,
     // which both share. It also shows at build time whether they can be evaluated.
     let rehearsal = v8::Context::new(scope, v8::ContextOptions::default());
     let finder = {
         let scope = &mut v8::ContextScope::new(scope, rehearsal);
-        let finder = unbound(scope, &script)?;
-        let Linked { use_builtin, .. } = link(scope, &script, finder)?;
+        let finder = unbound(scope, script, source)?;
+        let Linked { use_builtin, .. } = link(scope, script, finder)?;
         for builtin in builtins.iter().filter(|builtin| builtin.globals.iter().any(|global| !global.lazy)) {
-            evaluate(scope, &script, use_builtin, builtin.name)?;
+            evaluate(scope, script, use_builtin, builtin.name)?;
         }
         finder
     };
     let scope = &mut v8::ContextScope::new(scope, context);
-    let Linked { use_builtin, complete } = link(scope, &script, finder)?;
+    let Linked { use_builtin, complete } = link(scope, script, finder)?;
     for builtin in builtins {
         for global in builtin.globals {
             let defined = lazy_global::define(scope, global.name, builtin.name);
             assert_eq!(defined, Some(true), "the global object of a fresh context takes any property");
         }
     }
-    let stack = evaluate(scope, &script, use_builtin, "engine/stack")?;
+    let stack = evaluate(scope, script, use_builtin, "engine/stack")?;
     let key = text(scope, "prepareStackTrace");
     let prepare = stack.get(scope, key.into()).ok_or_else(|| failed("engine/stack", "it exports nothing"))?;
     let index = scope.add_context_data(context, use_builtin);
@@ -140,11 +164,14 @@ struct Linked<'s> {
 fn unbound<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     script: &Script,
+    source: &'static v8::OneByteConst,
 ) -> Result<v8::Local<'s, v8::UnboundScript>, SnapshotError> {
     v8::tc_scope!(let scope, scope);
     let resource = text(scope, "atoll:builtins");
     let origin = v8::ScriptOrigin::new(scope, resource.into(), 0, 0, false, 0, None, false, false, false, None);
-    let mut source = v8::script_compiler::Source::new(text(scope, &script.text), Some(&origin));
+    let source = v8::String::new_from_onebyte_const(scope, source);
+    let source = source.ok_or_else(|| failed("engine/script", "it is longer than V8's longest string"))?;
+    let mut source = v8::script_compiler::Source::new(source, Some(&origin));
     let options = v8::script_compiler::CompileOptions::NoCompileOptions;
     let reason = v8::script_compiler::NoCacheReason::NoReason;
     match v8::script_compiler::compile_unbound_script(scope, &mut source, options, reason) {

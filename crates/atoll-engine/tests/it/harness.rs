@@ -1,9 +1,9 @@
 //! A realm over files in memory.
 
 use atoll_engine::{
-    Allowance, Argument, Binding, Builtin, Call, EvaluationState, Exception, Global, ImportKind, Isolate, JsError,
-    MemoryLimits, ModuleFormat, ModuleLoader, ModuleSource, NativeResult, Realm, Resolved, Snapshot, SourcePosition,
-    State, Termination, TurnBudget, Value, natives, path_to_url,
+    Allowance, Argument, Binding, Built, Builtin, Call, EvaluationState, Exception, Global, ImportKind, Isolate,
+    JsError, MemoryLimits, ModuleFormat, ModuleLoader, ModuleSource, NativeResult, Realm, Resolved, Snapshot,
+    SourcePosition, State, Termination, TurnBudget, Value, natives, path_to_url,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -70,9 +70,9 @@ const BUILTINS: &[Builtin] = &[
 ];
 
 fn snapshot() -> Snapshot {
-    static BLOB: OnceLock<Vec<u8>> = OnceLock::new();
-    let blob = BLOB.get_or_init(|| atoll_engine::build_snapshot(BUILTINS).expect("the test's builtins are sound"));
-    Snapshot { blob, builtins: BUILTINS }
+    static BUILT: OnceLock<Built> = OnceLock::new();
+    let built = BUILT.get_or_init(|| atoll_engine::build_snapshot(BUILTINS).expect("the test's builtins are sound"));
+    Snapshot { blob: &built.blob, script: built.script, builtins: BUILTINS }
 }
 
 struct Files(HashMap<String, String>);

@@ -70,7 +70,8 @@ impl Worker {
     }
 }
 
-/// Tells the guest that nobody waits for an answer any more, if it goes before there is one.
+/// A wait for an answer. When it goes before there is one, the guest is told that nobody waits any more; else the exchange
+/// may be over, and what it holds with it.
 struct Waiting<'a> {
     worker: &'a PinnedWorker,
     id: u64,
@@ -79,7 +80,9 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if !self.answered {
+        if self.answered {
+            self.worker.answer_taken();
+        } else {
             self.worker.client_left(self.id);
         }
     }
@@ -241,6 +244,14 @@ impl PinnedWorker {
         }
         self.attend(worker);
         self.changed.notify_one();
+    }
+
+    fn answer_taken(&self) {
+        self.attend(self.worker());
+        if self.retired.get() {
+            // The loop may have nothing else to wait for.
+            self.changed.notify_one();
+        }
     }
 
     /// Why an exchange ended without an outcome.
