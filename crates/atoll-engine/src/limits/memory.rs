@@ -24,6 +24,8 @@ const SWEEP_MAX: Duration = Duration::from_millis(10);
 /// The budget of one isolate.
 #[derive(Debug)]
 pub(crate) struct BufferBudget {
+    /// What V8 counts in an isolate that nobody has used: the builtins' text, of which the process has one.
+    baseline: AtomicUsize,
     used: AtomicUsize,
     limit: AtomicUsize,
     /// What would have been in use with the allocation that was refused.
@@ -42,6 +44,7 @@ pub(crate) struct BudgetSlot(pub(crate) Arc<BufferBudget>);
 impl BufferBudget {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self {
+            baseline: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
             limit: AtomicUsize::new(limit),
             wanted: AtomicUsize::new(0),
@@ -71,6 +74,16 @@ impl BufferBudget {
     pub(super) fn refusal(&self) -> Option<Termination> {
         let refused = self.refused.load(Ordering::Relaxed);
         refused.then(|| Termination::memory(Reason::External, self.limit(), self.wanted.load(Ordering::Relaxed)))
+    }
+
+    /// Takes what V8 counts now for nobody's.
+    pub(crate) fn set_baseline(&self, isolate: &mut v8::Isolate) {
+        self.baseline.store(counted(isolate), Ordering::Relaxed);
+    }
+
+    /// What of V8's count of memory outside of the heap is the guest's, bytes.
+    pub(crate) fn external(&self, isolate: &mut v8::Isolate) -> usize {
+        counted(isolate).saturating_sub(self.baseline.load(Ordering::Relaxed))
     }
 
     /// Names whom a refusal ends.
@@ -177,8 +190,12 @@ unsafe extern "C" fn judge_refusal(_isolate: v8::UnsafeRawIsolatePtr, data: *mut
 /// What the guest has outside of its heap, whoever gave it, bytes. V8 counts all of it, but buffers that it has let go some
 /// time later, and those that are being made not yet.
 fn outside(isolate: &mut v8::Isolate, budget: &BufferBudget) -> usize {
-    let counted = usize::try_from(isolate.adjust_amount_of_external_allocated_memory(0)).unwrap_or(0);
-    counted.max(budget.used())
+    budget.external(isolate).max(budget.used())
+}
+
+/// Memory outside of the heap, by V8's own count, bytes.
+fn counted(isolate: &mut v8::Isolate) -> usize {
+    usize::try_from(isolate.adjust_amount_of_external_allocated_memory(0)).unwrap_or(0)
 }
 
 /// Ends the guest if its memory outside of the heap is over the limit, and is no garbage.

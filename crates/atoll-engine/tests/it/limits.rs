@@ -36,6 +36,20 @@ fn endless_computation() {
     }
 }
 
+/// Loops that V8 has optimised, around one that it has made itself.
+#[test]
+fn endless_computation_in_optimised_code() {
+    const OPTIMISED: Allowance = Allowance::new(Duration::from_secs(2));
+    for code in [
+        "let last; for (;;) last = new Array(100);",
+        "let sum = 0; for (;;) for (let i = 0; i < 10; i++) sum += i;",
+        "let last; for (;;) last = new Array(100).fill(0).length;",
+    ] {
+        let outcome = run_within(&[("/main.js", code)], TurnBudget { cpu: OPTIMISED, ..BUDGET });
+        assert!(matches!(outcome, Outcome::Ended(end) if end.reason == Reason::Cpu), "{outcome:?}: {code}");
+    }
+}
+
 #[test]
 fn endless_microtasks() {
     ended_by("const next = () => { Promise.resolve().then(next); }; next();", Reason::Cpu);
@@ -50,6 +64,7 @@ fn allocation_bombs() {
         "let all = 'x'; const kept = []; for (;;) { all += all.slice(0, 1e5) + Math.random(); kept.push(JSON.parse(JSON.stringify(all))); }",
         "const all = {}; for (let i = 0; ; i++) all['k' + i] = { i };",
         "const all = []; for (;;) all.push(() => all);",
+        "const all = []; for (;;) all.push(new Array(100));",
         "const all = new Map(); for (let i = 0; ; i++) all.set(i, [i]);",
         "new Array(1e8).fill(1.5);",
         "[...'.'.repeat(2 ** 28)];",

@@ -82,8 +82,8 @@ impl Worker {
     }
 }
 
-/// A request that the guest has, and has not answered. Tells the guest that nobody waits for an answer any more, if it goes
-/// before there is one.
+/// A request that the guest has, and has not answered. When it goes before there is an answer, the guest is told that nobody
+/// waits any more; else the exchange may be over, and what it holds with it.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     worker: Rc<PinnedWorker>,
@@ -113,7 +113,9 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if !self.answered {
+        if self.answered {
+            self.worker.answer_taken();
+        } else {
             self.worker.client_left(self.id);
         }
     }
@@ -285,6 +287,14 @@ impl PinnedWorker {
         }
         self.attend(worker);
         self.changed.notify_one();
+    }
+
+    fn answer_taken(&self) {
+        self.attend(self.worker());
+        if self.retired.get() {
+            // The loop may have nothing else to wait for.
+            self.changed.notify_one();
+        }
     }
 
     /// Why an exchange ended without an outcome.

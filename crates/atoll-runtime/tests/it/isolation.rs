@@ -110,10 +110,16 @@ fn a_limit_ends_the_isolate_and_the_next_request_has_another() {
 
 #[test]
 fn isolates_end_with_their_requests() {
+    for path in ["/", "/wait"] {
+        isolates_end_with_requests_to(path);
+    }
+}
+
+fn isolates_end_with_requests_to(path: &str) {
     block_on(async {
         let deployed = deploy(Isolation::Isolate, COUNTER, LIMITS);
         for _ in 0..40 {
-            deployed.get("/").await.expect("an answer");
+            deployed.get(path).await.expect("an answer");
         }
         // Some are kept ahead; those that were used are gone.
         let stats = deployed.pool.stats();
@@ -127,6 +133,24 @@ fn isolates_end_with_their_requests() {
         };
         tokio::time::timeout(Duration::from_secs(20), empty).await.expect("no isolate is left");
     });
+}
+
+#[test]
+fn a_worker_is_idle_when_its_answer_was_taken() {
+    for (isolation, path) in [(Isolation::Warm, "/"), (Isolation::Warm, "/wait"), (Isolation::Context, "/wait")] {
+        block_on(async {
+            let deployed = deploy(isolation, COUNTER, LIMITS);
+            deployed.get(path).await.expect("an answer");
+            // The context of the next request may still be on its way.
+            let idle = async {
+                while deployed.pool.stats().idle == 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(20), idle).await.expect("nothing is under way");
+            deployed.pool.drain().await;
+        });
+    }
 }
 
 #[test]
