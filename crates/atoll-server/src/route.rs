@@ -12,8 +12,7 @@ pub use host::{BadHost, HostPattern};
 pub use path::{BadPath, PathPrefix};
 
 use atoll_runtime::Deployment;
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::cell::{Ref, RefCell};
 use std::sync::Arc;
 use table::Table;
 use tokio::sync::watch;
@@ -59,22 +58,22 @@ impl Routes {
 /// The routes as one thread has them: to look at them touches nothing that other threads write, unless there are new ones.
 pub(crate) struct LocalRoutes {
     incoming: RefCell<watch::Receiver<Arc<Routes>>>,
-    current: RefCell<Rc<Arc<Routes>>>,
+    current: RefCell<Arc<Routes>>,
 }
 
 impl LocalRoutes {
     pub(crate) fn new(mut incoming: watch::Receiver<Arc<Routes>>) -> Self {
-        let current = Rc::new(Arc::clone(&incoming.borrow_and_update()));
+        let current = Arc::clone(&incoming.borrow_and_update());
         Self { incoming: RefCell::new(incoming), current: RefCell::new(current) }
     }
 
-    /// Those of now.
-    pub(crate) fn current(&self) -> Rc<Arc<Routes>> {
+    /// Those of now. Let go of them before the next look.
+    pub(crate) fn current(&self) -> Ref<'_, Routes> {
         let mut incoming = self.incoming.borrow_mut();
         // When there is no sender any more, the last ones stay.
         if incoming.has_changed().unwrap_or(false) {
-            *self.current.borrow_mut() = Rc::new(Arc::clone(&incoming.borrow_and_update()));
+            *self.current.borrow_mut() = Arc::clone(&incoming.borrow_and_update());
         }
-        Rc::clone(&self.current.borrow())
+        Ref::map(self.current.borrow(), |routes| &**routes)
     }
 }
