@@ -58,7 +58,7 @@ impl From<Termination> for StartError {
 
 impl Worker {
     /// Binds a realm to `app`, or makes one for it, and begins nothing in it.
-    pub(super) fn create(app: Arc<App>, realm: Option<Realm>) -> (Self, Arc<EngineLoader>) {
+    pub(super) fn create(app: Arc<App>, realm: Option<Realm>) -> Result<(Self, Arc<EngineLoader>), Termination> {
         let clock = ClockState::start();
         let loader = Arc::new(EngineLoader::new(Arc::clone(&app.loader)));
         let mut state = State::default();
@@ -81,9 +81,10 @@ impl Worker {
             allow_eval: app.limits.allow_eval,
             allow_wasm: app.limits.allow_wasm,
         });
-        let functions = realm.turn(app.limits.startup(), Functions::of);
-        let functions = functions.expect("a realm without guest code hits no limit").value;
-        (Self { app, realm, functions, clock, failed: false, spent: (0, Duration::ZERO) }, loader)
+        // No guest code runs yet, but the smallest limits may be too low for that as well, on a slow machine.
+        let looked_up = realm.turn(app.limits.startup(), Functions::of);
+        let functions = looked_up.inspect_err(|termination| app.metrics.killed(termination.reason))?.value;
+        Ok((Self { app, realm, functions, clock, failed: false, spent: (0, Duration::ZERO) }, loader))
     }
 
     /// Makes a worker that serves: its graph loaded and evaluated, its handler found. It has an isolate of its own: that of
@@ -117,7 +118,7 @@ impl Worker {
     }
 
     async fn evaluate_handler(app: Arc<App>, realm: Option<Realm>) -> Result<Self, StartError> {
-        let (mut worker, loader) = Self::create(app, realm);
+        let (mut worker, loader) = Self::create(app, realm)?;
         let evaluation = worker.evaluate(&loader).await?;
         let env = worker.app.env.iter().flat_map(|(name, value)| [name.as_str().into(), value.as_str().into()]);
         let env = Value::List(env.collect());
