@@ -152,6 +152,6 @@ pub(crate) struct Guest {
     #[arg(long, value_name = "HOST[:PORT]|CIDR")]
     pub(crate) allow_net: Vec<String>,
     /// Memory for the JavaScript heap, and as much again outside of it, MiB: --heap-mib and --external-mib in one
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(8..=65_536))]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(16..=65_536))]
     pub(crate) memory_mib: Option<u64>,
 }

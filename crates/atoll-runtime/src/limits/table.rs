@@ -87,9 +87,9 @@ macro_rules! limits {
 }
 
 limits! {
-    /// JavaScript heap, bytes.
+    /// JavaScript heap, bytes. With less than some 9 MiB there is no room for the startup snapshot, and V8 ends the process.
     heap_bytes: usize = "heap-mib" in MiB {
-        serve: 128, run: Value(2048), range: 8..=65_536,
+        serve: 128, run: Value(2048), range: 16..=65_536,
         scope: Worker, hit: Hit::Kill(Reason::Heap),
         bounds: "JavaScript heap: objects, strings, compiled code",
         effect: "The worker is ended when a garbage collection can't get below the limit.",

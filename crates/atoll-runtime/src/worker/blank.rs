@@ -1,8 +1,7 @@
 //! What a worker needs before it is known whose it is.
 
 use super::functions::Functions;
-use crate::limits::Limits;
-use atoll_engine::{Isolate, Realm};
+use atoll_engine::{Isolate, Realm, Termination, TurnBudget};
 
 /// A realm that is nobody's yet, in which the platform is ready to serve. A start that gets one has only the app to load.
 #[derive(Debug)]
@@ -12,12 +11,11 @@ pub struct Blank {
 }
 
 impl Blank {
-    /// Makes one.
-    pub fn new(isolate: &Isolate) -> Self {
+    /// Makes one. Errors: the isolate's memory, or `budget`, is not enough even for that.
+    pub fn new(isolate: &Isolate, budget: TurnBudget) -> Result<Self, Termination> {
         let mut realm = Realm::new(isolate);
-        let functions = realm.turn(Limits::SERVE.startup(), Functions::of);
-        let functions = functions.expect("a realm without guest code hits no limit").value;
-        Self { realm, functions }
+        let functions = realm.turn(budget, Functions::of)?.value;
+        Ok(Self { realm, functions })
     }
 
     /// The isolate that it is in.

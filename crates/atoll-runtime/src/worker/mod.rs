@@ -119,10 +119,11 @@ impl Worker {
         let limits = &self.app.limits;
         let (cpu, wall) = match phase {
             Phase::Start => (limits.startup_cpu, limits.startup_wall),
-            Phase::Response => (limits.request_cpu, limits.wall),
-            Phase::Background => (limits.wait_until_cpu, limits.wait_until_wall),
+            // A request whose time by the clock is over is given up; only its CPU time ends the worker of the others.
+            Phase::Response => (limits.request_cpu, limits.wall.max(limits.request_cpu)),
+            Phase::Background => (limits.wait_until_cpu, limits.wait_until_wall.max(limits.wait_until_cpu)),
         };
-        TurnBudget { cpu: Allowance { limit: cpu, used }, wall: Allowance::new(wall.max(cpu)) }
+        TurnBudget { cpu: Allowance { limit: cpu, used }, wall: Allowance::new(wall) }
     }
 
     /// What a turn on behalf of a request may use. Code that nobody's request keeps alive any more, and the app's own,
