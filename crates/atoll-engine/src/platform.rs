@@ -28,6 +28,8 @@ static INITIALIZE: Once = Once::new();
 pub fn initialize() {
     INITIALIZE.call_once(|| {
         v8::V8::set_flags_from_string(&FLAGS.join(" "));
+        // V8 would open /dev/urandom three times for each isolate. Where this fails, it does.
+        v8::V8::set_entropy_source(|seed| getrandom::fill(seed).is_ok());
         let platform = v8::new_custom_platform(V8_WORKER_THREADS, false, false, tasks::Poster).make_shared();
         v8::V8::initialize_platform(platform);
         v8::V8::initialize();

@@ -8,8 +8,7 @@
 //!
 //! What was read and found authentic, or was made here, is also kept in memory ([`memory`]): the next start of a deployment,
 //! or of another one with the same files, neither reads nor verifies it again. Compiled code is made at most twice for a key
-//! and process ([`Ripeness`]), and the riper one replaces the other only where there is more in it: V8 drops code that
-//! was not used for a long time.
+//! ([`Ripeness`]): by the first process that has none, and once more by one that has used it for long enough.
 
 #![expect(clippy::disallowed_methods, reason = "owns the cache's directory")]
 
@@ -159,14 +158,15 @@ impl CodeCache for SealedCache {
     }
 
     fn put(&self, key: &[u8; 32], ripeness: Ripeness, code: &[u8]) {
-        {
+        let kept = {
             let mut memory = self.memory();
-            if memory.length(key) >= code.len() {
-                return;
-            }
-            memory.put(*key, Some(ripeness), &Arc::from(code));
-        }
-        self.write(key, Kind::Code(ripeness), code);
+            // V8 drops code that was not used for a long time: riper code may lack what the start needs.
+            let known = memory.get(key).filter(|known| known.len() >= code.len());
+            let kept = known.unwrap_or_else(|| Arc::from(code));
+            memory.put(*key, Some(ripeness), &kept);
+            kept
+        };
+        self.write(key, Kind::Code(ripeness), &kept);
     }
 
     fn refuse(&self, key: &[u8; 32]) {
@@ -316,22 +316,19 @@ mod tests {
         CodeCache::put(&cache, &key, FIRST, b"some code");
         assert!(!cache.wants(&key, FIRST));
 
-        // The next process finds it, and makes riper code, of which there may be less.
-        let cache = home.open()?;
-        assert_eq!(code(&cache, &key).as_deref(), Some(&b"some code"[..]));
-        assert!(!cache.wants(&key, FIRST));
-        assert!(cache.wants(&key, SETTLED));
-        CodeCache::put(&cache, &key, SETTLED, b"less");
-        assert_eq!(code(&cache, &key).as_deref(), Some(&b"some code"[..]));
-        assert!(!cache.wants(&key, SETTLED));
-
-        let cache = home.open()?;
-        assert_eq!(code(&cache, &key).as_deref(), Some(&b"some code"[..]));
-        assert!(cache.wants(&key, SETTLED));
-        CodeCache::put(&cache, &key, SETTLED, b"more code than that");
-        let cache = home.open()?;
-        assert_eq!(code(&cache, &key).as_deref(), Some(&b"more code than that"[..]));
-        assert!(!cache.wants(&key, SETTLED));
+        // The next process finds it, and makes riper code, of which there may be more or less.
+        for (made, kept) in [(&b"more code than that"[..], &b"more code than that"[..]), (b"less", b"some code")] {
+            CodeCache::put(&home.open()?, &key, FIRST, b"some code");
+            let cache = home.open()?;
+            assert_eq!(code(&cache, &key).as_deref(), Some(&b"some code"[..]));
+            assert!(!cache.wants(&key, FIRST));
+            assert!(cache.wants(&key, SETTLED));
+            CodeCache::put(&cache, &key, SETTLED, made);
+            for cache in [cache, home.open()?] {
+                assert_eq!(code(&cache, &key).as_deref(), Some(kept));
+                assert!(!cache.wants(&key, SETTLED));
+            }
+        }
 
         // What V8 refuses is replaced, whatever its length.
         cache.refuse(&key);

@@ -15,8 +15,6 @@ const MAX_ENTRIES: usize = 65_536;
 struct Entry {
     /// Of the code that was made, or that somebody was told to make; none for texts.
     ripeness: Option<Ripeness>,
-    /// How much there is, bytes, also when it is not kept here.
-    length: usize,
     content: Option<Arc<[u8]>>,
     /// When it was last asked for, in questions.
     used: u64,
@@ -49,11 +47,6 @@ impl Memory {
         is_wanted
     }
 
-    /// How much content there is for a key, here or elsewhere, bytes; 0 where nothing is known of it.
-    pub(super) fn length(&self, key: &[u8; 32]) -> usize {
-        self.entries.get(key).map_or(0, |entry| entry.length)
-    }
-
     /// Keeps content in place of what there was.
     pub(super) fn put(&mut self, key: [u8; 32], ripeness: Option<Ripeness>, content: &Arc<[u8]>) {
         self.questions += 1;
@@ -61,7 +54,6 @@ impl Memory {
         let entry = self.entry(key);
         entry.ripeness = entry.ripeness.max(ripeness);
         let before = entry.content.replace(Arc::clone(content)).map_or(0, |content| content.len());
-        entry.length = content.len();
         entry.used = now;
         self.bytes = self.bytes - before + content.len();
         while self.bytes > MAX_BYTES && self.drop_oldest() {}
@@ -105,7 +97,6 @@ mod tests {
         let known: Vec<bool> = (0..4).map(|name| memory.get(&[name; 32]).is_some()).collect();
         assert_eq!(known, [true, false, true, true]);
         assert!(!memory.claim([1; 32], Ripeness::First), "that it was made is still known");
-        assert_eq!(memory.length(&[1; 32]), third.len());
         memory.forget(&[3; 32]);
         assert_eq!(memory.bytes, 2 * third.len());
     }

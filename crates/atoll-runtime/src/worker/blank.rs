@@ -23,3 +23,20 @@ impl Blank {
         self.realm.isolate()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+
+    /// What a spare isolate may have on its heap, bytes. A copy of the platform's text alone would be 800 KB more.
+    const MAX_HEAP_BYTES: usize = 1 << 20;
+
+    #[test]
+    fn a_spare_isolate_is_small() {
+        let isolate = Isolate::new(atoll_snapshot::startup(), Limits::SERVE.memory());
+        let blank = Blank::new(&isolate, Limits::SERVE.startup()).expect("the limits are enough");
+        let used = blank.isolate().memory().heap_used;
+        assert!(used < MAX_HEAP_BYTES, "{used} bytes");
+    }
+}

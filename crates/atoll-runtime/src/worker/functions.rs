@@ -23,7 +23,7 @@ pub(super) struct Functions {
 }
 
 impl Functions {
-    /// Those of a realm. What every request needs is looked up now, the rest when it is needed.
+    /// Those of a realm. What every worker needs is looked up now, the rest when it is needed.
     ///
     /// # Panics
     /// When the snapshot lacks one: it is part of this binary, and a test loads it.
@@ -38,7 +38,8 @@ impl Functions {
             configure: Function::new("web/serve", "configure"),
             dispatch: Function::new("web/serve", "dispatch"),
         };
-        for function in [&functions.configure, &functions.dispatch] {
+        // The builtin that reports errors gives the global object its `onerror` and the like, which guests set.
+        for function in [&functions.configure, &functions.dispatch, &functions.uncaught] {
             assert!(turn.prepare(function), "a builtin lacks {function:?}");
         }
         functions

@@ -106,13 +106,11 @@ impl Worker {
 
     /// As [`Worker::start`], in a new context of an isolate that serves this app already, on the isolate's own thread.
     pub async fn start_in(app: Arc<App>, isolate: &Isolate) -> Result<Self, StartError> {
-        match isolate.termination() {
-            Some(termination) => Err(StartError::Terminated(termination)),
-            None => {
-                let blank = Self::blank(&app, isolate)?;
-                Self::start_serving(app, Some(blank)).await
-            }
+        if let Some(termination) = isolate.termination() {
+            return Err(StartError::Terminated(termination));
         }
+        let blank = Self::blank(&app, isolate)?;
+        Self::start_serving(app, Some(blank)).await
     }
 
     async fn start_serving(app: Arc<App>, blank: Option<Blank>) -> Result<Self, StartError> {

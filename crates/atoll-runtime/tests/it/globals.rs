@@ -22,6 +22,15 @@ console.log(typeof WebAssembly.compile, WebAssembly === globalThis.WebAssembly, 
     );
 }
 
+#[test]
+fn handlers_of_the_global_object_are_there_from_the_start() {
+    let code = "
+globalThis.onunhandledrejection = (event) => { console.log('handled', event.reason.message); event.preventDefault(); };
+Promise.reject(new Error('nobody waits'));
+";
+    check(&[("main.mjs", code)], 0, &["handled nobody waits"]);
+}
+
 /// Builtins are evaluated after the guest may have replaced what the language gives it.
 #[test]
 fn they_are_made_of_originals() {
