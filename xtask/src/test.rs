@@ -7,6 +7,7 @@ use crate::Failure;
 use crate::e2e;
 use crate::packages;
 use crate::repository::{self, cargo};
+use crate::soak;
 use crate::steps::{Failed, Steps, Tally};
 
 /// What the command line asks for.
@@ -45,6 +46,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
         // The same targets as the tests, so with the same features: nothing is compiled anew.
         steps.run("cargo build --workspace --all-targets", || passes(&["build", "--workspace", "--all-targets"]));
         e2e::run(&mut steps, &repository::atoll("debug"));
+        soak::run(&mut steps, &repository::atoll("debug"));
     }
     if steps.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -17,6 +17,7 @@ mod request;
 mod snapshot;
 mod tasks;
 mod turn;
+mod wasm;
 
 pub use builtins::{BUILTINS, path_to_url};
 pub use exception::{Details, Exception};

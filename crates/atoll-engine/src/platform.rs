@@ -17,6 +17,9 @@ const FLAGS: &[&str] = &[
     "--enable-sharedarraybuffer-per-context",
     // A guest that recurses gets a RangeError well before the thread's stack ends; threads for JavaScript need 2 MiB.
     "--stack-size=984",
+    // Its pass takes the safe point out of inner loops of few rounds, and where such a loop has none, as that which fills
+    // `new Array(100)`, out of the loop around it: one that has no end would never hear that it is to end.
+    "--no-turboshaft-loop-unrolling",
 ];
 
 static INITIALIZE: Once = Once::new();

@@ -1,8 +1,11 @@
 //! Bytes: counting them, and having fewer when they are short.
 //!
-//! Above seven eighths of the limit, idle isolates are *shrunk*, those that are worth least first, one at a time: V8
-//! gives back garbage and unused pages, at the price of a collection. Above the limit itself they are *evicted*, in the
-//! same order, each after it was shrunk and had time to report what is left: often that is enough.
+//! An isolate that *rests*, that is has not been used for some seconds, is *shrunk* once, whether memory is short or not: V8
+//! gives back garbage and unused pages, at the price of a collection, for which nobody waits then.
+//!
+//! Above seven eighths of the limit, idle isolates are shrunk sooner, those that are worth least first, one at a time. Above
+//! the limit itself they are *evicted*, in the same order, each after it was shrunk and had time to report what is left:
+//! often that is enough.
 //!
 //! The limit is the budget, unless the caller reports *pressure*, that is a shortage which the budget doesn't know of
 //! (the host's, or the control group's). Then the limit is cut to a part of what is in use, at most once in a while, as it
@@ -35,6 +38,13 @@ const SHRINK_BATCH: usize = 4;
 /// Time between two isolates that are shrunk, one at a time, while only the soft limit is exceeded: a few hundredths of the
 /// thread's time.
 const SHRINK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// An isolate that was not used for this long is shrunk even if there is memory: whoever asks for its deployment again asks
+/// so rarely that the collection, some milliseconds, is below a thousandth of the time.
+const REST_MIN: Duration = Duration::from_secs(5);
+
+/// Time between two isolates that are shrunk because they rest: a few hundredths of the thread's time.
+const REST_INTERVAL: Duration = Duration::from_millis(50);
 
 /// An isolate that was used less than this ago is probably used again soon, and would have its garbage back.
 const SHRINK_IDLE_MIN: Duration = Duration::from_secs(1);
@@ -78,6 +88,8 @@ pub(crate) struct Memory {
     change_at: Duration,
     /// When the next isolate may be shrunk because of the soft limit.
     shrink_at: Duration,
+    /// Before this no isolate is to be shrunk because it rests.
+    rest_at: Duration,
     /// When the isolate that is to be evicted next has settled.
     evict_at: Option<Duration>,
 }
@@ -94,12 +106,16 @@ impl Memory {
             pressed_at: Duration::ZERO,
             change_at: Duration::ZERO,
             shrink_at: Duration::ZERO,
+            rest_at: Duration::ZERO,
             evict_at: None,
         }
     }
 
     /// An isolate has nothing under way.
     pub(crate) fn enter_idle(&mut self, isolate: &mut Isolate) {
+        if self.unshrunk_count == 0 {
+            self.rest_at = self.rest_at.max(isolate.worth.last_used + REST_MIN);
+        }
         isolate.idle = true;
         isolate.shrunk = Shrunk::No;
         self.idle_bytes += isolate.worth.bytes;
@@ -199,7 +215,8 @@ impl Pool {
 
     pub(crate) fn next_memory_deadline(&self) -> Option<Duration> {
         let memory = &self.memory;
-        let shrink = (memory.over_soft_limit() && memory.unshrunk_count > 0).then_some(memory.shrink_at);
+        let shrink_at = if memory.over_soft_limit() { memory.shrink_at.min(memory.rest_at) } else { memory.rest_at };
+        let shrink = (memory.unshrunk_count > 0).then_some(shrink_at);
         [shrink, memory.evict_at, self.next_recovery()].into_iter().flatten().min()
     }
 
@@ -233,6 +250,19 @@ impl Pool {
             let found = self.shrink(SHRINK_IDLE_MIN, 1);
             self.memory.shrink_at = self.now + if found { SHRINK_INTERVAL } else { SHRINK_IDLE_MIN };
         }
+        if self.memory.unshrunk_count > 0 && self.now >= self.memory.rest_at {
+            self.memory.rest_at = if self.shrink(REST_MIN, 1) {
+                self.now + REST_INTERVAL
+            } else {
+                self.next_to_rest().map_or(self.now, |last_used| last_used + REST_MIN)
+            };
+        }
+    }
+
+    /// When the isolate was last used that will be the next to have rested.
+    fn next_to_rest(&self) -> Option<Duration> {
+        let unshrunk = self.isolates.values().filter(|isolate| isolate.idle && isolate.shrunk == Shrunk::No);
+        unshrunk.map(|isolate| isolate.worth.last_used).min()
     }
 
     /// Has so many idle isolates shrunk, of those that were not used for `idle_min`. Returns whether there were any.

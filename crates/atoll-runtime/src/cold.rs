@@ -35,10 +35,12 @@ async fn serve(queue: &tokio::sync::Mutex<mpsc::Receiver<Order>>) {
             }
             Order::Spare { reply } => {
                 let isolate = Isolate::new(atoll_snapshot::startup(), Limits::SERVE.memory());
-                let blank = Blank::new(&isolate);
+                let blank = Blank::new(&isolate, Limits::SERVE.startup());
                 isolate.release();
-                // The pool is gone, and the isolate goes with the reply.
-                let _ = reply.send(blank);
+                // Without a reply the pool knows that there is no spare. When the pool is gone, the isolate goes with the reply.
+                if let Ok(blank) = blank {
+                    let _ = reply.send(blank);
+                }
             }
             Order::Dispose(worker) => drop(worker),
         }

@@ -8,6 +8,7 @@ use crate::{Errno, counted};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The files read here are shorter; what comes after is not needed.
 const FILE_BYTES: usize = 16 << 10;
@@ -79,6 +80,9 @@ pub fn memory_limit_bytes() -> Result<u64, Errno> {
     Ok(limit)
 }
 
+/// The machine's pressure.
+const MACHINE: &str = "/proc/pressure/memory";
+
 /// How much of the time tasks stall for want of memory before it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stall {
@@ -88,18 +92,41 @@ pub enum Stall {
     Full,
 }
 
-/// What a trigger says: the kind, 100 ms of stall, in a window of 2 s, the only one that processes without privileges may
-/// ask for.
-fn trigger(stall: Stall) -> &'static [u8] {
-    match stall {
-        Stall::Some => b"some 100000 2000000\0",
-        Stall::Full => b"full 100000 2000000\0",
+/// How long tasks stall within a window before it is told, microseconds.
+const STALL_US: u64 = 100_000;
+
+impl Stall {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Some => "some",
+            Self::Full => "full",
+        }
+    }
+
+    /// What a trigger says: the kind, the stall, and the window, 2 s, the only one that processes without privileges may ask for.
+    fn trigger(self) -> String {
+        format!("{} {STALL_US} 2000000\0", self.name())
+    }
+
+    /// How long tasks have stalled in all, microseconds: `some avg10=0.00 avg60=0.00 avg300=0.00 total=1234`.
+    fn total_us(self, text: &str) -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(self.name()))?;
+        line.split_ascii_whitespace().find_map(|field| field.strip_prefix("total=")?.parse().ok())
     }
 }
 
 /// The kernel's word on memory pressure of one kind.
+///
+/// The kernel also speaks once without a reason: its first comparison is with a sum that may be from before the trigger was
+/// set. So its word is believed only with as much stall as was asked for since the last.
 #[derive(Debug)]
-pub struct PressureTrigger(OwnedFd);
+pub struct PressureTrigger {
+    file: OwnedFd,
+    path: String,
+    stall: Stall,
+    /// What it was at the last word that was believed.
+    total_us: AtomicU64,
+}
 
 impl PressureTrigger {
     /// A trigger for the process's control group, or else the whole machine.
@@ -109,19 +136,33 @@ impl PressureTrigger {
         let groups = read("/proc/self/cgroup").unwrap_or_default();
         let own =
             group(&groups, true).map(|group| format!("/sys/fs/cgroup{}/memory.pressure", group.trim_end_matches('/')));
-        let own = own.and_then(|path| open(&path, OFlags::RDWR | OFlags::NONBLOCK).ok());
-        let file = own.map_or_else(|| open("/proc/pressure/memory", OFlags::RDWR | OFlags::NONBLOCK), Ok)?;
+        let flags = OFlags::RDWR | OFlags::NONBLOCK;
+        let own = own.and_then(|path| Some((open(&path, flags).ok()?, path)));
+        let (file, path) = match own {
+            Some(own) => own,
+            None => (open(MACHINE, flags)?, MACHINE.to_owned()),
+        };
+        let total_us = stall.total_us(&read(&path)?).ok_or(Errno::INVAL)?;
         counted!("write");
-        rustix::io::write(&file, trigger(stall))?;
-        Ok(Self(file))
+        rustix::io::write(&file, stall.trigger().as_bytes())?;
+        Ok(Self { file, path, stall, total_us: total_us.into() })
     }
 
     /// Waits until memory is short; at most once in two seconds. Errors: the group is gone.
     pub fn wait(&self) -> Result<(), Errno> {
-        let mut watched = [PollFd::new(&self.0, PollFlags::PRI)];
-        counted!("poll");
-        rustix::io::retry_on_intr(|| poll(&mut watched, None))?;
-        if watched[0].revents().contains(PollFlags::ERR) { Err(Errno::NODEV) } else { Ok(()) }
+        loop {
+            let mut watched = [PollFd::new(&self.file, PollFlags::PRI)];
+            counted!("poll");
+            rustix::io::retry_on_intr(|| poll(&mut watched, None))?;
+            if watched[0].revents().contains(PollFlags::ERR) {
+                return Err(Errno::NODEV);
+            }
+            let total_us = self.stall.total_us(&read(&self.path)?).ok_or(Errno::INVAL)?;
+            if total_us.saturating_sub(self.total_us.load(Ordering::Relaxed)) >= STALL_US {
+                self.total_us.store(total_us, Ordering::Relaxed);
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -137,6 +178,15 @@ mod tests {
         assert_eq!(group("1:cpu:/c\n", true), None);
         assert_eq!(ancestors("/m", "/a/b"), ["/m/a/b", "/m/a", "/m"]);
         assert_eq!(ancestors("/m", "/"), ["/m"]);
+    }
+
+    #[test]
+    fn the_sum_of_stalls_is_read() {
+        let text = "some avg10=0.00 avg60=0.02 avg300=0.09 total=827894\nfull avg10=0.00 avg60=0.00 avg300=0.07 total=675881\n";
+        assert_eq!(Stall::Some.total_us(text), Some(827_894));
+        assert_eq!(Stall::Full.total_us(text), Some(675_881));
+        assert_eq!(Stall::Full.total_us("some avg10=0.00 total=1"), None);
+        assert_eq!(Stall::Some.trigger(), "some 100000 2000000\0");
     }
 
     #[test]

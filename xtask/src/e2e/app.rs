@@ -1,16 +1,17 @@
 //! What the served example answers.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::http::Client;
-use super::server::Server;
 use super::{ensure, step};
 use crate::Failure;
+use crate::client::Client;
 use crate::repository::shelf;
+use crate::server::Server;
 use crate::steps::Steps;
 
 /// The example's pause between two lines of `/stream`.
@@ -24,7 +25,9 @@ const TITLE: &str = "Books of the house";
 pub(super) fn run(steps: &mut Steps, atoll: &Path, project: &Path) {
     let mut server = None;
     step(steps, "example: atoll serve opens its port and says where", || {
-        let started = Server::start(atoll, project, &[&format!("SHELF_TITLE={TITLE}")])?;
+        let title = format!("SHELF_TITLE={TITLE}");
+        let arguments = [project.as_os_str(), OsStr::new("--env"), OsStr::new(&title)];
+        let started = Server::start(atoll, &arguments, project.with_file_name("serve.log"))?;
         started.wait_for_log(&format!("http://127.0.0.1:{}", started.port), Duration::from_secs(2))?;
         server = Some(started);
         Ok(())

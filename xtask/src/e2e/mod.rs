@@ -1,9 +1,7 @@
 //! The example, from its `package.json` to answered requests, as its users see it: through the binary and over HTTP.
 
 mod app;
-mod http;
 mod install;
-mod server;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -70,6 +70,7 @@ impl Isolate {
             .allow_atomics_wait(false)
             .array_buffer_allocator(allocator(&budget));
         let mut isolate = v8::Isolate::new(parameters);
+        budget.set_baseline(&mut isolate);
         callbacks::install(&mut isolate);
         let killer = Arc::new(Killer::new(isolate.thread_safe_handle()));
         budget.set_killer(Arc::clone(&killer));
@@ -136,7 +137,7 @@ impl Isolate {
             MemoryUse {
                 heap_used: statistics.used_heap_size(),
                 heap_total: statistics.total_heap_size(),
-                external: statistics.external_memory().max(self.0.budget.used()),
+                external: self.0.budget.external(isolate).max(self.0.budget.used()),
             }
         })
     }

@@ -42,6 +42,9 @@ fn isolation_of(deployment: u64) -> Isolation {
 
 const DEPLOYMENTS: u64 = 7;
 
+/// What has not been used for this long is shrunk in any case.
+const REST_MIN: Duration = Duration::from_secs(5);
+
 fn event() -> impl Strategy<Value = Event> {
     let deployment = 0..DEPLOYMENTS;
     let isolation = prop_oneof![Just(Isolation::Warm), Just(Isolation::Context), Just(Isolation::Isolate)];
@@ -359,7 +362,10 @@ impl Host {
                 }
                 Action::Shrink { isolate } => {
                     assert!(self.is_idle(isolate), "a busy isolate is shrunk");
+                    let stats = self.pool.stats();
                     let isolate = self.isolates.get_mut(&isolate).expect("it is idle");
+                    let rests = self.now >= isolate.last_used + REST_MIN;
+                    assert!(rests || stats.bytes > stats.limit_bytes / 8 * 7, "shrunk without need: {stats:?}");
                     assert!(!std::mem::replace(&mut isolate.shrunk, true), "it is shrunk once per use");
                 }
                 Action::EndWorker { worker } => {
@@ -535,6 +541,9 @@ impl Host {
         }
         let stats = self.pool.stats();
         assert!(stats.bytes <= stats.limit_bytes || stats.idle == 0, "{stats:?}");
+        for (id, isolate) in &self.isolates {
+            assert!(isolate.shrunk || !self.is_idle(*id), "{id:?} rests and was not shrunk");
+        }
         self.pool.drain(self.now);
         self.carry_out();
         self.finish();

@@ -183,7 +183,8 @@ fn spares_follow_the_rate_of_starts_and_go_when_it_is_over() {
         assert!(next >= bench.now);
         bench.now = next;
         bench.pool.tick(next);
-        ticks += 1;
+        // What rests is shrunk meanwhile.
+        ticks += usize::from(shrunk(&bench.actions()) == 0);
     }
     assert_eq!(bench.pool.stats().spares, 1, "{:?}", bench.pool.stats());
     assert!(ticks <= 8, "{ticks} ticks for {:?}", bench.pool.stats());
@@ -358,6 +359,65 @@ fn memory_is_taken_by_shrinking_first() {
     bench.pool.measured(bench.now, lease.isolate(), 9 * MIB);
     assert_eq!(ended(&bench.actions(), EndReason::Memory), 1);
     bench.release(lease);
+}
+
+#[test]
+fn what_rests_is_shrunk_once_and_one_at_a_time() {
+    let mut bench = Bench::new(config());
+    for id in [ONE, TWO] {
+        bench.deploy(id, settings(Isolation::Warm));
+        bench.warm_up(id, 4 * MIB);
+    }
+    bench.pass(Duration::from_secs(4));
+    assert_eq!(bench.actions(), []);
+    // One of them is used again, and does not rest.
+    let lease = bench.granted(TWO);
+    let busy = lease.isolate();
+    bench.release(lease);
+    let mut shrunk_at = Vec::new();
+    while let Some(due) = bench.pool.next_deadline() {
+        assert!(due < bench.now + Duration::from_secs(10), "{due:?}");
+        bench.now = due;
+        bench.pool.tick(due);
+        for action in bench.actions() {
+            let Action::Shrink { isolate } = action else { panic!("{action:?}") };
+            bench.pool.measured(bench.now, isolate, 2 * MIB);
+            shrunk_at.push((isolate, bench.now));
+        }
+    }
+    let [(first, _), (second, at)] = shrunk_at[..] else { panic!("{shrunk_at:?}") };
+    assert_ne!(first, busy);
+    assert_eq!(second, busy);
+    assert!(at >= Duration::from_secs(9), "{at:?}");
+    assert_eq!(bench.pool.stats().bytes, 4 * MIB);
+    // After a use, it will be again.
+    let lease = bench.granted(ONE);
+    bench.release(lease);
+    assert!(bench.pool.next_deadline().is_some());
+    bench.pass(Duration::from_secs(6));
+    assert_eq!(bench.actions(), [Action::Shrink { isolate: first }]);
+}
+
+#[test]
+fn many_that_rest_are_not_shrunk_at_once() {
+    let mut bench = Bench::new(config());
+    for deployment in 0..100 {
+        bench.deploy(DeploymentId(deployment), settings(Isolation::Warm));
+        bench.warm_up(DeploymentId(deployment), MIB);
+    }
+    bench.pass(Duration::from_secs(10));
+    for shrunk_before in 0..100 {
+        assert_eq!(shrunk(&bench.actions()), 1, "after {shrunk_before}");
+        let due = bench.pool.next_deadline();
+        let Some(due) = due else {
+            assert_eq!(shrunk_before, 99);
+            return;
+        };
+        assert!(due >= bench.now + Duration::from_millis(10), "{due:?}");
+        bench.now = due;
+        bench.pool.tick(due);
+    }
+    panic!("there is no end");
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! What a worker needs before it is known whose it is.
 
 use super::functions::Functions;
-use crate::limits::Limits;
-use atoll_engine::{Isolate, Realm};
+use atoll_engine::{Isolate, Realm, Termination, TurnBudget};
 
 /// A realm that is nobody's yet, in which the platform is ready to serve. A start that gets one has only the app to load.
 #[derive(Debug)]
@@ -12,12 +11,11 @@ pub struct Blank {
 }
 
 impl Blank {
-    /// Makes one.
-    pub fn new(isolate: &Isolate) -> Self {
+    /// Makes one. Errors: the isolate's memory, or `budget`, is not enough even for that.
+    pub fn new(isolate: &Isolate, budget: TurnBudget) -> Result<Self, Termination> {
         let mut realm = Realm::new(isolate);
-        let functions = realm.turn(Limits::SERVE.startup(), Functions::of);
-        let functions = functions.expect("a realm without guest code hits no limit").value;
-        Self { realm, functions }
+        let functions = realm.turn(budget, Functions::of)?.value;
+        Ok(Self { realm, functions })
     }
 
     /// The isolate that it is in.
@@ -29,13 +27,15 @@ impl Blank {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
 
     /// What a spare isolate may have on its heap, bytes. A copy of the platform's text alone would be 800 KB more.
     const MAX_HEAP_BYTES: usize = 1 << 20;
 
     #[test]
     fn a_spare_isolate_is_small() {
-        let blank = Blank::new(&Isolate::new(atoll_snapshot::startup(), Limits::SERVE.memory()));
+        let isolate = Isolate::new(atoll_snapshot::startup(), Limits::SERVE.memory());
+        let blank = Blank::new(&isolate, Limits::SERVE.startup()).expect("the limits are enough");
         let used = blank.isolate().memory().heap_used;
         assert!(used < MAX_HEAP_BYTES, "{used} bytes");
     }

@@ -5,6 +5,7 @@
 //! end.
 
 mod blank;
+mod deadlines;
 mod event_loop;
 mod functions;
 mod pinned;
@@ -12,6 +13,7 @@ mod program;
 mod start;
 
 pub use blank::Blank;
+pub(crate) use pinned::Begun;
 pub use pinned::{PinnedWorker, RequestError};
 pub use program::Exit;
 pub use start::StartError;
@@ -80,7 +82,7 @@ impl Worker {
         match report {
             Ok(report) => {
                 let (value, problems) = report.value;
-                self.spent = (self.spent.0 + 1, self.spent.1 + report.cpu);
+                self.computed(report.cpu);
                 if request != 0
                     && let Some(serving) = self.realm.state().get_mut::<ServeState>()
                 {
@@ -93,9 +95,12 @@ impl Worker {
             }
             Err(termination) => {
                 if termination.reason == Reason::Cpu {
-                    self.spent = (self.spent.0 + 1, self.spent.1 + Duration::from_millis(termination.amount));
+                    let earlier = budget.cpu.used;
+                    self.computed(Duration::from_millis(termination.amount).saturating_sub(earlier));
                 }
-                if termination.reason != Reason::Exit {
+                if termination.reason == Reason::Exit {
+                    self.app.metrics.killed(Reason::Exit);
+                } else {
                     self.report([Problem::Terminated(termination)]);
                 }
                 Err(termination)
@@ -103,15 +108,22 @@ impl Worker {
         }
     }
 
+    /// A turn has used this CPU time.
+    fn computed(&mut self, cpu: Duration) {
+        self.spent = (self.spent.0 + 1, self.spent.1 + cpu);
+        self.app.metrics.computed(cpu);
+    }
+
     /// What a turn may use in a phase in which `used` is gone.
     fn budget(&self, phase: Phase, used: Duration) -> TurnBudget {
         let limits = &self.app.limits;
         let (cpu, wall) = match phase {
             Phase::Start => (limits.startup_cpu, limits.startup_wall),
-            Phase::Response => (limits.request_cpu, limits.wall),
-            Phase::Background => (limits.wait_until_cpu, limits.wait_until_wall),
+            // A request whose time by the clock is over is given up; only its CPU time ends the worker of the others.
+            Phase::Response => (limits.request_cpu, limits.wall.max(limits.request_cpu)),
+            Phase::Background => (limits.wait_until_cpu, limits.wait_until_wall.max(limits.wait_until_cpu)),
         };
-        TurnBudget { cpu: Allowance { limit: cpu, used }, wall: Allowance::new(wall.max(cpu)) }
+        TurnBudget { cpu: Allowance { limit: cpu, used }, wall: Allowance::new(wall) }
     }
 
     /// What a turn on behalf of a request may use. Code that nobody's request keeps alive any more, and the app's own,
@@ -127,6 +139,9 @@ impl Worker {
 
     fn report(&mut self, problems: impl IntoIterator<Item = Problem>) {
         for problem in problems {
+            if let Problem::Terminated(termination) = problem {
+                self.app.metrics.killed(termination.reason);
+            }
             self.failed |= matches!(problem, Problem::Uncaught(_));
             self.app.reporter.problem(&self.app.name, &problem);
         }

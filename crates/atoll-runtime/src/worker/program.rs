@@ -26,7 +26,10 @@ const UNCAUGHT: i32 = 1;
 impl Worker {
     /// Runs `app` as a program: until nothing is left that keeps it alive, it exits, or it throws what nobody catches.
     pub async fn run(app: Arc<App>) -> Result<Exit, StartError> {
-        let (mut worker, loader) = Self::create(app, None);
+        let (mut worker, loader) = match Self::create(app, None) {
+            Ok(created) => created,
+            Err(termination) => return Ok(Exit::Terminated(termination)),
+        };
         let ended = match worker.begin(&loader).await {
             Ok(()) => {
                 worker.store_code(Ripeness::First);

@@ -110,10 +110,16 @@ fn a_limit_ends_the_isolate_and_the_next_request_has_another() {
 
 #[test]
 fn isolates_end_with_their_requests() {
+    for path in ["/", "/wait"] {
+        isolates_end_with_requests_to(path);
+    }
+}
+
+fn isolates_end_with_requests_to(path: &str) {
     block_on(async {
         let deployed = deploy(Isolation::Isolate, COUNTER, LIMITS);
         for _ in 0..40 {
-            deployed.get("/").await.expect("an answer");
+            deployed.get(path).await.expect("an answer");
         }
         // Some are kept ahead; those that were used are gone.
         let stats = deployed.pool.stats();
@@ -127,6 +133,24 @@ fn isolates_end_with_their_requests() {
         };
         tokio::time::timeout(Duration::from_secs(20), empty).await.expect("no isolate is left");
     });
+}
+
+#[test]
+fn a_worker_is_idle_when_its_answer_was_taken() {
+    for (isolation, path) in [(Isolation::Warm, "/"), (Isolation::Warm, "/wait"), (Isolation::Context, "/wait")] {
+        block_on(async {
+            let deployed = deploy(isolation, COUNTER, LIMITS);
+            deployed.get(path).await.expect("an answer");
+            // The context of the next request may still be on its way.
+            let idle = async {
+                while deployed.pool.stats().idle == 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(20), idle).await.expect("nothing is under way");
+            deployed.pool.drain().await;
+        });
+    }
 }
 
 #[test]
@@ -195,13 +219,14 @@ fn background_work_has_limits_of_its_own() {
               if (pathname === '/burn') ctx.waitUntil(new Promise((resolve) => setTimeout(() => { for (;;) {} }, 1)));
               return new Response('early');
             } };";
-        let limits = Limits {
-            wait_until_wall: Duration::from_millis(200),
-            wait_until_cpu: Duration::from_millis(100),
-            ..LIMITS
-        };
-        let deployed = deploy(Isolation::Warm, code, limits);
-        for (path, reason) in [("/stuck", "Wall"), ("/burn", "Cpu")] {
+        // Computing on a busy machine takes longer by the clock.
+        for (path, reason, wall_ms) in [("/stuck", "Wall", 200), ("/burn", "Cpu", 5000)] {
+            let limits = Limits {
+                wait_until_wall: Duration::from_millis(wall_ms),
+                wait_until_cpu: Duration::from_millis(100),
+                ..LIMITS
+            };
+            let deployed = deploy(Isolation::Warm, code, limits);
             assert_eq!(deployed.get(path).await.expect("an answer"), "early");
             let ended = async {
                 while !deployed.recorder.problems().iter().any(|problem| problem.contains(reason)) {
@@ -210,8 +235,8 @@ fn background_work_has_limits_of_its_own() {
             };
             tokio::time::timeout(Duration::from_secs(10), ended).await.expect(path);
             assert_eq!(deployed.get("/").await.expect("an answer"), "early");
+            deployed.pool.drain().await;
         }
-        deployed.pool.drain().await;
     });
 }
 

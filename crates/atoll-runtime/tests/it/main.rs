@@ -10,4 +10,5 @@ mod hostile;
 mod isolation;
 mod limits;
 mod programs;
+mod retirement;
 mod serving;

@@ -21,6 +21,8 @@ const STREAM = 3;
 const NATIVE = 4;
 /** A Blob's state. */
 const BLOB = 5;
+/** The host's `{ text(): string, bytes(): Uint8Array, cancel(reason) }`, which has all of it, and gives it once. */
+const WHOLE = 6;
 
 class Body {
   kind;
@@ -55,8 +57,16 @@ class Body {
     this.#used = true;
   }
 
+  /** Fetches what the host has all of, and nobody has read. */
+  #fetchWhole() {
+    if (this.kind !== WHOLE || this.#used) return;
+    this.data = this.data.bytes();
+    this.kind = BYTES;
+  }
+
   /** Bytes, when they are known without reading: a number or null. */
   get length() {
+    this.#fetchWhole();
     switch (this.kind) {
       case STRING:
         this.data = encodeUtf8(this.data);
@@ -74,6 +84,7 @@ class Body {
   /** Turns the body into a stream; returns the stream's state. */
   toStream() {
     if (this.stream !== null) return this.stream;
+    this.#fetchWhole();
     const { kind, data } = this;
     const used = this.#used;
     if (used) {
@@ -103,6 +114,7 @@ class Body {
 
   /** A second body with the same content. */
   clone() {
+    this.#fetchWhole();
     if (this.kind === STRING || this.kind === BYTES || this.kind === BLOB) {
       this.shared = true;
       const copy = new Body(this.kind, this.data);
@@ -135,7 +147,7 @@ class Body {
   cancel(reason) {
     if (this.stream !== null) return use('web/streams').cancelStream(this.stream, reason);
     this.use();
-    if (this.kind === NATIVE) this.data.cancel(reason);
+    if (this.kind === NATIVE || this.kind === WHOLE) this.data.cancel(reason);
     return PromiseResolve(undefined);
   }
 }
@@ -287,6 +299,11 @@ function consume(body, fromText, fromBytes) {
     case BLOB:
       body.use();
       return settle(fromBytes, use('web/blob').blobBytes(data));
+    case WHOLE: {
+      body.use();
+      const wantsText = fromBytes === decodeUtf8 || fromBytes === parseBytes;
+      return settle(wantsText ? (host) => fromText(host.text()) : (host) => fromBytes(host.bytes()), data);
+    }
     default:
       return new Promise((resolve, reject) => {
         const done = (bytes) => {
@@ -473,6 +490,7 @@ exports.STRING = STRING;
 exports.BYTES = BYTES;
 exports.STREAM = STREAM;
 exports.NATIVE = NATIVE;
+exports.WHOLE = WHOLE;
 exports.BLOB = BLOB;
 exports.Body = Body;
 exports.defineBodyMixin = defineBodyMixin;

@@ -9,6 +9,7 @@ mod utf8;
 use atoll_engine::{Builtin, Call, Global, JsError, NativeResult, Value, natives};
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Its JavaScript, natives and globals.
 pub(crate) const BUILTIN: Builtin = Builtin {
@@ -43,9 +44,12 @@ const MAX_OPEN_DECODERS: usize = 4096;
 /// Decoders in the middle of a stream. State of a worker.
 #[derive(Default)]
 pub struct EncodingState {
-    open: HashMap<u32, Decoder>,
-    last_id: u32,
+    open: HashMap<u64, Decoder>,
 }
+
+/// The number of the process's last decoder. Workers share it: an abandoned one is closed when it is collected, by its
+/// isolate, and that may be in the turn of another of the isolate's workers.
+static LAST_ID: AtomicU64 = AtomicU64::new(0);
 
 impl std::fmt::Debug for EncodingState {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -75,15 +79,14 @@ fn open(call: &mut Call<'_, '_, '_>) -> NativeResult {
         return Err(JsError::range_error(format!("more than {MAX_OPEN_DECODERS} streaming TextDecoders are open")));
     }
     // Numbers are not reused: an abandoned object's finalizer must not close another's decoder.
-    state.last_id = state.last_id.checked_add(1).ok_or_else(|| JsError::range_error("no more TextDecoders"))?;
-    let id = state.last_id;
+    let id = LAST_ID.fetch_add(1, Ordering::Relaxed) + 1;
     state.open.insert(id, decoder);
-    Ok(id.into())
+    Ok(Value::Number(id as f64))
 }
 
 /// `decodePart(id, bytes, fatal)`: decodes the next part of a stream.
 fn decode_part(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    let id = call.u32(0)?;
+    let id = call.u64(0)?;
     let fatal = call.boolean(2);
     let mut decoder = state(call)?.open.remove(&id).ok_or_else(|| JsError::error("the decoder is closed"))?;
     let text = call.with_bytes(1, |bytes| run(&mut decoder, bytes, fatal, false))??;
@@ -93,7 +96,7 @@ fn decode_part(call: &mut Call<'_, '_, '_>) -> NativeResult {
 
 /// `close(id, bytes, fatal)`: decodes the end of a stream and forgets its decoder.
 fn close(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    let id = call.u32(0)?;
+    let id = call.u64(0)?;
     let fatal = call.boolean(2);
     let Some(mut decoder) = state(call)?.open.remove(&id) else { return Ok(Value::String(String::new())) };
     call.with_bytes(1, |bytes| run(&mut decoder, bytes, fatal, true))?.map(Value::String)

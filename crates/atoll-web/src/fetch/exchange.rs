@@ -11,7 +11,7 @@ use reqwest::{Method, Url};
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
 
@@ -22,9 +22,12 @@ const UPLOAD_CHUNKS: usize = 1;
 #[derive(Debug)]
 pub struct FetchState {
     client: FetchClient,
-    last_id: u64,
     table: Table,
 }
+
+/// The id of the process's last exchange. Workers share it: what a guest abandoned is cancelled when it is collected, by
+/// its isolate, and that may be in the turn of another of the isolate's workers.
+static LAST_ID: AtomicU64 = AtomicU64::new(0);
 
 /// Exchanges by id, shared with their futures.
 #[derive(Debug, Clone, Default)]
@@ -172,7 +175,7 @@ const MANAGED_HEADERS: [&str; 9] = [
 impl FetchState {
     /// A worker's use of `client`.
     pub fn new(client: FetchClient) -> Self {
-        Self { client, last_id: 0, table: Table::default() }
+        Self { client, table: Table::default() }
     }
 
     /// Requests that are not over.
@@ -180,10 +183,10 @@ impl FetchState {
         self.table.lock().len()
     }
 
-    /// Takes in a new exchange on behalf of the request whose `share` it is; ids are never used twice in a worker.
+    /// Takes in a new exchange on behalf of the request whose `share` it is; ids are never used twice.
     pub(super) fn open(&mut self, streamed: bool, share: Share) -> Result<u64, JsError> {
         let upload_stream = streamed.then(|| share.open_stream()).transpose()?;
-        self.last_id += 1;
+        let id = LAST_ID.fetch_add(1, Ordering::Relaxed) + 1;
         let (upload, upload_source) = if streamed {
             let (sender, receiver) = mpsc::channel(UPLOAD_CHUNKS);
             (Some(sender), Some(receiver))
@@ -200,8 +203,8 @@ impl FetchState {
             upload_source,
             response: Response::Awaited,
         };
-        self.table.lock().insert(self.last_id, exchange);
-        Ok(self.last_id)
+        self.table.lock().insert(id, exchange);
+        Ok(id)
     }
 
     /// Sends the request; the response without its body, as JavaScript takes it.

@@ -66,7 +66,11 @@ function setBody(state, { body, type }, context) {
     throw new TypeError(`${context}: a response with the status ${status} can't have a body`);
   }
   state.body = body;
-  if (type !== null && !state.headerList.has('content-type')) state.headerList.append('content-type', type);
+  if (type === null) return;
+  const { headerList } = state;
+  // Most responses have no other field.
+  if (headerList.flat.length === 0) headerList.flat = ['content-type', type];
+  else if (!headerList.has('content-type')) headerList.append('content-type', type);
 }
 
 const internal = { __proto__: null };

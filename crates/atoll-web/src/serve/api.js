@@ -1,6 +1,6 @@
 // From a request that the host received to the guest's handler and back. The host calls `configure` once, and
 // `dispatch` for each request; everything a request needs only perhaps (URL, headers, body, signal) is made when asked for.
-const { ObjectDefineProperty, ObjectFreeze, PromisePrototypeThen, PromiseResolve, ReflectApply, ReflectGet, String, TypeError } = primordials;
+const { ObjectDefineProperty, ObjectFreeze, PromisePrototypeThen, PromiseResolve, ReflectApply, String, TypeError } = primordials;
 const { createIncomingRequest } = use('web/request');
 const { inspectResponse } = use('web/response');
 
@@ -93,6 +93,14 @@ class Incoming {
     return native.readBody(this.#id);
   }
 
+  text() {
+    return native.bodyText(this.#id);
+  }
+
+  bytes() {
+    return native.bodyBytes(this.#id);
+  }
+
   cancel() {
     native.cancelBody(this.#id);
   }
@@ -120,14 +128,17 @@ function createSignal(id) {
   return controller.signal;
 }
 
-/** Calls the handler for exchange `id`. `method` is a position in `methods`, or −1. */
-exports.dispatch = (id, method, hasBody) => {
+/**
+ * Calls the handler for exchange `id`. `method` is a position in `methods`, or −1; `body` says what there is of it: 0 nothing, 1
+ * chunks to come, 2 all of it.
+ */
+exports.dispatch = (id, method, body) => {
   const name = method < 0 ? native.method(id) : methods[method];
-  const request = createIncomingRequest(name, new Incoming(id), hasBody);
+  const request = createIncomingRequest(name, new Incoming(id), body);
   let answer;
   try {
     answer = ReflectApply(handler, receiver, [request, env, new ExecutionContext(id)]);
-    if (typeof answer === 'object' && answer !== null && typeof ReflectGet(answer, 'then') === 'function') {
+    if (typeof answer === 'object' && answer !== null && typeof answer.then === 'function') {
       PromisePrototypeThen(
         PromiseResolve(answer),
         (response) => respond(id, response),

@@ -101,7 +101,9 @@ fn beside(
             if answer.status != 503 {
                 return Err(BenchError::Void(format!("the neighbour answered with status {}", answer.status)));
             }
-            if answer.header("atoll-termination") == Some("cpu") {
+            // The reason comes first, then what of the limit was used.
+            let reason = answer.header("atoll-termination").and_then(|header| header.split(';').next());
+            if reason == Some("cpu") {
                 ended_by_limit.fetch_add(1, Ordering::Relaxed);
             }
             std::thread::sleep(BURN_PAUSE);

@@ -6,28 +6,28 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 
-/// Longest wait for the next bytes of an answer.
-const IO_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for the next bytes of an answer: longer than anything takes on a busy machine.
+const IO_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest accepted line of a head or a chunk's size, in bytes.
 const MAX_LINE_BYTES: u64 = 16 * 1024;
 /// Largest accepted piece of a body, in bytes.
 const MAX_PIECE_BYTES: usize = 16 * 1024 * 1024;
 
 /// One connection. All its requests are answered by the same executor thread of the server, so by the same worker.
-pub(super) struct Client {
+pub(crate) struct Client {
     reader: BufReader<TcpStream>,
 }
 
 /// An answer, read to its end.
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: Vec<(String, String)>,
     /// The pieces of the body, each with the moment at which it was complete here.
-    pub(super) pieces: Vec<(Instant, Vec<u8>)>,
+    pub(crate) pieces: Vec<(Instant, Vec<u8>)>,
 }
 
 impl Client {
-    pub(super) fn connect(port: u16) -> std::io::Result<Self> {
+    pub(crate) fn connect(port: u16) -> std::io::Result<Self> {
         let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), IO_TIMEOUT)?;
         stream.set_read_timeout(Some(IO_TIMEOUT))?;
         stream.set_write_timeout(Some(IO_TIMEOUT))?;
@@ -35,34 +35,38 @@ impl Client {
         Ok(Self { reader: BufReader::new(stream) })
     }
 
-    pub(super) fn get(&mut self, path: &str) -> Result<Answer, Failure> {
+    pub(crate) fn get(&mut self, path: &str) -> Result<Answer, Failure> {
         self.send("GET", path, None)?;
         self.receive()
     }
 
-    pub(super) fn delete(&mut self, path: &str) -> Result<Answer, Failure> {
+    pub(crate) fn delete(&mut self, path: &str) -> Result<Answer, Failure> {
         self.send("DELETE", path, None)?;
         self.receive()
     }
 
-    pub(super) fn post_json(&mut self, path: &str, json: &str) -> Result<Answer, Failure> {
+    pub(crate) fn post_json(&mut self, path: &str, json: &str) -> Result<Answer, Failure> {
         self.send("POST", path, Some(json))?;
         self.receive()
     }
 
     /// Sends a request; its answer is to be read with [`Client::receive`] or piece by piece.
-    pub(super) fn send(&mut self, method: &str, path: &str, json: Option<&str>) -> Result<(), Failure> {
+    pub(crate) fn send(&mut self, method: &str, path: &str, json: Option<&str>) -> Result<(), Failure> {
         let body = json.unwrap_or_default();
         let length = match json {
             Some(_) => format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()),
             None => String::new(),
         };
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{length}\r\n{body}");
-        Ok(self.reader.get_mut().write_all(request.as_bytes())?)
+        self.write(format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{length}\r\n{body}").as_bytes())
+    }
+
+    /// Sends bytes as they are: a request, or a part of one.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok(self.reader.get_mut().write_all(bytes)?)
     }
 
     /// Reads an answer to its end.
-    pub(super) fn receive(&mut self) -> Result<Answer, Failure> {
+    pub(crate) fn receive(&mut self) -> Result<Answer, Failure> {
         let mut answer = self.head()?;
         while let Some(piece) = self.piece(&mut answer)? {
             answer.pieces.push((Instant::now(), piece));
@@ -71,7 +75,7 @@ impl Client {
     }
 
     /// Reads an answer's head.
-    pub(super) fn head(&mut self) -> Result<Answer, Failure> {
+    pub(crate) fn head(&mut self) -> Result<Answer, Failure> {
         let line = self.line()?;
         let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
         let status = status.ok_or_else(|| format!("not a status line: {line:?}"))?;
@@ -87,7 +91,7 @@ impl Client {
     }
 
     /// Reads the next piece of an answer's body: a chunk, or all of a body with a length. `None` at the end.
-    pub(super) fn piece(&mut self, answer: &mut Answer) -> Result<Option<Vec<u8>>, Failure> {
+    pub(crate) fn piece(&mut self, answer: &mut Answer) -> Result<Option<Vec<u8>>, Failure> {
         if answer.status == 204 || answer.status == 304 {
             return Ok(None);
         }
@@ -130,25 +134,25 @@ impl Client {
 }
 
 impl Answer {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.pieces.iter().flat_map(|(_, piece)| piece.iter().copied()).collect()
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes()).into_owned()
     }
 
-    pub(super) fn json(&self) -> Result<serde_json::Value, Failure> {
+    pub(crate) fn json(&self) -> Result<serde_json::Value, Failure> {
         let text = self.text();
         serde_json::from_str(&text).map_err(|error| format!("not JSON ({error}): {text:?}").into())
     }
 
     /// A failure unless the status is the expected one; it shows the body.
-    pub(super) fn expect_status(&self, status: u16) -> Result<(), Failure> {
+    pub(crate) fn expect_status(&self, status: u16) -> Result<(), Failure> {
         if self.status == status {
             return Ok(());
         }

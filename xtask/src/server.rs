@@ -1,5 +1,6 @@
 //! `atoll serve` as a child process: its start, its log, its end.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -8,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::http::Client;
 use crate::Failure;
+use crate::client::Client;
 
 /// Longest time from the start of the process to an open port. The binary is not optimised.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -19,24 +20,22 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 
 /// A running server. Dropping it kills it.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub(super) port: u16,
+    pub(crate) port: u16,
     log: PathBuf,
 }
 
 impl Server {
-    /// Serves the project on a free port, with environment variables (`NAME=VALUE`), and waits until the port is open.
-    pub(super) fn start(atoll: &Path, project: &Path, environment: &[&str]) -> Result<Self, Failure> {
+    /// Runs `atoll serve` with these arguments on a free port, and waits until the port is open. What it prints goes to `log`.
+    pub(crate) fn start(atoll: &Path, arguments: &[&OsStr], log: PathBuf) -> Result<Self, Failure> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let log = project.with_file_name("serve.log");
         let output = File::create(&log)?;
         let errors = output.try_clone()?;
         let child = Command::new(atoll)
             .arg("serve")
-            .arg(project)
             .args(["--port", &port.to_string()])
-            .args(environment.iter().flat_map(|variable| ["--env", variable]))
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)
@@ -55,13 +54,18 @@ impl Server {
         Ok(server)
     }
 
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that the server has printed so far.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
     /// Waits until the log has `text`.
-    pub(super) fn wait_for_log(&self, text: &str, timeout: Duration) -> Result<(), Failure> {
+    pub(crate) fn wait_for_log(&self, text: &str, timeout: Duration) -> Result<(), Failure> {
         let started = Instant::now();
         while !self.log().contains(text) {
             if started.elapsed() > timeout {
@@ -73,13 +77,13 @@ impl Server {
     }
 
     /// Sends SIGTERM.
-    pub(super) fn terminate(&self) -> Result<(), Failure> {
+    pub(crate) fn terminate(&self) -> Result<(), Failure> {
         let pid = Pid::from_raw(self.child.id().cast_signed()).ok_or("no process")?;
         Ok(kill_process(pid, Signal::TERM)?)
     }
 
     /// Waits for the process's end.
-    pub(super) fn wait(&mut self) -> Result<ExitStatus, Failure> {
+    pub(crate) fn wait(&mut self) -> Result<ExitStatus, Failure> {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {
