@@ -71,6 +71,8 @@ impl Worker {
             let termination = Termination::time(Reason::Cpu, budget.cpu.limit, budget.cpu.used);
             self.realm.isolate().terminator().terminate(termination);
         }
+        // Another worker of the isolate may have met the limit: the CPU time was its.
+        let was_spent = self.realm.termination().is_some();
         let functions = &self.functions;
         let report = self.realm.turn(budget, |turn| {
             turn.enter_request(request);
@@ -94,7 +96,7 @@ impl Worker {
                 Ok(value)
             }
             Err(termination) => {
-                if termination.reason == Reason::Cpu {
+                if termination.reason == Reason::Cpu && !was_spent {
                     let earlier = budget.cpu.used;
                     self.computed(Duration::from_millis(termination.amount).saturating_sub(earlier));
                 }

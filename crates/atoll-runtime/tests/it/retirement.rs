@@ -97,6 +97,11 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
+/// How often a deployment met a limit.
+fn kills(deployment: &Deployment, reason: Reason) -> u64 {
+    deployment.app.metrics.kills[reason as usize].get()
+}
+
 /// Why a request was ended.
 async fn ended(begun: Begun) -> Termination {
     match begun.await.expect("no panic") {
@@ -122,6 +127,7 @@ fn a_replaced_release_has_its_time_and_then_ends() {
         assert_eq!((termination.reason, termination.limit), (Reason::Deploy, 200));
         assert!(termination.amount >= 200, "{termination}");
         assert_eq!(old_recorder.problems().len(), 1, "{:?}", old_recorder.problems());
+        assert_eq!(kills(&old, Reason::Deploy), 1);
         assert_eq!(lab.text(&new, "/").await, "count 2");
         assert_eq!(new_recorder.problems(), [""; 0]);
     });
@@ -194,6 +200,7 @@ fn a_body_that_stands_still_is_cut_off() {
         until("both are told", || recorder.problems().len() == 2).await;
         let problems = recorder.problems();
         assert!(problems.iter().all(|problem| problem.contains("Idle, limit: 400")), "{problems:?}");
+        assert_eq!(kills(&deployment, Reason::Idle), 2);
         until("the guest knows", || recorder.lines().len() == 2).await;
         assert_eq!(lab.text(&deployment, "/").await, "count 4", "by the same worker");
         until("nothing is left", || lab.pool.active() == 0).await;

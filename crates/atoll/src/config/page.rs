@@ -20,6 +20,9 @@ lies in the working directory. `atoll serve --check` says whether the file and w
 [server]
 listen = "0.0.0.0:80"
 
+[metrics]                               # for monitoring; see metrics.md
+listen = "127.0.0.1:9100"
+
 [limits]                                # of all deployments
 cpu-ms = 500
 

@@ -200,8 +200,8 @@ fn an_apps_own_settings_are_heard() {
     let scene = Scene::new(&files);
     let server = Server::start(&scene, &["--env", "STAGE=flag", "--threads", "1"]);
     assert_eq!(server.get("/").body, r#"{"LEVEL":"1","STAGE":"flag"}"#);
-    let (out, _) = server.printed();
-    assert!(out.contains("app may reach 127.0.0.1:9, because its atoll.toml says so"), "{out}");
+    // The server answers before all of its first lines are printed.
+    server.wait_for_text("app may reach 127.0.0.1:9, because its atoll.toml says so");
 }
 
 #[test]
