@@ -129,6 +129,7 @@ pub struct Pool {
     reporter: Option<Arc<dyn SpentReporter>>,
     unreported: RefCell<HashMap<DeploymentId, Spent>>,
     last_used: Cell<Option<DeploymentId>>,
+    last_used_at: Cell<Duration>,
     /// When the request before was another deployment's.
     switched_at: Cell<Duration>,
 }
@@ -162,6 +163,7 @@ impl Pool {
             reporter,
             unreported: RefCell::default(),
             last_used: Cell::new(None),
+            last_used_at: Cell::new(Duration::ZERO),
             switched_at: Cell::new(Duration::ZERO),
         });
         tokio::task::spawn_local(clock::run(Rc::downgrade(&pool)));
