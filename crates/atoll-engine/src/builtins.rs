@@ -5,6 +5,7 @@ use crate::modules::{ImportKind, Resolved, SUFFIX_MARK};
 use crate::native::{Builtin, Call, JsError, NativeFunction, NativeResult, Value, call};
 use crate::natives;
 use crate::snapshot::BuiltinTable;
+use crate::wasm;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -25,7 +26,13 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin {
         name: "engine/wasm",
         source: include_str!("js/wasm.js"),
-        natives: natives! { "hold" => hold, "release" => release },
+        natives: natives! {
+            "hold" => wasm::hold,
+            "release" => wasm::release,
+            "isModule" => wasm::is_module,
+            "sharesMemory" => wasm::shares_memory,
+            "isShared" => wasm::is_shared,
+        },
         globals: &[],
     },
 ];
@@ -60,24 +67,6 @@ impl NativeFunction for NativesOf {
         }
         call.give(object.into())
     }
-}
-
-/// `hold()`: V8 has begun to compile in the background.
-#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
-fn hold(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    if let Some(host) = Host::current(call.scope) {
-        host.compiling += 1;
-    }
-    Ok(Value::Undefined)
-}
-
-/// `release()`: it is done.
-#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
-fn release(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    if let Some(host) = Host::current(call.scope) {
-        host.compiling = host.compiling.saturating_sub(1);
-    }
-    Ok(Value::Undefined)
 }
 
 fn no_modules() -> JsError {

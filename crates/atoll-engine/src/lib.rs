@@ -17,16 +17,17 @@ mod request;
 mod snapshot;
 mod tasks;
 mod turn;
+mod wasm;
 
 pub use builtins::{BUILTINS, path_to_url};
 pub use exception::{Details, Exception};
 pub use host::State;
 pub use limits::{MemoryLimits, Reason, Termination};
 pub use modules::{
-    CodeCache, ImportKind, ModuleFormat, ModuleLoader, ModuleSource, Resolved, SUFFIX_MARK, SourcePosition,
+    CodeCache, ImportKind, ModuleFormat, ModuleLoader, ModuleSource, Resolved, Ripeness, SUFFIX_MARK, SourcePosition,
 };
 pub use native::{Builtin, Call, ErrorKind, Global, JsError, Native, NativeFunction, NativeResult, Value};
 pub use platform::{initialize, v8_version};
 pub use realm::{Allowance, Binding, Isolate, MemoryUse, Realm, Snapshot, Terminator, TurnBudget, TurnReport};
-pub use snapshot::{Built, SnapshotError, build as build_snapshot};
+pub use snapshot::{Built, SharedText, SnapshotError, build as build_snapshot};
 pub use turn::{Argument, Evaluation, EvaluationState, Function, Handle, MAX_ARGUMENTS, Settled, Turn};

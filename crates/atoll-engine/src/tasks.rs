@@ -2,14 +2,17 @@
 //!
 //! A WebAssembly module compiled in the background, the callbacks of a `FinalizationRegistry`, the last step of a garbage
 //! collection: V8 posts each of them from any thread, and nothing but the embedder runs them. Every isolate has a queue
-//! here; whoever waits for the isolate's operations is woken when a task comes, and runs it in a turn. Delayed tasks
-//! (V8 gives some when memory could be tidied up) wait for the first turn after their time: they wake nobody.
+//! here. A task doesn't say which realm of the isolate it is for: it may settle a promise of any of them, whose reactions run
+//! in a turn of that realm only. So every realm that waits is woken when a task comes, the first one runs it in a turn, and all
+//! others have a turn after that. Delayed tasks (V8 gives some when memory could be tidied up) wait for the first turn after
+//! their time.
 
 use futures_util::task::AtomicWaker;
 use std::collections::HashMap;
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// The most delayed tasks that an isolate keeps; V8 has a few kinds, one of each at a time.
@@ -29,7 +32,25 @@ pub(crate) struct TaskQueue {
     waiting: Mutex<Waiting>,
     /// Whether `ready` has a task: read at every turn, without the lock.
     has_ready: AtomicBool,
-    waker: AtomicWaker,
+    /// How often tasks were taken to be run.
+    runs: AtomicU64,
+    /// Of the realms that live.
+    wakers: Mutex<Vec<Weak<AtomicWaker>>>,
+}
+
+/// A realm's part in the queue of its isolate.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    waker: Arc<AtomicWaker>,
+    /// How often tasks had been run when the realm last had a turn.
+    seen: u64,
+}
+
+impl Subscription {
+    /// Wakes `waker` when the realm has reason for a turn.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -42,12 +63,32 @@ impl TaskQueue {
         self.has_ready.load(Ordering::Acquire)
     }
 
-    /// Wakes `waker` when a task comes that can run.
-    pub(crate) fn register(&self, waker: &std::task::Waker) {
-        self.waker.register(waker);
+    /// Lets one more realm take part.
+    pub(crate) fn subscribe(&self) -> Subscription {
+        let waker = Arc::new(AtomicWaker::new());
+        let mut wakers = lock(&self.wakers);
+        wakers.retain(|waker| waker.strong_count() > 0);
+        wakers.push(Arc::downgrade(&waker));
+        Subscription { waker, seen: self.runs.load(Ordering::Acquire) }
     }
 
-    /// The tasks that can run now, those with a delay that is over included.
+    /// Whether a realm has reason for a turn: a task can run, or ran since the realm's last turn.
+    pub(crate) fn wants_turn(&self, subscription: &Subscription) -> bool {
+        self.has_ready() || self.runs.load(Ordering::Acquire) != subscription.seen
+    }
+
+    /// A realm has its turn now, and the tasks have been run.
+    pub(crate) fn note_turn(&self, subscription: &mut Subscription) {
+        subscription.seen = self.runs.load(Ordering::Acquire);
+    }
+
+    fn wake_all(&self) {
+        for waker in lock(&self.wakers).iter().filter_map(Weak::upgrade) {
+            waker.wake();
+        }
+    }
+
+    /// The tasks that can run now, those with a delay that is over included. To be run at once.
     pub(crate) fn take(&self) -> Vec<v8::Task> {
         let mut waiting = lock(&self.waiting);
         self.has_ready.store(false, Ordering::Release);
@@ -55,6 +96,9 @@ impl TaskQueue {
         let mut tasks = std::mem::take(&mut waiting.ready);
         let due = waiting.delayed.extract_if(.., |(due, _)| *due <= now);
         tasks.extend(due.map(|(_, task)| task));
+        drop(waiting);
+        self.runs.fetch_add(1, Ordering::AcqRel);
+        self.wake_all();
         tasks
     }
 
@@ -79,7 +123,7 @@ impl TaskQueue {
         waiting.ready.push(task);
         self.has_ready.store(true, Ordering::Release);
         drop(waiting);
-        self.waker.wake();
+        self.wake_all();
     }
 
     fn post_delayed(&self, task: v8::Task, delay_seconds: f64) {

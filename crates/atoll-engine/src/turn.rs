@@ -2,10 +2,13 @@
 
 use crate::exception::Exception;
 use crate::host::{Host, State};
-use crate::modules::{ModuleKey, Resolved, call_builtin_in, compile_caches, ensure_evaluated, load_graph, use_builtin};
+use crate::modules::{
+    ModuleKey, Resolved, Ripeness, call_builtin_in, ensure_evaluated, load_graph, store_code, use_builtin,
+};
 use crate::native::{Value, to_v8};
 use crate::ops::OpResult;
 use crate::request;
+use std::cell::OnceCell;
 
 /// One uninterrupted stretch of JavaScript; see [`crate::Realm::turn`].
 pub struct Turn<'a, 's, 'i> {
@@ -43,9 +46,34 @@ impl std::fmt::Debug for Settled {
 /// for each request allocates nothing.
 pub const MAX_ARGUMENTS: usize = 4;
 
-/// A function of the platform's JavaScript, of the realm in which it was looked up.
+/// A function that a builtin of the platform's exports, for use in one realm. It is looked up, and the builtin evaluated,
+/// when it is first called.
 #[derive(Debug)]
-pub struct Function(v8::Global<v8::Function>);
+pub struct Function {
+    builtin: &'static str,
+    export: &'static str,
+    found: OnceCell<v8::Global<v8::Function>>,
+}
+
+impl Function {
+    /// The function that `builtin` exports under the name `export`.
+    pub const fn new(builtin: &'static str, export: &'static str) -> Self {
+        Self { builtin, export, found: OnceCell::new() }
+    }
+
+    /// `None` when there is none of that name, or an exception is pending.
+    fn get<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Function>> {
+        if let Some(found) = self.found.get() {
+            return Some(v8::Local::new(scope, found));
+        }
+        let exports = use_builtin(scope, self.builtin)?;
+        let key = v8::String::new(scope, self.export)?;
+        let function = v8::Local::<v8::Function>::try_from(exports.get(scope, key.into())?).ok()?;
+        let kept = v8::Global::new(scope, function);
+        self.found.get_or_init(|| kept);
+        Some(function)
+    }
+}
 
 /// A JavaScript value that the host keeps, of the realm in which it was made.
 #[derive(Debug)]
@@ -112,24 +140,17 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
         is_ended || self.scope.is_execution_terminating()
     }
 
-    pub(crate) fn global_function(&mut self, builtin: &str, export: &str) -> Option<v8::Global<v8::Function>> {
+    /// Looks a function up before it is called; whether there is one of that name.
+    pub fn prepare(&mut self, function: &Function) -> bool {
         v8::tc_scope!(let scope, self.scope);
-        let exports = use_builtin(scope, builtin)?;
-        let key = v8::String::new(scope, export)?;
-        let function = v8::Local::<v8::Function>::try_from(exports.get(scope, key.into())?).ok()?;
-        Some(v8::Global::new(scope, function))
-    }
-
-    /// A function that a builtin exports; `None` when there is none of that name.
-    pub fn function(&mut self, builtin: &str, export: &str) -> Option<Function> {
-        self.global_function(builtin, export).map(Function)
+        function.get(scope).is_some()
     }
 
     /// Calls a function with at most [`MAX_ARGUMENTS`] arguments. Its value comes back as a primitive; objects come back
     /// as `Undefined`.
     pub fn call(&mut self, function: &Function, arguments: &[Argument<'_>]) -> Result<Value, Exception> {
         self.run(|scope| {
-            let function = v8::Local::new(scope, &function.0);
+            let function = function.get(scope)?;
             let receiver = v8::undefined(scope);
             let mut values: [v8::Local<'_, v8::Value>; MAX_ARGUMENTS] = [receiver.into(); MAX_ARGUMENTS];
             for (slot, argument) in values.iter_mut().zip(arguments) {
@@ -159,21 +180,21 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
         handler: Option<&Function>,
     ) -> Result<(), Exception> {
         v8::tc_scope!(let scope, self.scope);
-        let function = v8::Local::new(scope, &function.0);
         let mut values = Vec::with_capacity(arguments.len());
         for argument in arguments {
             values.extend(to_v8(scope, argument.clone()).ok());
         }
         let receiver = v8::undefined(scope);
-        if function.call(scope, receiver.into(), &values).is_some() || scope.has_terminated() {
+        let called = function.get(scope).and_then(|function| function.call(scope, receiver.into(), &values));
+        if called.is_some() || scope.has_terminated() {
             return Ok(());
         }
         let thrown = scope.exception().unwrap_or_else(|| v8::undefined(scope).into());
         let message = scope.message();
         scope.reset();
         let handled = handler.is_some_and(|handler| {
-            let handler = v8::Local::new(scope, &handler.0);
-            handler.call(scope, receiver.into(), &[thrown]).is_some_and(|answer| answer.is_true())
+            let answer = handler.get(scope).and_then(|handler| handler.call(scope, receiver.into(), &[thrown]));
+            answer.is_some_and(|answer| answer.is_true())
         });
         if handled { Ok(()) } else { Err(Exception::describe(scope, thrown, message)) }
     }
@@ -249,9 +270,9 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
             let reason = v8::Local::new(self.scope, rejection.reason);
             let handled = handler.is_some_and(|handler| {
                 v8::tc_scope!(let scope, self.scope);
-                let handler = v8::Local::new(scope, &handler.0);
                 let receiver = v8::undefined(scope);
-                let answer = handler.call(scope, receiver.into(), &[promise.into(), reason]);
+                let arguments = [promise.into(), reason];
+                let answer = handler.get(scope).and_then(|handler| handler.call(scope, receiver.into(), &arguments));
                 answer.is_some_and(|answer| answer.is_true())
             });
             if !handled {
@@ -261,9 +282,9 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
         unhandled
     }
 
-    /// Keeps the compiled code of what was loaded since the last call, functions that have run included.
-    pub fn store_code(&mut self) {
-        compile_caches(self.scope);
+    /// Keeps the compiled code of what was loaded, functions that have run included, where the cache wants it.
+    pub fn store_code(&mut self, ripeness: Ripeness) {
+        store_code(self.scope, ripeness);
     }
 
     /// Runs `body`, turning what it throws into an error.

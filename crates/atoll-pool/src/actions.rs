@@ -158,6 +158,36 @@ pub enum EndReason {
     Drained,
 }
 
+impl EndReason {
+    /// All of them; a reason's position is its number.
+    pub const ALL: [Self; 9] = [
+        Self::Displaced,
+        Self::Memory,
+        Self::Surplus,
+        Self::UsedUp,
+        Self::Limit,
+        Self::StartFailed,
+        Self::Replaced,
+        Self::Removed,
+        Self::Drained,
+    ];
+
+    /// `displaced`, `memory`, …, for metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Displaced => "displaced",
+            Self::Memory => "memory",
+            Self::Surplus => "surplus",
+            Self::UsedUp => "used_up",
+            Self::Limit => "limit",
+            Self::StartFailed => "start_failed",
+            Self::Replaced => "replaced",
+            Self::Removed => "removed",
+            Self::Drained => "drained",
+        }
+    }
+}
+
 /// What is to be done, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {

@@ -67,11 +67,11 @@ impl Ids {
 
 /// A map by id. Ids are numbers that this process made, in ascending order, so nobody can choose them to collide, and a
 /// multiplication spreads them well enough: a warm request looks up eight of them.
-pub(crate) type IdMap<Id, Record> = HashMap<Id, Record, BuildHasherDefault<IdHasher>>;
+pub type IdMap<Id, Record> = HashMap<Id, Record, BuildHasherDefault<IdHasher>>;
 
 /// Hashes one number.
-#[derive(Debug, Default)]
-pub(crate) struct IdHasher(u64);
+#[derive(Debug, Default, Clone, Copy)]
+pub struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn write_u64(&mut self, number: u64) {

@@ -83,6 +83,7 @@ mod config;
 mod decay;
 mod deploy;
 mod evict;
+mod holdings;
 mod ids;
 mod isolation;
 mod lanes;
@@ -97,7 +98,10 @@ mod usage;
 pub use actions::{Acquired, Action, EndReason, Lease, Outcome, Place, Refusal, Start, Urgency};
 pub use config::{Config, Settings};
 pub use evict::{EvictionPolicy, SECOND_CHANCE};
-pub use ids::{DeploymentId, EnvVersion, IsolateId, ReleaseId, RequestId, TenantId, Version, WorkerId};
+pub use holdings::Holding;
+pub use ids::{
+    DeploymentId, EnvVersion, IdHasher, IdMap, IsolateId, ReleaseId, RequestId, TenantId, Version, WorkerId,
+};
 pub use isolation::{Isolation, UnknownIsolation};
 pub use lanes::{LaneConfig, LaneId, Lanes, Move, Placement, Spent};
 pub use memory::Pressure;

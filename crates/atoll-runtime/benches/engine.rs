@@ -352,6 +352,7 @@ fn app(directory: &Path, entry: &str) -> Result<Arc<App>, Failure> {
         fetch: FetchClient::new(NetRules::new(std::iter::empty())?),
         limits: Limits::SERVE,
         code_cache: None,
+        metrics: Arc::default(),
         reporter: Arc::new(Silent),
     }))
 }

@@ -1,6 +1,7 @@
 //! What a worker is made of: an app's code, its mounts, environment, rules and limits. Immutable and shared.
 
 use crate::limits::Limits;
+use crate::metrics::AppMetrics;
 use crate::report::Reporter;
 use atoll_engine::CodeCache;
 use atoll_node::loader::Loader;
@@ -36,6 +37,8 @@ pub struct App {
     pub limits: Limits,
     /// Compiled code across processes.
     pub code_cache: Option<Arc<dyn CodeCache>>,
+    /// What is counted of it.
+    pub metrics: Arc<AppMetrics>,
     /// Who hears what guests print and what goes wrong in them.
     pub reporter: Arc<dyn Reporter>,
 }

@@ -1,25 +1,60 @@
-//! What is computed once and kept between processes: compiled code, transpiled sources.
+//! What is computed once and kept, for later starts in this process and in others: compiled code, transpiled sources.
 //!
 //! Each entry is a file of its own in a directory of the user's, named by its key. V8 runs bytecode unverified, so an
-//! entry is believed only with a keyed digest over key and content, made on this machine; the secret lies outside the
-//! cache, readable by its owner alone. A cache that was copied here from elsewhere, or that a guest or another user wrote
-//! to, is as good as empty. Entries are written to a temporary name and renamed, so that a killed process leaves none half-written.
-//! Anything that goes wrong means that the entry is not there: the cache may be deleted at any moment.
+//! entry is believed only with a keyed digest over key, kind and content, made on this machine; the secret lies outside
+//! the cache, readable by its owner alone. A cache that was copied here from elsewhere, or that a guest or another user
+//! wrote to, is as good as empty. Entries are written to a temporary name and renamed, so that a killed process leaves
+//! none half-written. Anything that goes wrong means that the entry is not there: the cache may be deleted at any moment.
+//!
+//! What was read and found authentic, or was made here, is also kept in memory ([`memory`]): the next start of a deployment,
+//! or of another one with the same files, neither reads nor verifies it again. Compiled code is made at most twice for a key
+//! and process ([`Ripeness`]), and the riper one replaces the other only where there is more in it: V8 drops code that
+//! was not used for a long time.
 
 #![expect(clippy::disallowed_methods, reason = "owns the cache's directory")]
 
-use atoll_engine::CodeCache;
+mod memory;
+
+use atoll_engine::{CodeCache, Ripeness};
 use atoll_node::loader::TextCache;
+use memory::Memory;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const MAC_BYTES: usize = blake3::OUT_LEN;
 
+/// The digest, and the kind's byte.
+const HEADER_BYTES: usize = MAC_BYTES + 1;
+
 /// The longest entry that is read back, bytes: larger ones are not worth their memory twice.
 const MAX_ENTRY_BYTES: usize = 64 << 20;
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Code(Ripeness),
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Text, Self::Code(Ripeness::First), Self::Code(Ripeness::Settled)];
+
+    fn byte(self) -> u8 {
+        match self {
+            Self::Text => 0,
+            Self::Code(Ripeness::First) => 1,
+            Self::Code(Ripeness::Settled) => 2,
+        }
+    }
+
+    fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.byte() == byte)
+    }
+}
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -27,6 +62,7 @@ pub struct SealedCache {
     directory: PathBuf,
     secret: [u8; blake3::KEY_LEN],
     written: AtomicU64,
+    memory: Mutex<Memory>,
 }
 
 impl SealedCache {
@@ -36,7 +72,8 @@ impl SealedCache {
         if let Some(parent) = secret.parent() {
             make_private_directory(parent)?;
         }
-        Ok(Self { secret: read_or_make_secret(secret)?, directory, written: AtomicU64::new(0) })
+        let secret = read_or_make_secret(secret)?;
+        Ok(Self { secret, directory, written: AtomicU64::new(0), memory: Mutex::default() })
     }
 
     fn path(&self, key: &[u8; 32]) -> PathBuf {
@@ -44,35 +81,54 @@ impl SealedCache {
         self.directory.join(&name[..2]).join(&name[2..])
     }
 
-    fn mac(&self, key: &[u8; 32], content: &[u8]) -> blake3::Hash {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn mac(&self, key: &[u8; 32], kind: Kind, content: &[u8]) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.secret);
-        hasher.update(key).update(content);
+        hasher.update(key).update(&[kind.byte()]).update(content);
         hasher.finalize()
     }
 
-    /// The content kept for a key.
-    pub fn read(&self, key: &[u8; 32]) -> Option<Vec<u8>> {
+    /// The content kept for a key, of a kind that is accepted.
+    fn read(&self, key: &[u8; 32], accepts: impl FnOnce(Kind) -> bool) -> Option<Arc<[u8]>> {
+        if let Some(known) = self.memory().get(key) {
+            return Some(known);
+        }
+        let (kind, content) = self.read_file(key).filter(|(kind, _)| accepts(*kind))?;
+        let ripeness = match kind {
+            Kind::Text => None,
+            Kind::Code(ripeness) => Some(ripeness),
+        };
+        self.memory().put(*key, ripeness, &content);
+        Some(content)
+    }
+
+    fn read_file(&self, key: &[u8; 32]) -> Option<(Kind, Arc<[u8]>)> {
         let mut file = fs::File::open(self.path(key)).ok()?;
         let length = usize::try_from(file.metadata().ok()?.len()).ok()?;
-        if !(MAC_BYTES..=MAX_ENTRY_BYTES).contains(&length) {
+        if !(HEADER_BYTES..=MAX_ENTRY_BYTES).contains(&length) {
             return None;
         }
-        let mut mac = [0; MAC_BYTES];
-        file.read_exact(&mut mac).ok()?;
-        let mut content = Vec::with_capacity(length - MAC_BYTES);
+        let mut header = [0; HEADER_BYTES];
+        file.read_exact(&mut header).ok()?;
+        let mut content = Vec::with_capacity(length - HEADER_BYTES);
         file.take(MAX_ENTRY_BYTES as u64).read_to_end(&mut content).ok()?;
+        let (mac, kind) = header.split_first_chunk::<MAC_BYTES>()?;
+        let kind = Kind::from_byte(*kind.first()?)?;
         // `Hash` compares in constant time.
-        (self.mac(key, &content) == blake3::Hash::from_bytes(mac)).then_some(content)
+        (self.mac(key, kind, &content) == blake3::Hash::from_bytes(*mac)).then(|| (kind, Arc::from(content)))
     }
 
     /// Keeps `content` for a key, if that can be done.
-    pub fn write(&self, key: &[u8; 32], content: &[u8]) {
+    fn write(&self, key: &[u8; 32], kind: Kind, content: &[u8]) {
         // The result is dropped: a cache that can't be written to is an empty one.
-        let _ = self.try_write(key, content);
+        let _ = self.try_write(key, kind, content);
     }
 
-    fn try_write(&self, key: &[u8; 32], content: &[u8]) -> std::io::Result<()> {
-        if content.len() > MAX_ENTRY_BYTES - MAC_BYTES {
+    fn try_write(&self, key: &[u8; 32], kind: Kind, content: &[u8]) -> std::io::Result<()> {
+        if content.len() > MAX_ENTRY_BYTES - HEADER_BYTES {
             return Ok(());
         }
         let path = self.path(key);
@@ -82,7 +138,9 @@ impl SealedCache {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        let written = file.write_all(self.mac(key, content).as_bytes()).and_then(|()| file.write_all(content));
+        let mut header = [kind.byte(); HEADER_BYTES];
+        header[..MAC_BYTES].copy_from_slice(self.mac(key, kind, content).as_bytes());
+        let written = file.write_all(&header).and_then(|()| file.write_all(content));
         let moved = written.and_then(|()| fs::rename(&temporary, &path));
         if moved.is_err() {
             fs::remove_file(&temporary)?;
@@ -92,22 +150,38 @@ impl SealedCache {
 }
 
 impl CodeCache for SealedCache {
-    fn get(&self, key: &[u8; 32]) -> Option<Vec<u8>> {
-        self.read(key)
+    fn get(&self, key: &[u8; 32]) -> Option<Arc<[u8]>> {
+        self.read(key, |kind| matches!(kind, Kind::Code(_)))
     }
 
-    fn put(&self, key: &[u8; 32], code: &[u8]) {
-        self.write(key, code);
+    fn wants(&self, key: &[u8; 32], ripeness: Ripeness) -> bool {
+        self.memory().claim(*key, ripeness)
+    }
+
+    fn put(&self, key: &[u8; 32], ripeness: Ripeness, code: &[u8]) {
+        {
+            let mut memory = self.memory();
+            if memory.length(key) >= code.len() {
+                return;
+            }
+            memory.put(*key, Some(ripeness), &Arc::from(code));
+        }
+        self.write(key, Kind::Code(ripeness), code);
+    }
+
+    fn refuse(&self, key: &[u8; 32]) {
+        self.memory().forget(key);
     }
 }
 
 impl TextCache for SealedCache {
-    fn get(&self, key: &[u8; 32]) -> Option<Vec<u8>> {
-        self.read(key)
+    fn get(&self, key: &[u8; 32]) -> Option<Arc<[u8]>> {
+        self.read(key, |kind| kind == Kind::Text)
     }
 
     fn put(&self, key: &[u8; 32], value: &[u8]) {
-        self.write(key, value);
+        self.memory().put(*key, None, &Arc::from(value));
+        self.write(key, Kind::Text, value);
     }
 }
 
@@ -150,46 +224,128 @@ fn read_secret(path: &Path) -> std::io::Result<[u8; blake3::KEY_LEN]> {
 mod tests {
     use super::*;
 
+    struct Home {
+        directory: tempfile::TempDir,
+    }
+
+    impl Home {
+        fn new() -> std::io::Result<Self> {
+            Ok(Self { directory: tempfile::tempdir()? })
+        }
+
+        fn secret(&self) -> PathBuf {
+            self.directory.path().join("state/secret")
+        }
+
+        /// The cache as another process would open it: nothing is remembered.
+        fn open(&self) -> std::io::Result<SealedCache> {
+            SealedCache::open(self.directory.path().join("cache"), &self.secret())
+        }
+    }
+
+    fn code(cache: &SealedCache, key: &[u8; 32]) -> Option<Vec<u8>> {
+        CodeCache::get(cache, key).map(|code| code.to_vec())
+    }
+
+    const FIRST: Ripeness = Ripeness::First;
+    const SETTLED: Ripeness = Ripeness::Settled;
+
     #[test]
     fn keeps_what_it_wrote_and_believes_nothing_else() -> std::io::Result<()> {
-        let home = tempfile::tempdir()?;
-        let (directory, secret) = (home.path().join("cache"), home.path().join("state/secret"));
-        let cache = SealedCache::open(directory.clone(), &secret)?;
+        let home = Home::new()?;
+        let cache = home.open()?;
         let key = [7; 32];
-        assert_eq!(cache.read(&key), None);
-        cache.write(&key, b"code");
-        assert_eq!(cache.read(&key).as_deref(), Some(&b"code"[..]));
-        assert_eq!(SealedCache::open(directory.clone(), &secret)?.read(&key).as_deref(), Some(&b"code"[..]));
+        assert_eq!(code(&cache, &key), None);
+        CodeCache::put(&cache, &key, FIRST, b"code");
+        assert_eq!(code(&cache, &key).as_deref(), Some(&b"code"[..]));
+        assert_eq!(code(&home.open()?, &key).as_deref(), Some(&b"code"[..]));
 
-        // Any byte changed, cut short, or moved to another key: not there.
+        // Any byte changed, cut short, made longer, or moved to another key: not there.
         let path = cache.path(&key);
         let entry = fs::read(&path)?;
         for position in 0..entry.len() {
             let mut changed = entry.clone();
             changed[position] ^= 1;
             fs::write(&path, changed)?;
-            assert_eq!(cache.read(&key), None, "byte {position}");
+            assert_eq!(code(&home.open()?, &key), None, "byte {position}");
         }
-        fs::write(&path, &entry[..entry.len() - 1])?;
-        assert_eq!(cache.read(&key), None);
+        for length in 0..entry.len() {
+            fs::write(&path, &entry[..length])?;
+            assert_eq!(code(&home.open()?, &key), None, "cut to {length} bytes");
+        }
+        fs::write(&path, [&entry[..], b"more"].concat())?;
+        assert_eq!(code(&home.open()?, &key), None);
         let other = [8; 32];
-        cache.write(&other, b"other");
+        CodeCache::put(&cache, &other, FIRST, b"other");
         fs::copy(cache.path(&other), &path)?;
-        assert_eq!(cache.read(&key), None);
+        assert_eq!(code(&home.open()?, &key), None);
 
         // A cache from another machine, that is with another secret.
         fs::write(&path, &entry)?;
-        let elsewhere = SealedCache::open(directory, &home.path().join("elsewhere/secret"))?;
-        assert_eq!(elsewhere.read(&key), None);
+        let elsewhere = SealedCache::open(cache.directory.clone(), &home.directory.path().join("elsewhere/secret"))?;
+        assert_eq!(code(&elsewhere, &key), None);
+        assert_eq!(code(&home.open()?, &key).as_deref(), Some(&b"code"[..]), "the entry itself is sound");
+
+        // Text is not code, whatever its key.
+        TextCache::put(&cache, &other, b"text");
+        assert_eq!(code(&home.open()?, &other), None);
+        assert_eq!(TextCache::get(&home.open()?, &other).as_deref(), Some(&b"text"[..]));
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_verified_is_not_read_again() -> std::io::Result<()> {
+        let home = Home::new()?;
+        let key = [7; 32];
+        CodeCache::put(&home.open()?, &key, FIRST, b"code");
+        let cache = home.open()?;
+        assert_eq!(code(&cache, &key).as_deref(), Some(&b"code"[..]));
+        fs::remove_file(cache.path(&key))?;
+        assert_eq!(code(&cache, &key).as_deref(), Some(&b"code"[..]));
+        assert_eq!(code(&home.open()?, &key), None);
+        Ok(())
+    }
+
+    #[test]
+    fn code_is_made_once_for_each_ripeness_and_replaced_only_by_more() -> std::io::Result<()> {
+        let home = Home::new()?;
+        let cache = home.open()?;
+        let key = [7; 32];
+        assert!(cache.wants(&key, FIRST));
+        assert!(!cache.wants(&key, FIRST), "somebody makes it already");
+        CodeCache::put(&cache, &key, FIRST, b"some code");
+        assert!(!cache.wants(&key, FIRST));
+
+        // The next process finds it, and makes riper code, of which there may be less.
+        let cache = home.open()?;
+        assert_eq!(code(&cache, &key).as_deref(), Some(&b"some code"[..]));
+        assert!(!cache.wants(&key, FIRST));
+        assert!(cache.wants(&key, SETTLED));
+        CodeCache::put(&cache, &key, SETTLED, b"less");
+        assert_eq!(code(&cache, &key).as_deref(), Some(&b"some code"[..]));
+        assert!(!cache.wants(&key, SETTLED));
+
+        let cache = home.open()?;
+        assert_eq!(code(&cache, &key).as_deref(), Some(&b"some code"[..]));
+        assert!(cache.wants(&key, SETTLED));
+        CodeCache::put(&cache, &key, SETTLED, b"more code than that");
+        let cache = home.open()?;
+        assert_eq!(code(&cache, &key).as_deref(), Some(&b"more code than that"[..]));
+        assert!(!cache.wants(&key, SETTLED));
+
+        // What V8 refuses is replaced, whatever its length.
+        cache.refuse(&key);
+        assert!(cache.wants(&key, FIRST));
+        CodeCache::put(&cache, &key, FIRST, b"new");
+        assert_eq!(code(&home.open()?, &key).as_deref(), Some(&b"new"[..]));
         Ok(())
     }
 
     #[test]
     fn the_secret_is_its_owners_alone() -> std::io::Result<()> {
-        let home = tempfile::tempdir()?;
-        let secret = home.path().join("state/secret");
-        SealedCache::open(home.path().join("cache"), &secret)?;
-        assert_eq!(fs::metadata(&secret)?.permissions().mode() & 0o777, 0o600);
+        let home = Home::new()?;
+        home.open()?;
+        assert_eq!(fs::metadata(home.secret())?.permissions().mode() & 0o777, 0o600);
         Ok(())
     }
 }

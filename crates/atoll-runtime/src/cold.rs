@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::limits::Limits;
-use crate::worker::{StartError, Worker};
-use atoll_engine::{Isolate, Realm};
+use crate::worker::{Blank, StartError, Worker};
+use atoll_engine::Isolate;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 const MAX_QUEUED: usize = 256;
 
 enum Order {
-    Start { app: Arc<App>, spare: Option<Realm>, reply: oneshot::Sender<Result<Worker, StartError>> },
-    Spare { reply: oneshot::Sender<Realm> },
+    Start { app: Arc<App>, spare: Option<Blank>, reply: oneshot::Sender<Result<Worker, StartError>> },
+    Spare { reply: oneshot::Sender<Blank> },
     Dispose(Worker),
 }
 
@@ -35,10 +35,12 @@ async fn serve(queue: &tokio::sync::Mutex<mpsc::Receiver<Order>>) {
             }
             Order::Spare { reply } => {
                 let isolate = Isolate::new(atoll_snapshot::startup(), Limits::SERVE.memory());
-                let realm = Realm::new(&isolate);
+                let blank = Blank::new(&isolate, Limits::SERVE.startup());
                 isolate.release();
-                // The pool is gone, and the isolate goes with the reply.
-                let _ = reply.send(realm);
+                // Without a reply the pool knows that there is no spare. When the pool is gone, the isolate goes with the reply.
+                if let Ok(blank) = blank {
+                    let _ = reply.send(blank);
+                }
             }
             Order::Dispose(worker) => drop(worker),
         }
@@ -68,7 +70,7 @@ impl ColdStarter {
     }
 
     /// Starts a worker on one of the threads and hands it over; in `spare` if that has the limits for it.
-    pub async fn start(&self, app: Arc<App>, spare: Option<Realm>) -> Result<Worker, StartError> {
+    pub async fn start(&self, app: Arc<App>, spare: Option<Blank>) -> Result<Worker, StartError> {
         let (reply, started) = oneshot::channel();
         if self.orders.send(Order::Start { app, spare, reply }).await.is_err() {
             return Err(StartError::Stopping);
@@ -77,7 +79,7 @@ impl ColdStarter {
     }
 
     /// Makes an isolate with a context that is nobody's yet, with the default limits.
-    pub async fn make_spare(&self) -> Result<Realm, StartError> {
+    pub async fn make_spare(&self) -> Result<Blank, StartError> {
         let (reply, made) = oneshot::channel();
         if self.orders.send(Order::Spare { reply }).await.is_err() {
             return Err(StartError::Stopping);

@@ -6,6 +6,7 @@ mod cold;
 mod console;
 pub mod limits;
 mod loader;
+pub mod metrics;
 mod pool;
 mod report;
 mod worker;
@@ -15,11 +16,13 @@ pub use atoll_pool::{Isolation, UnknownIsolation};
 pub use cache::SealedCache;
 pub use cold::ColdStarter;
 pub use limits::Limits;
+pub use metrics::Metrics;
 pub use pool::{
-    Deployment, DeploymentId, Pool, PoolConfig, PoolError, PoolStats, Pressure, PressureWatch, Spent, SpentReporter,
+    Answer, Answering, Deployment, DeploymentId, Pool, PoolConfig, PoolError, PoolReport, PoolStats, Pressure,
+    PressureTeller, PressureWatch, Spent, SpentReporter,
 };
 pub use report::{Problem, Reporter};
-pub use worker::{Exit, PinnedWorker, RequestError, StartError, Worker};
+pub use worker::{Blank, Exit, PinnedWorker, RequestError, StartError, Worker};
 
 /// Stack of a thread that runs JavaScript, bytes: V8 stops a guest's recursion at 1 MB, and what our own code and the
 /// parsers need above that is a fraction of the rest. Address space until it is used.

@@ -24,7 +24,9 @@ pub(crate) fn from_error(error: &PoolError) -> (Response<ResponseBody>, Option<T
     if let Some(termination) = terminated {
         let status = match termination.reason {
             Reason::Wall => StatusCode::GATEWAY_TIMEOUT,
-            Reason::Cpu | Reason::Heap | Reason::External => StatusCode::SERVICE_UNAVAILABLE,
+            Reason::Cpu | Reason::Heap | Reason::External | Reason::Deploy | Reason::Idle => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Reason::Exit => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut response = text(status, "The worker was ended by a limit.");

@@ -1,8 +1,10 @@
 //! How much of a request is let through to a guest.
 
+use crate::arrival::{Arrival, SHORT_BYTES};
 use atoll_runtime::Limits;
 use atoll_web::{BodyError, IncomingRequest, RequestBody, RequestUrl};
-use futures_util::{StreamExt, TryStreamExt};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -20,25 +22,56 @@ pub(crate) enum TooLarge {
     Body(u64),
 }
 
+/// A request that its deployment admits.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// Without a short body.
+    pub(crate) request: IncomingRequest,
+    /// A body that is to be taken in first, see [`Arrival`].
+    pub(crate) short: Option<Arrival>,
+    /// Of a body without a length.
+    pub(crate) overflow: Overflow,
+}
+
 /// Takes in a request, unless its head says already that it is too large. Of its body the guest can read as much as the limit
-/// says, chunk by chunk when it asks.
+/// says.
 pub(crate) fn admit(
     head: http::request::Parts,
     url: RequestUrl,
     body: Incoming,
     limits: &Limits,
-) -> Result<(IncomingRequest, Overflow), TooLarge> {
+) -> Result<Admitted, TooLarge> {
     check_head(&head.headers, limits)?;
     let limit_bytes = limits.request_body_bytes;
-    if body.size_hint().exact().is_some_and(|length| length > limit_bytes) {
+    let length = body.size_hint().exact();
+    if length.is_some_and(|length| length > limit_bytes) {
         return Err(TooLarge::Body(limit_bytes));
     }
-    let overflow = Overflow { is_met: Arc::default(), limit_bytes };
-    if body.is_end_stream() {
-        return Ok((IncomingRequest { method: head.method, url, headers: head.headers, body: None }, overflow));
-    }
+    // Whoever expects to be asked for the body has not sent it (RFC 9110, section 10.1.1), and the guest may refuse.
+    let is_short =
+        length.is_some_and(|length| length <= SHORT_BYTES) && !head.headers.contains_key(http::header::EXPECT);
+    let (mut short, mut overflow) = (None, Overflow(None));
+    let body = if body.is_end_stream() {
+        None
+    } else if is_short {
+        short = Some(Arrival::new(body));
+        None
+    } else if length.is_some() {
+        // The protocol's parser gives no more than was announced.
+        Some(RequestBody::new(body.into_data_stream().map_err(|_| BodyError::Disconnected)))
+    } else {
+        let (chunks, bound) = bounded(body, limit_bytes);
+        overflow = bound;
+        Some(RequestBody::new(chunks))
+    };
+    Ok(Admitted { request: IncomingRequest { method: head.method, url, headers: head.headers, body }, short, overflow })
+}
+
+/// A body of unknown length, as far as the limit goes.
+fn bounded(body: Incoming, limit_bytes: u64) -> (impl Stream<Item = Result<Bytes, BodyError>>, Overflow) {
+    let is_met = Arc::new(AtomicBool::new(false));
+    let overflow = Overflow(Some((Arc::clone(&is_met), limit_bytes)));
     let mut left = limit_bytes;
-    let is_met = Arc::clone(&overflow.is_met);
     let chunks = body.into_data_stream().map_err(|_| BodyError::Disconnected).map(move |chunk| {
         let chunk = chunk?;
         left = left.checked_sub(chunk.len() as u64).ok_or_else(|| {
@@ -47,8 +80,7 @@ pub(crate) fn admit(
         })?;
         Ok(chunk)
     });
-    let body = Some(RequestBody::new(chunks));
-    Ok((IncomingRequest { method: head.method, url, headers: head.headers, body }, overflow))
+    (chunks, overflow)
 }
 
 fn check_head(headers: &HeaderMap, limits: &Limits) -> Result<(), TooLarge> {
@@ -64,15 +96,13 @@ fn check_head(headers: &HeaderMap, limits: &Limits) -> Result<(), TooLarge> {
 
 /// Tells whether a body without a length turned out to be too long.
 #[derive(Debug)]
-pub(crate) struct Overflow {
-    is_met: Arc<AtomicBool>,
-    limit_bytes: u64,
-}
+pub(crate) struct Overflow(Option<(Arc<AtomicBool>, u64)>);
 
 impl Overflow {
     /// What the client is told when the guest did not answer.
     pub(crate) fn met(&self) -> Option<TooLarge> {
-        self.is_met.load(Ordering::Relaxed).then_some(TooLarge::Body(self.limit_bytes))
+        let (is_met, limit_bytes) = self.0.as_ref()?;
+        is_met.load(Ordering::Relaxed).then_some(TooLarge::Body(*limit_bytes))
     }
 }
 

@@ -1,18 +1,24 @@
 //! One executor thread: its runtime, its listener, its pool.
 
-use crate::connection;
+use crate::connection::{self, Local};
+use crate::route::LocalRoutes;
 use crate::server::Shared;
 use atoll_runtime::{ColdStarter, DeploymentId, Pool, SpentReporter, Worker};
 use hyper_util::server::graceful::GracefulShutdown;
+use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
+use tokio::runtime::LocalRuntime;
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
 
 /// How long accepting pauses when the process has no descriptor left; the connections wait in the kernel meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long clients have to take the last answers, once all guests have been ended.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(500);
 
 pub(crate) struct Executor {
     pub(crate) listener: TcpListener,
@@ -24,21 +30,34 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// Serves until the server stops and all is drained.
-    pub(crate) fn run(self, runtime: &tokio::runtime::Runtime) {
-        LocalSet::new().block_on(runtime, self.serve());
+    /// Says whether the thread has what it needs, then serves until the server stops and all is drained.
+    pub(crate) fn run(self, ready: &SyncSender<io::Result<()>>) {
+        // Whoever starts the server waits for this one message.
+        match LocalRuntime::new() {
+            Ok(runtime) => {
+                let _ = ready.send(Ok(()));
+                runtime.block_on(self.serve());
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+            }
+        }
     }
 
     async fn serve(mut self) {
         let reporter = Arc::clone(&self.shared.lanes) as Arc<dyn SpentReporter>;
         let pool = Pool::new(self.starter, self.shared.pool.clone(), Some(reporter));
+        pool.observe(&self.shared.metrics);
         pool.heed(self.shared.pressure.clone());
         for (id, worker) in self.warm {
             pool.adopt(id, worker);
         }
+        let routes = LocalRoutes::new(self.shared.routes.clone());
+        let local = Rc::new(Local { pool: Rc::clone(&pool), routes, shared: Arc::clone(&self.shared) });
         let Ok(listener) = tokio::net::TcpListener::from_std(self.listener) else { return };
         let connections = GracefulShutdown::new();
         let mut stopping = self.shared.stopping.clone();
+        let mut routes = self.shared.routes.clone();
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -46,11 +65,16 @@ impl Executor {
                     pool.adopt(id, worker);
                     continue;
                 }
+                Ok(()) = routes.changed() => {
+                    let current = Arc::clone(&routes.borrow_and_update());
+                    pool.update(current.deployments());
+                    continue;
+                }
                 _ = stopping.wait_for(|stopping| *stopping) => break,
             };
             match accepted {
                 Ok((stream, remote)) => {
-                    connection::spawn(stream, remote, Rc::clone(&pool), Arc::clone(&self.shared), &connections);
+                    connection::spawn(stream, remote, Rc::clone(&local), &connections);
                 }
                 // A connection that died before it was accepted is nobody's loss.
                 Err(error) if is_of_the_connection(&error) => {}
@@ -58,12 +82,13 @@ impl Executor {
             }
         }
         drop(listener);
-        // What does not end in time is cut off.
+        pool.give_notice(self.shared.drain);
         let drained = async {
             connections.shutdown().await;
             pool.drain().await;
         };
-        let _ = tokio::time::timeout(self.shared.drain, drained).await;
+        // What still does not end is cut off: connections whose client takes nothing.
+        let _ = tokio::time::timeout(self.shared.drain.saturating_add(LAST_WORDS), drained).await;
     }
 }
 

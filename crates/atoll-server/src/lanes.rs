@@ -5,10 +5,15 @@
 //! like an executor's, with a pool of its own and without a listener. Requests are forwarded to it, and their responses back;
 //! bodies stream across. Lanes have a lower priority than executors where they share a processor.
 
+use crate::executor::LAST_WORDS;
+use crate::route::Routes;
 use atoll_pool::{DeploymentId, LaneConfig, LaneId, Lanes, Move, Placement, Spent};
-use atoll_runtime::{ColdStarter, Deployment, Pool, PoolConfig, PoolError, SpentReporter};
-use atoll_web::{IncomingRequest, ResponseBody};
-use http::Response;
+use atoll_runtime::{
+    Answer, Answering, ColdStarter, Deployment, Metrics, Pool, PoolConfig, PoolError, PressureWatch, SpentReporter,
+};
+use atoll_web::IncomingRequest;
+use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
 use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
@@ -27,7 +32,19 @@ const NICENESS: i32 = 10;
 struct Forwarded {
     deployment: Deployment,
     request: IncomingRequest,
-    reply: oneshot::Sender<Result<Response<ResponseBody>, PoolError>>,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// What lanes have in common with the rest of the server.
+#[derive(Debug, Clone)]
+pub(crate) struct LaneParts {
+    pub(crate) pool: PoolConfig,
+    pub(crate) starter: Arc<ColdStarter>,
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) routes: watch::Receiver<Arc<Routes>>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pressure: PressureWatch,
+    pub(crate) drain: Duration,
 }
 
 /// The lanes of a server, and who is in them.
@@ -38,6 +55,7 @@ pub(crate) struct LaneThreads {
     count: AtomicUsize,
     senders: Vec<mpsc::Sender<Forwarded>>,
     origin: Instant,
+    metrics: Arc<Metrics>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -45,14 +63,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl LaneThreads {
-    /// Starts the threads. They end when the server stops and what they have under way is over, or `drain` has passed.
-    pub(crate) fn start(
-        config: LaneConfig,
-        pool_config: &PoolConfig,
-        starter: &Arc<ColdStarter>,
-        stopping: &watch::Receiver<bool>,
-        drain: Duration,
-    ) -> io::Result<Arc<Self>> {
+    /// Starts the threads. They end when the server stops and what they have under way is over, or has had its time.
+    pub(crate) fn start(config: LaneConfig, parts: &LaneParts) -> io::Result<Arc<Self>> {
         let (senders, receivers): (Vec<_>, Vec<_>) =
             (0..config.lanes).map(|_| mpsc::channel::<Forwarded>(MAX_FORWARDED)).unzip();
         let lanes = Arc::new(Self {
@@ -61,18 +73,17 @@ impl LaneThreads {
             count: AtomicUsize::new(0),
             senders,
             origin: Instant::now(),
+            metrics: Arc::clone(&parts.metrics),
         });
         for (number, receiver) in receivers.into_iter().enumerate() {
-            let (starter, stopping) = (Arc::clone(starter), stopping.clone());
-            let pool_config = pool_config.clone();
+            let parts = parts.clone();
             let reporter = Arc::clone(&lanes) as Arc<dyn SpentReporter>;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("atoll-lane-{number}"));
             thread.stack_size(atoll_runtime::STACK_BYTES).spawn(move || {
                 // Without it the lane competes as an equal.
                 let _ = atoll_sys::priority::lower_current_thread(NICENESS);
-                let pool = || Pool::new(starter, pool_config, Some(reporter));
-                LocalSet::new().block_on(&runtime, async { serve(receiver, pool(), stopping, drain).await });
+                LocalSet::new().block_on(&runtime, serve(receiver, reporter, parts));
             })?;
         }
         Ok(lanes)
@@ -89,17 +100,15 @@ impl LaneThreads {
     }
 
     /// Answers a request: by `pool`, the executor's own, or in a lane.
-    pub(crate) async fn fetch(
-        &self,
-        pool: &Rc<Pool>,
-        deployment: &Deployment,
-        request: IncomingRequest,
-    ) -> Result<Response<ResponseBody>, PoolError> {
-        let Some(lane) = self.lane_of(deployment.id) else { return pool.fetch(deployment, request).await };
+    pub(crate) fn fetch(&self, pool: &Rc<Pool>, deployment: &Deployment, request: IncomingRequest) -> Answering {
+        let Some(lane) = self.lane_of(deployment.id) else { return pool.fetch(deployment, request) };
         let (reply, response) = oneshot::channel();
         let forwarded = Forwarded { deployment: deployment.clone(), request, reply };
-        lane.try_send(forwarded).map_err(|_| PoolError::overloaded())?;
-        response.await.unwrap_or_else(|_| Err(PoolError::stopping()))
+        if lane.try_send(forwarded).is_err() {
+            return Either::Left(ready(Err(PoolError::overloaded())));
+        }
+        let response = response.map(|answer| answer.unwrap_or_else(|_| Err(PoolError::stopping())));
+        Either::Right(response.boxed_local())
     }
 
     /// Brings back who has calmed down. Called when a request might go to a lane: until then nothing depends on it.
@@ -124,6 +133,7 @@ impl LaneThreads {
             Placement::Spread => placed.remove(&change.deployment),
         };
         self.count.store(placed.len(), Ordering::Release);
+        self.metrics.in_lanes.set(placed.len() as u64);
     }
 }
 
@@ -136,15 +146,19 @@ impl SpentReporter for LaneThreads {
     }
 }
 
-async fn serve(
-    mut forwarded: mpsc::Receiver<Forwarded>,
-    pool: Rc<Pool>,
-    mut stopping: watch::Receiver<bool>,
-    drain: Duration,
-) {
+async fn serve(mut forwarded: mpsc::Receiver<Forwarded>, reporter: Arc<dyn SpentReporter>, parts: LaneParts) {
+    let LaneParts { pool, starter, mut stopping, mut routes, metrics, pressure, drain } = parts;
+    let pool = Pool::new(starter, pool, Some(reporter));
+    pool.observe(&metrics);
+    pool.heed(pressure);
     loop {
         let next = tokio::select! {
             next = forwarded.recv() => next,
+            Ok(()) = routes.changed() => {
+                let current = Arc::clone(&routes.borrow_and_update());
+                pool.update(current.deployments());
+                continue;
+            }
             _ = stopping.wait_for(|stopping| *stopping) => None,
         };
         let Some(Forwarded { deployment, request, mut reply }) = next else { break };
@@ -161,5 +175,6 @@ async fn serve(
             }
         });
     }
-    let _ = tokio::time::timeout(drain, pool.drain()).await;
+    pool.give_notice(drain);
+    let _ = tokio::time::timeout(drain.saturating_add(LAST_WORDS), pool.drain()).await;
 }

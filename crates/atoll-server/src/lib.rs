@@ -5,13 +5,16 @@
 
 mod access;
 mod answer;
+mod arrival;
 mod bounds;
 mod connection;
 mod executor;
 mod lanes;
 mod listen;
+mod metrics;
 mod route;
 mod server;
+mod socket;
 mod timer;
 
 pub use access::{AccessLog, AccessRecord};

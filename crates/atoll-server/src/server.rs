@@ -2,11 +2,12 @@
 
 use crate::access::AccessLog;
 use crate::executor::Executor;
-use crate::lanes::LaneThreads;
+use crate::lanes::{LaneParts, LaneThreads};
 use crate::listen;
+use crate::metrics::Endpoint;
 use crate::route::Routes;
 use atoll_pool::LaneConfig;
-use atoll_runtime::{ColdStarter, DeploymentId, PoolConfig, PressureWatch, Worker};
+use atoll_runtime::{ColdStarter, DeploymentId, Metrics, PoolConfig, PressureWatch, Worker};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,6 +25,12 @@ pub struct ServerOptions {
     pub access_log: Arc<dyn AccessLog>,
     /// How long requests under way may go on after [`Server::stop`].
     pub drain: Duration,
+    /// Who tells that memory is short.
+    pub pressure: PressureWatch,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where the operator's monitoring can read it, if anywhere.
+    pub metrics_address: Option<SocketAddr>,
     /// The most header fields that any deployment's limit admits in a request.
     pub request_headers_max: usize,
 }
@@ -58,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) routes: watch::Receiver<Arc<Routes>>,
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) access_log: Arc<dyn AccessLog>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) drain: Duration,
     pub(crate) request_headers_max: usize,
     pub(crate) lanes: Arc<LaneThreads>,
@@ -78,6 +86,7 @@ fn pool_config(pools: usize) -> PoolConfig {
 /// A server that runs. Dropping it without [`Server::stop`] leaves its threads running.
 pub struct Server {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     routes: watch::Sender<Arc<Routes>>,
     stopping: watch::Sender<bool>,
     /// To the first thread: workers that were started elsewhere.
@@ -103,24 +112,43 @@ impl Server {
         warm: Vec<(DeploymentId, Worker)>,
     ) -> Result<Self, ServeError> {
         let count = options.threads.max(1);
-        let listeners = listen::listeners(options.address, count).map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => ServeError::AddressInUse(options.address),
-            _ => ServeError::Listen { address: options.address, error },
-        })?;
+        let failed = |address: SocketAddr| {
+            move |error: io::Error| match error.kind() {
+                io::ErrorKind::AddrInUse => ServeError::AddressInUse(address),
+                _ => ServeError::Listen { address, error },
+            }
+        };
+        let listeners = listen::listeners(options.address, count).map_err(failed(options.address))?;
+        let mut metrics_address = None;
+        if let Some(address) = options.metrics_address {
+            let listener = listen::listener(address).map_err(failed(address))?;
+            metrics_address = listener.local_addr().ok();
+            Endpoint::start(listener, Arc::clone(&options.metrics)).map_err(ServeError::Thread)?;
+        }
         let address = listeners.first().and_then(|listener| listener.local_addr().ok()).unwrap_or(options.address);
         let starter = ColdStarter::new(count).map_err(ServeError::Thread)?;
         let (routes, current_routes) = watch::channel(Arc::new(routes));
         let (stopping, is_stopping) = watch::channel(false);
         let lane_config = LaneConfig::default();
         let pool = pool_config(count + lane_config.lanes as usize);
-        let lanes = LaneThreads::start(lane_config, &pool, &starter, &is_stopping, options.drain);
+        let parts = LaneParts {
+            pool: pool.clone(),
+            starter: Arc::clone(&starter),
+            stopping: is_stopping.clone(),
+            routes: current_routes.clone(),
+            metrics: Arc::clone(&options.metrics),
+            pressure: options.pressure.clone(),
+            drain: options.drain,
+        };
+        let lanes = LaneThreads::start(lane_config, &parts);
         let shared = Arc::new(Shared {
             lanes: lanes.map_err(ServeError::Thread)?,
             pool,
-            pressure: PressureWatch::start(),
+            pressure: options.pressure,
             routes: current_routes,
             stopping: is_stopping,
             access_log: options.access_log,
+            metrics: options.metrics,
             drain: options.drain,
             request_headers_max: options.request_headers_max,
         });
@@ -138,11 +166,11 @@ impl Server {
             };
             let thread = std::thread::Builder::new().name(format!("atoll-exec-{number}"));
             let thread = thread.stack_size(atoll_runtime::STACK_BYTES);
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
-            threads.push(thread.spawn(move || executor.run(&runtime)).map_err(ServeError::Thread)?);
+            let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
+            threads.push(thread.spawn(move || executor.run(&ready)).map_err(ServeError::Thread)?);
+            is_ready.recv().unwrap_or(Ok(())).map_err(ServeError::Thread)?;
         }
-        Ok(Self { address, routes, stopping, warm: handover, threads })
+        Ok(Self { address, metrics_address, routes, stopping, warm: handover, threads })
     }
 
     /// Where it listens.
@@ -150,9 +178,13 @@ impl Server {
         self.address
     }
 
-    /// Replaces the routes, and hands workers of the new releases, if some were started already, to the first thread. A
-    /// thread retires the worker of an old release when the first request for the new one arrives there: what is
-    /// under way is answered by the old one.
+    /// Where metrics can be read.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
+    /// Replaces the routes, and hands workers of the new releases, if some were started already, to the first thread. What
+    /// is under way is answered by the old release, if that takes no longer than its limit says.
     pub async fn deploy(&self, routes: Routes, warm: Vec<(DeploymentId, Worker)>) {
         self.routes.send_replace(Arc::new(routes));
         for worker in warm {

@@ -1,56 +1,57 @@
-//! A timer for timeouts that are set often and pass rarely.
+//! The timer of a connection, for a timeout that is set before each request and taken back a moment later.
 //!
-//! A connection sets a timeout before each request and takes it back a moment later. A timer of the runtime's is moved in
-//! its wheel each time; this one only notes the new deadline when it is a later one, and looks at the note when the old
-//! one has passed. A connection under load so sets one timer of the runtime's in thirty seconds.
+//! HTTP/1.1 waits for one thing at a time, so a connection needs one timer of the runtime's, whatever it waits for. It is
+//! not moved in the runtime's wheel when a new deadline is later than the one that it is set for: when the old one has passed
+//! it is set anew. A connection under load so sets one timer of the runtime's in thirty seconds.
 
 use hyper::rt::{Sleep, Timer};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-/// See the module's documentation.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LazyTimer;
+/// See the module's documentation. Not for HTTP/2, where several things are waited for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ConnectionTimer(Arc<Alarm>);
 
-struct LazySleep {
+/// Set for the deadline that is waited for or an earlier moment; nobody but its connection's task has it at any time.
+type Alarm = Mutex<Option<Pin<Box<tokio::time::Sleep>>>>;
+
+struct Deadline {
     deadline: Instant,
-    /// Set for `deadline` or an earlier moment.
-    sleep: Pin<Box<tokio::time::Sleep>>,
+    alarm: Arc<Alarm>,
 }
 
-impl Future for LazySleep {
+impl Future for Deadline {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let deadline = tokio::time::Instant::from_std(self.deadline);
+        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        let sleep = alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
         loop {
-            ready!(self.sleep.as_mut().poll(context));
-            let deadline = self.deadline;
-            if self.sleep.deadline().into_std() >= deadline {
+            ready!(sleep.as_mut().poll(context));
+            if sleep.deadline() >= deadline {
                 return Poll::Ready(());
             }
-            self.sleep.as_mut().reset(deadline.into());
+            sleep.as_mut().reset(deadline);
         }
     }
 }
 
-impl Sleep for LazySleep {}
+impl Sleep for Deadline {}
 
-impl Timer for LazyTimer {
+impl Timer for ConnectionTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.sleep_until(Instant::now() + duration)
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(LazySleep { deadline, sleep: Box::pin(tokio::time::sleep_until(deadline.into())) })
-    }
-
-    fn reset(&self, sleep: &mut Pin<Box<dyn Sleep>>, deadline: Instant) {
-        match sleep.as_mut().downcast_mut_pin::<LazySleep>() {
-            Some(lazy) if deadline >= lazy.sleep.deadline().into_std() => lazy.get_mut().deadline = deadline,
-            _ => *sleep = self.sleep_until(deadline),
-        }
+        Box::pin(Deadline { deadline, alarm: Arc::clone(&self.0) })
     }
 }
 
@@ -59,20 +60,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_that_was_moved_is_kept() {
+    fn each_deadline_is_kept_whatever_came_before_it() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(async {
-            let begin = tokio::time::Instant::now();
-            let mut sleep = LazyTimer.sleep_until((begin + Duration::from_secs(10)).into_std());
-            LazyTimer.reset(&mut sleep, (begin + Duration::from_secs(25)).into_std());
-            sleep.as_mut().await;
-            assert!(begin.elapsed() >= Duration::from_secs(25) && begin.elapsed() < Duration::from_secs(26));
-
-            let begin = tokio::time::Instant::now();
-            let mut sleep = LazyTimer.sleep_until((begin + Duration::from_secs(10)).into_std());
-            LazyTimer.reset(&mut sleep, (begin + Duration::from_secs(5)).into_std());
-            sleep.as_mut().await;
-            assert!(begin.elapsed() >= Duration::from_secs(5) && begin.elapsed() < Duration::from_secs(6));
+            let timer = ConnectionTimer::default();
+            // In ms: how long to wait for each deadline, and after how long that is given up.
+            for (after, given_up) in
+                [(10_000, 3), (20_000, u64::MAX), (5000, u64::MAX), (50_000, 1), (10, u64::MAX), (70_000, u64::MAX)]
+            {
+                let begin = tokio::time::Instant::now();
+                let sleep = timer.sleep_until((begin + Duration::from_millis(after)).into_std());
+                let over = tokio::time::timeout(Duration::from_millis(given_up.min(1 << 40)), sleep).await;
+                let expected = Duration::from_millis(after.min(given_up));
+                assert_eq!(over.is_ok(), given_up == u64::MAX, "{after}");
+                assert!(
+                    begin.elapsed() >= expected && begin.elapsed() < expected + Duration::from_millis(5),
+                    "{after}"
+                );
+            }
         });
     }
 }

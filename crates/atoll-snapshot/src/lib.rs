@@ -1,17 +1,18 @@
-//! The startup snapshot: a V8 heap in which the platform's JavaScript is evaluated already, made by this crate's build
-//! script and carried in the binary.
+//! The startup snapshot: a V8 heap that holds the platform's JavaScript, compiled as far as most workers need it
+//! (`rehearsal.js`), made by this crate's build script and carried in the binary. The JavaScript's text lies beside it, and
+//! all isolates of a process read it there.
 
 mod platform;
 
-use atoll_engine::{Builtin, Snapshot};
+use atoll_engine::{Builtin, SharedText, Snapshot};
 use std::sync::LazyLock;
 
 static BUILTINS: LazyLock<Vec<Builtin>> = LazyLock::new(platform::builtins);
 
-/// Of one address, whoever asks for it: all isolates refer to it.
-static SCRIPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/builtins.js"));
+static SCRIPT: SharedText = SharedText::new(include_str!(concat!(env!("OUT_DIR"), "/builtins.js")));
 
 /// The snapshot and the builtins whose native functions it refers to.
 pub fn startup() -> Snapshot {
-    Snapshot { blob: include_bytes!(concat!(env!("OUT_DIR"), "/startup.bin")), script: SCRIPT, builtins: &BUILTINS }
+    let blob = include_bytes!(concat!(env!("OUT_DIR"), "/startup.bin"));
+    Snapshot { blob, script: &SCRIPT, builtins: &BUILTINS }
 }

@@ -34,8 +34,8 @@ pub use console::{ConsoleLevel, ConsoleSink, ConsoleState, log_is_full};
 pub use encoding::EncodingState;
 pub use fetch::{FetchClient, FetchState, NetRuleError, NetRules};
 pub use serve::{
-    BodyError, Change, Failure, IncomingRequest, Logged, Outcome, RequestBody, RequestLimits, RequestUrl, ResponseBody,
-    ServeState,
+    BodyError, Change, Failure, IncomingRequest, Logged, Outcome, RequestBody, RequestChunks, RequestLimits,
+    RequestUrl, ResponseBody, ServeState,
 };
 pub use timers::TimerState;
 

@@ -7,7 +7,7 @@ pub(crate) use grants::{Grants, flag_settings};
 
 use crate::terminal::{Failure, Places, TerminalReporter};
 use atoll_node::loader::{Loader, LoaderOptions};
-use atoll_runtime::{App, SealedCache};
+use atoll_runtime::{App, Metrics, SealedCache};
 use atoll_vfs::{Access, GuestPath, HostDir, Memory, MountTable, MountTableBuilder, Quota};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub(crate) struct Surroundings {
     /// The user's home is never taken for a project unless it is named.
     pub(crate) home: Option<PathBuf>,
     pub(crate) cache: Option<Arc<SealedCache>>,
+    /// What is counted of apps.
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) reporter: Arc<TerminalReporter>,
 }
 
@@ -121,6 +123,7 @@ impl Project {
             fetch: grants.fetch.clone(),
             limits: grants.limits,
             code_cache: cache.map(|cache| Arc::clone(cache) as _),
+            metrics: surroundings.metrics.of(&self.name),
             reporter: Arc::clone(&surroundings.reporter) as _,
         }))
     }

@@ -2,7 +2,7 @@
 
 use crate::limit_flags::{RunLimits, ServeLimits};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Run server-side JavaScript and TypeScript that you do not fully trust, in V8 isolates.
@@ -124,6 +124,9 @@ pub(crate) struct Serve {
     /// What is logged of requests [default: access]
     #[arg(long, value_enum)]
     pub(crate) log: Option<LogFormat>,
+    /// Address and port at which GET /metrics is answered in Prometheus' text format, for the operator's monitoring
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics: Option<SocketAddr>,
     /// Seconds that requests under way may take after SIGTERM or Ctrl-C [default: 10]
     #[arg(long)]
     pub(crate) drain_seconds: Option<u64>,
@@ -149,6 +152,6 @@ pub(crate) struct Guest {
     #[arg(long, value_name = "HOST[:PORT]|CIDR")]
     pub(crate) allow_net: Vec<String>,
     /// Memory for the JavaScript heap, and as much again outside of it, MiB: --heap-mib and --external-mib in one
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(8..=65_536))]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(16..=65_536))]
     pub(crate) memory_mib: Option<u64>,
 }

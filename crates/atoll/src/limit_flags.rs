@@ -140,7 +140,7 @@ impl FromArgMatches for RunLimits {
 mod tests {
     use crate::cli::{Arguments, Command};
     use atoll_runtime::Limits;
-    use atoll_runtime::limits::{LIMITS, Unit};
+    use atoll_runtime::limits::{LIMITS, Unit, limit};
     use clap::Parser;
 
     fn served(arguments: &[&str]) -> Result<Limits, clap::Error> {
@@ -162,6 +162,12 @@ mod tests {
             assert!(served(&[&flag, &(row.largest + 1).to_string()]).is_err(), "{flag}");
         }
         assert_eq!(served(&[]).expect("no flag"), Limits::SERVE);
+        // The flag for both kinds of memory admits what both admit.
+        let memory = ["heap-mib", "external-mib"].map(|key| limit(key).expect("there is such a limit"));
+        let smallest = memory.iter().map(|row| row.smallest).max().expect("two");
+        let largest = memory.iter().map(|row| row.largest).min().expect("two");
+        let is_admitted = |mib: u64| served(&["--memory-mib", &mib.to_string()]).is_ok();
+        assert_eq!([smallest - 1, smallest, largest, largest + 1].map(is_admitted), [false, true, true, false]);
         assert_eq!(served(&["--timeout-ms", "5"]).expect("an alias").wall.as_millis(), 5);
     }
 }

@@ -1,6 +1,7 @@
 // Links the builtins. (pick, find, natives) => use, where `find(name)` gives [evaluate, names, positions] of a builtin: the
 // function whose body it is, and what to `pick` for it of the captured originals; `natives(name)` gives its natives. Runs
-// once, while the startup snapshot is built; `use` runs also after guest code did.
+// once, while the startup snapshot is built; `use` runs also after guest code did. `use.loaded(name)` gives the exports of a
+// builtin that was evaluated, else undefined: nobody has an object of a class that does not exist yet.
 const { Error } = globalThis;
 /** Exports by name. */
 const registry = { __proto__: null };
@@ -21,4 +22,5 @@ function use(name) {
   }
   return exports;
 }
+use.loaded = (name) => registry[name];
 return use;

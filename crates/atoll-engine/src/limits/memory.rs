@@ -1,17 +1,25 @@
 //! `ArrayBuffer` memory: counted, bounded, and reached from Rust.
 //!
-//! V8 allocates every `ArrayBuffer` through [`Allocator`]. A refusal makes V8 collect garbage and try again, and in the
+//! V8 allocates most `ArrayBuffer`s through our [`allocator`], which refuses what is over the limit. What has its memory from the
+//! system, WebAssembly's memories and resizable buffers, V8 only counts: the limit holds for both together, but the sum is looked at
+//! every now and then ([`check_external`]), not at each allocation. A refusal makes V8 collect garbage and try again, and in the
 //! end throw a `RangeError`; a guest that catches it would go on at its limit, so a refusal that no retry mended ends
 //! the guest.
 
 use super::{Killer, Reason, Termination};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ffi::c_void;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// V8 wants what `malloc` gives: memory aligned for any type.
 const ALIGNMENT: usize = 16;
+
+/// How long V8's threads may take to give back what a collection let go, before an allocation is refused again: freeing
+/// even gigabytes takes less, unless these threads have other work. A guest that has really used up its memory is kept from going
+/// on for three times this.
+const SWEEP_MAX: Duration = Duration::from_millis(10);
 
 /// The budget of one isolate.
 #[derive(Debug)]
@@ -24,6 +32,9 @@ pub(crate) struct BufferBudget {
     wanted: AtomicUsize,
     /// An allocation was refused, and none has succeeded since.
     refused: AtomicBool,
+    /// An allocation waits for memory to be given back, which this tells.
+    waits: AtomicBool,
+    given_back: (Mutex<()>, Condvar),
     killer: std::sync::OnceLock<Arc<Killer>>,
 }
 
@@ -38,6 +49,8 @@ impl BufferBudget {
             limit: AtomicUsize::new(limit),
             wanted: AtomicUsize::new(0),
             refused: AtomicBool::new(false),
+            waits: AtomicBool::new(false),
+            given_back: Default::default(),
             killer: std::sync::OnceLock::new(),
         })
     }
@@ -79,17 +92,41 @@ impl BufferBudget {
     }
 
     fn reserve(&self, bytes: usize) -> bool {
-        let admitted = self.used.try_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            used.checked_add(bytes).filter(|total| *total <= self.limit())
-        });
-        if admitted.is_err() {
+        let admitted = self.admit(bytes) || self.refused.load(Ordering::Relaxed) && self.admit_soon(bytes);
+        if !admitted {
             self.wanted.store(self.used().saturating_add(bytes), Ordering::Relaxed);
         }
+        admitted
+    }
+
+    fn admit(&self, bytes: usize) -> bool {
+        let admitted = self.used.try_update(Ordering::SeqCst, Ordering::SeqCst, |used| {
+            used.checked_add(bytes).filter(|total| *total <= self.limit())
+        });
         admitted.is_ok()
     }
 
+    /// Waits for room. V8 has collected garbage since it was refused, and its own threads are giving back what that let go.
+    fn admit_soon(&self, bytes: usize) -> bool {
+        if bytes > self.limit() {
+            return false;
+        }
+        let (lock, told) = &self.given_back;
+        let waiting = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever gives back from here on tells; what was given back before is seen by the first look.
+        self.waits.store(true, Ordering::SeqCst);
+        let waited = told.wait_timeout_while(waiting, SWEEP_MAX, |()| !self.admit(bytes));
+        self.waits.store(false, Ordering::SeqCst);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
     fn release(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.used.fetch_sub(bytes, Ordering::SeqCst);
+        if self.waits.load(Ordering::SeqCst) {
+            let (lock, told) = &self.given_back;
+            drop(lock.lock().unwrap_or_else(PoisonError::into_inner));
+            told.notify_all();
+        }
     }
 }
 
@@ -150,10 +187,10 @@ unsafe extern "C" fn judge_refusal(_isolate: v8::UnsafeRawIsolatePtr, data: *mut
     }
 }
 
-/// What the guest has outside of its heap and not from our allocator, which enforces its own part, bytes: WebAssembly's
-/// memory and resizable buffers, by V8's own count.
-fn unseen(isolate: &mut v8::Isolate, budget: &BufferBudget) -> usize {
-    budget.external(isolate).saturating_sub(budget.used())
+/// What the guest has outside of its heap, whoever gave it, bytes. V8 counts all of it, but buffers that it has let go some
+/// time later, and those that are being made not yet.
+fn outside(isolate: &mut v8::Isolate, budget: &BufferBudget) -> usize {
+    budget.external(isolate).max(budget.used())
 }
 
 /// Memory outside of the heap, by V8's own count, bytes.
@@ -161,14 +198,14 @@ fn counted(isolate: &mut v8::Isolate) -> usize {
     usize::try_from(isolate.adjust_amount_of_external_allocated_memory(0)).unwrap_or(0)
 }
 
-/// Ends the guest if its memory that our allocator doesn't see is over the limit, and is no garbage.
+/// Ends the guest if its memory outside of the heap is over the limit, and is no garbage.
 pub(crate) fn check_external(isolate: &mut v8::Isolate, budget: &BufferBudget) {
-    if unseen(isolate, budget) <= budget.limit() {
+    if outside(isolate, budget) <= budget.limit() {
         return;
     }
-    // Garbage is no use of memory; V8 hears of it only when there is much more of it.
+    // Garbage is no use of memory; V8 hears of it only when there is much more of it. With this it also counts what it let go.
     isolate.memory_pressure_notification(v8::MemoryPressureLevel::Critical);
-    let used = unseen(isolate, budget);
+    let used = outside(isolate, budget);
     if used > budget.limit()
         && let Some(killer) = budget.killer.get()
     {

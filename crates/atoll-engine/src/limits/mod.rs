@@ -34,11 +34,19 @@ pub enum Reason {
     Heap,
     /// It used up its memory outside of the heap: `ArrayBuffer`s, WebAssembly.
     External,
+    /// Its release was replaced, or the process ends, and what it had under way did not end in time.
+    Deploy,
+    /// A body on its way did not move for too long.
+    Idle,
     /// It asked to be ended: `process.exit()`.
     Exit,
 }
 
 impl Reason {
+    /// All of them; a reason's position is its number.
+    pub const ALL: [Self; 7] =
+        [Self::Cpu, Self::Wall, Self::Heap, Self::External, Self::Deploy, Self::Idle, Self::Exit];
+
     /// `cpu`, `wall`, `heap`, …: the value of the `atoll-termination` header, of logs and metrics.
     pub fn name(self) -> &'static str {
         match self {
@@ -46,6 +54,8 @@ impl Reason {
             Self::Wall => "wall",
             Self::Heap => "heap",
             Self::External => "external",
+            Self::Deploy => "deploy",
+            Self::Idle => "idle",
             Self::Exit => "exit",
         }
     }
@@ -53,7 +63,7 @@ impl Reason {
     /// What limit and amount are counted in; empty where there are none.
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Cpu | Self::Wall => "ms",
+            Self::Cpu | Self::Wall | Self::Deploy | Self::Idle => "ms",
             Self::Heap | Self::External => "bytes",
             Self::Exit => "",
         }

@@ -1,9 +1,10 @@
 //! Compiling with the code cache.
 
-use super::{ModuleSource, UncachedFunction, throw};
+use super::{CodeCache, ModuleSource, Ripeness, throw};
 use crate::host::Host;
 use crate::native::JsError;
 use crate::platform;
+use std::sync::Arc;
 use v8::script_compiler::{CachedData, CompileOptions, NoCacheReason, Source};
 
 /// Parameters of the function that a CommonJS file is the body of.
@@ -35,17 +36,21 @@ fn source(
     }
 }
 
-fn cached(scope: &mut v8::PinScope<'_, '_>, key: &[u8; 32]) -> Option<Vec<u8>> {
-    Host::current(scope)?.modules.code_cache.clone()?.get(key)
+fn code_cache(scope: &mut v8::PinScope<'_, '_>) -> Option<Arc<dyn CodeCache>> {
+    Host::current(scope)?.modules.code_cache.clone()
 }
 
-fn wants_cache(scope: &mut v8::PinScope<'_, '_>, used: bool, source: &Source) -> bool {
-    let rejected = used && source.get_cached_data().is_none_or(CachedData::rejected);
-    let cache_exists = Host::current(scope).is_some_and(|host| host.modules.code_cache.is_some());
-    cache_exists && (!used || rejected)
+/// Tells the cache when V8 did not take the code that came from it.
+fn note_use(cache: Option<&dyn CodeCache>, key: &[u8; 32], used: bool, source: &Source) {
+    if let Some(cache) = cache
+        && used
+        && source.get_cached_data().is_none_or(CachedData::rejected)
+    {
+        cache.refuse(key);
+    }
 }
 
-/// Compiles a module; `None` when an exception is pending. The second part is the key under which code should be kept.
+/// Compiles a module; `None` when an exception is pending. The second part is the key under which code may be kept.
 pub(crate) fn compile_module<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     module: &ModuleSource,
@@ -53,11 +58,12 @@ pub(crate) fn compile_module<'s>(
     let text = text(scope, &module.code)?;
     let origin = origin(scope, &module.name, true)?;
     let key = key(&module.digest, "module");
-    let code = cached(scope, &key);
+    let cache = code_cache(scope);
+    let code = cache.as_ref().and_then(|cache| cache.get(&key));
     let (mut source, options) = source(text, &origin, code.as_deref());
     let compiled = v8::script_compiler::compile_module2(scope, &mut source, options, NoCacheReason::NoReason)?;
-    let uncached = wants_cache(scope, code.is_some(), &source).then_some(key);
-    Some((compiled, uncached))
+    note_use(cache.as_deref(), &key, code.is_some(), &source);
+    Some((compiled, cache.map(|_| key)))
 }
 
 /// Compiles a CommonJS file to its wrapper function; `None` when an exception is pending.
@@ -68,7 +74,8 @@ pub(crate) fn compile_commonjs<'s>(
     let text = text(scope, &file.code)?;
     let origin = origin(scope, &file.name, false)?;
     let key = key(&file.digest, "commonjs");
-    let code = cached(scope, &key);
+    let cache = code_cache(scope);
+    let code = cache.as_ref().and_then(|cache| cache.get(&key));
     let (mut source, options) = source(text, &origin, code.as_deref());
     let mut parameters = Vec::with_capacity(COMMONJS_PARAMETERS.len());
     for name in COMMONJS_PARAMETERS {
@@ -76,10 +83,11 @@ pub(crate) fn compile_commonjs<'s>(
     }
     let reason = NoCacheReason::NoReason;
     let function = v8::script_compiler::compile_function(scope, &mut source, &parameters, &[], options, reason)?;
-    if wants_cache(scope, code.is_some(), &source) {
-        let uncached = UncachedFunction { digest: key, function: v8::Global::new(scope, function) };
+    note_use(cache.as_deref(), &key, code.is_some(), &source);
+    if cache.is_some() {
+        let kept = v8::Global::new(scope, function);
         if let Some(host) = Host::current(scope) {
-            host.modules.uncached_functions.push(uncached);
+            host.modules.note_function(key, kept);
         }
     }
     Some(function)
@@ -93,21 +101,20 @@ fn text<'s>(scope: &mut v8::PinScope<'s, '_>, code: &str) -> Option<v8::Local<'s
     text
 }
 
-/// Keeps the code of all modules and functions for which there was none.
-pub(crate) fn compile_caches(scope: &mut v8::PinScope<'_, '_>) {
+/// Keeps the code of all modules and functions for which the cache wants some of this ripeness.
+pub(crate) fn store_code(scope: &mut v8::PinScope<'_, '_>, ripeness: Ripeness) {
     let Some(host) = Host::current(scope) else { return };
     let Some(cache) = host.modules.code_cache.clone() else { return };
-    let modules = host.modules.take_uncached();
-    let functions = std::mem::take(&mut host.modules.uncached_functions);
-    for (key, module) in modules {
+    let wanted = host.modules.wanted(&*cache, ripeness);
+    for (key, module) in wanted.modules {
         let module = v8::Local::new(scope, module);
         if let Some(code) = module.get_unbound_module_script(scope).create_code_cache() {
-            cache.put(&key, &code);
+            cache.put(&key, ripeness, &code);
         }
     }
-    for UncachedFunction { digest, function } in functions {
+    for (key, function) in wanted.functions {
         if let Some(code) = v8::Local::new(scope, function).create_code_cache() {
-            cache.put(&digest, &code);
+            cache.put(&key, ripeness, &code);
         }
     }
 }

@@ -45,11 +45,11 @@ fn load_all<'s>(
             throw(scope, &JsError::range_error(format!("more than {MAX_MODULES} modules")));
             return None;
         }
-        let Created { module, content, uncached } = create(scope, &key)?;
+        let Created { module, content, code_key } = create(scope, &key)?;
         let requests = resolve_requests(scope, &key, module)?;
         waiting.extend(requests.values().cloned());
         let record =
-            ModuleRecord { key: key.clone(), module: v8::Global::new(scope, module), content, requests, uncached };
+            ModuleRecord { key: key.clone(), module: v8::Global::new(scope, module), content, requests, code_key };
         let hash = module.get_identity_hash().get();
         Host::current(scope)?.modules.insert(hash, record);
         added.push(key);
@@ -61,7 +61,7 @@ fn load_all<'s>(
 struct Created<'s> {
     module: v8::Local<'s, v8::Module>,
     content: Content,
-    uncached: Option<[u8; 32]>,
+    code_key: Option<[u8; 32]>,
 }
 
 /// Makes the module for a key, without its imports.
@@ -69,7 +69,7 @@ fn create<'s>(scope: &mut v8::PinScope<'s, '_>, key: &ModuleKey) -> Option<Creat
     let identity = match key {
         ModuleKey::Builtin(name) => {
             let module = synthetic::builtin(scope, name)?;
-            return Some(Created { module, content: Content::Builtin, uncached: None });
+            return Some(Created { module, content: Content::Builtin, code_key: None });
         }
         ModuleKey::File(identity) => identity,
     };
@@ -83,14 +83,14 @@ fn create<'s>(scope: &mut v8::PinScope<'s, '_>, key: &ModuleKey) -> Option<Creat
     };
     let (module, content) = match &source.format {
         ModuleFormat::Module => {
-            let (module, uncached) = compile_module(scope, &source)?;
-            return Some(Created { module, content: Content::SourceText, uncached });
+            let (module, code_key) = compile_module(scope, &source)?;
+            return Some(Created { module, content: Content::SourceText, code_key });
         }
         ModuleFormat::CommonJs { exports } => (synthetic::commonjs(scope, identity, exports)?, Content::CommonJs),
         ModuleFormat::Json => (synthetic::data(scope, identity)?, Content::Json(source.code)),
         ModuleFormat::Text => (synthetic::data(scope, identity)?, Content::Text(source.code)),
     };
-    Some(Created { module, content, uncached: None })
+    Some(Created { module, content, code_key: None })
 }
 
 fn resolve_requests(

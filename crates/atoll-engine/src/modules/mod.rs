@@ -9,7 +9,7 @@ mod dynamic;
 mod graph;
 mod synthetic;
 
-pub(crate) use compile::{compile_caches, compile_commonjs};
+pub(crate) use compile::{compile_commonjs, store_code};
 pub(crate) use dynamic::{import_dynamically, initialize_import_meta};
 pub(crate) use graph::{ensure_evaluated, load_graph};
 pub(crate) use synthetic::{builtin_default, call_builtin as call_builtin_in, use_builtin};
@@ -97,14 +97,30 @@ pub trait ModuleLoader: Send + Sync {
     fn original_position(&self, name: &str, line: u32, column: u32) -> Option<SourcePosition>;
 }
 
-/// Where compiled code is kept between processes. What it returns is believed, so it must be authenticated: V8 does not
-/// verify bytecode.
+/// What has run of code that is to be kept. V8 compiles a function when it is first called, so the more has run, the less is
+/// left to be compiled at the next start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ripeness {
+    /// What runs first: the evaluation, and a request.
+    First,
+    /// What a number of requests has used.
+    Settled,
+}
+
+/// Where compiled code is kept, for later starts in this process and in others. What it returns is believed, so it must be
+/// authenticated: V8 does not verify bytecode.
 pub trait CodeCache: Send + Sync {
     /// The code for a key, if it is there and is what this machine wrote.
-    fn get(&self, key: &[u8; 32]) -> Option<Vec<u8>>;
+    fn get(&self, key: &[u8; 32]) -> Option<Arc<[u8]>>;
+
+    /// Whether code so ripe should be made for a key: not if there is some, or somebody was told to make it.
+    fn wants(&self, key: &[u8; 32], ripeness: Ripeness) -> bool;
 
     /// Keeps the code for a key; failures to do so are the cache's own business.
-    fn put(&self, key: &[u8; 32], code: &[u8]);
+    fn put(&self, key: &[u8; 32], ripeness: Ripeness, code: &[u8]);
+
+    /// V8 does not take what [`CodeCache::get`] returned: it is to be replaced.
+    fn refuse(&self, key: &[u8; 32]);
 }
 
 /// Identity of a module: builtin or file.
@@ -146,14 +162,19 @@ pub(crate) struct ModuleRecord {
     pub(crate) content: Content,
     /// What each specifier in it means.
     pub(crate) requests: HashMap<String, ModuleKey>,
-    /// Key of its code cache, as long as code should still be produced for it.
-    pub(crate) uncached: Option<[u8; 32]>,
+    /// Key of its code in the cache, as long as code may still be produced for it.
+    pub(crate) code_key: Option<[u8; 32]>,
 }
 
-/// A CommonJS wrapper function whose code should still be cached.
-pub(crate) struct UncachedFunction {
-    pub(crate) digest: [u8; 32],
-    pub(crate) function: v8::Global<v8::Function>,
+/// The most CommonJS files of one realm whose code is cached. What a guest writes to `/tmp` and requires, again and again,
+/// would otherwise be remembered without end.
+const MAX_CACHEABLE_FUNCTIONS: usize = 16_384;
+
+/// What code is to be made of, by key.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    pub(crate) modules: Vec<([u8; 32], v8::Global<v8::Module>)>,
+    pub(crate) functions: Vec<([u8; 32], v8::Global<v8::Function>)>,
 }
 
 /// Before a realm is anybody's.
@@ -180,7 +201,8 @@ pub(crate) struct ModuleMap {
     by_key: HashMap<ModuleKey, usize>,
     /// V8's identity hashes are not unique, so each names candidates.
     by_hash: HashMap<i32, Vec<usize>>,
-    pub(crate) uncached_functions: Vec<UncachedFunction>,
+    /// CommonJS wrapper functions whose code may still be cached, by key; `None` when no more code will be asked for.
+    functions: Option<HashMap<[u8; 32], v8::Global<v8::Function>>>,
 }
 
 impl Default for ModuleMap {
@@ -197,7 +219,7 @@ impl ModuleMap {
             records: Vec::new(),
             by_key: HashMap::new(),
             by_hash: HashMap::new(),
-            uncached_functions: Vec::new(),
+            functions: Some(HashMap::new()),
         }
     }
 
@@ -223,11 +245,33 @@ impl ModuleMap {
         candidates.iter().map(|index| &self.records[*index]).find(|record| record.module == module)
     }
 
-    /// The modules for which code should still be cached.
-    pub(crate) fn take_uncached(&mut self) -> Vec<([u8; 32], v8::Global<v8::Module>)> {
-        let uncached =
-            self.records.iter_mut().filter_map(|record| Some((record.uncached.take()?, record.module.clone())));
-        uncached.collect()
+    /// Remembers a CommonJS wrapper function, so that its code can be cached.
+    pub(crate) fn note_function(&mut self, key: [u8; 32], function: v8::Global<v8::Function>) {
+        if let Some(functions) = &mut self.functions
+            && functions.len() < MAX_CACHEABLE_FUNCTIONS
+        {
+            functions.entry(key).or_insert(function);
+        }
+    }
+
+    /// The modules and functions for which the cache wants code of this ripeness.
+    pub(crate) fn wanted(&mut self, cache: &dyn CodeCache, ripeness: Ripeness) -> Wanted {
+        let mut wanted = Wanted::default();
+        for record in &mut self.records {
+            if let Some(key) = record.code_key.filter(|key| cache.wants(key, ripeness)) {
+                wanted.modules.push((key, record.module.clone()));
+            }
+        }
+        for (key, function) in self.functions.iter().flatten() {
+            if cache.wants(key, ripeness) {
+                wanted.functions.push((*key, function.clone()));
+            }
+        }
+        if ripeness == Ripeness::Settled {
+            self.functions = None;
+            self.records.iter_mut().for_each(|record| record.code_key = None);
+        }
+        wanted
     }
 }
 

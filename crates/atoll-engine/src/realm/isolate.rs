@@ -65,7 +65,7 @@ impl Isolate {
         let budget = BufferBudget::new(memory.external_bytes);
         let parameters = v8::CreateParams::default()
             .snapshot_blob(snapshot.blob.into())
-            .external_references(external_references(snapshot.builtins, snapshot.script))
+            .external_references(external_references(snapshot.script, snapshot.builtins))
             .heap_limits(0, memory.heap_bytes)
             .allow_atomics_wait(false)
             .array_buffer_allocator(allocator(&budget));

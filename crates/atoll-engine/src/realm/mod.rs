@@ -14,7 +14,8 @@ use crate::limits::{Termination, Watch, memory};
 use crate::modules::{CodeCache, ModuleLoader, ModuleMap};
 use crate::native::{Builtin, lazy_global};
 use crate::ops::Ops;
-use crate::snapshot::{COMPLETE_INDEX, PREPARE_STACK_TRACE_INDEX, USE_BUILTIN_INDEX};
+use crate::snapshot::{COMPLETE_INDEX, PREPARE_STACK_TRACE_INDEX, SharedText, USE_BUILTIN_INDEX};
+use crate::tasks::Subscription;
 use crate::turn::{Settled, Turn};
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -24,10 +25,10 @@ use std::time::Duration;
 /// What isolates and realms are made from; the same for all of a process.
 #[derive(Debug, Clone, Copy)]
 pub struct Snapshot {
-    /// What [`crate::build_snapshot`] returned for `builtins`: the heap,
+    /// The heap that [`crate::build_snapshot`] made of `builtins`.
     pub blob: &'static [u8],
-    /// and the text that it refers to.
-    pub script: &'static [u8],
+    /// The text that belongs to it.
+    pub script: &'static SharedText,
     /// The builtins, in the same order as at build time.
     pub builtins: &'static [Builtin],
 }
@@ -103,6 +104,7 @@ pub struct Realm {
     context: Option<v8::Global<v8::Context>>,
     queue: Option<Queue>,
     host: Box<Host>,
+    tasks: Subscription,
     /// Last: what is above refers to its heap.
     isolate: Isolate,
 }
@@ -149,7 +151,8 @@ impl Realm {
             allow_wasm: true,
             compiling: 0,
         });
-        Self { context: Some(context), queue: Some(queue), host, isolate: isolate.clone() }
+        let tasks = isolate.0.tasks.subscribe();
+        Self { context: Some(context), queue: Some(queue), host, tasks, isolate: isolate.clone() }
     }
 
     /// Gives the realm to somebody.
@@ -183,7 +186,7 @@ impl Realm {
     }
 
     fn enter<R>(&mut self, body: impl FnOnce(&mut Turn<'_, '_, '_>) -> R) -> R {
-        let Self { context, queue, host, isolate } = self;
+        let Self { context, queue, host, tasks, isolate } = self;
         let (Some(context), Some(Queue(queue))) = (context, queue) else { unreachable!("only dropping takes them") };
         let host = std::ptr::from_mut::<Host>(host).cast::<c_void>();
         let shell = &isolate.0;
@@ -197,6 +200,7 @@ impl Realm {
                 if shell.tasks.has_ready() {
                     shell.tasks.take().into_iter().for_each(v8::Task::run);
                 }
+                shell.tasks.note_turn(tasks);
                 body(&mut Turn::new(scope, queue))
             };
             entered.set_data(HOST_SLOT, std::ptr::null_mut());
@@ -223,12 +227,11 @@ impl Realm {
     /// Operations that have finished, of one request; or V8 has something to do in a turn of the realm, whatever the
     /// turn is for. Pending until one of both is the case. Needs no lock.
     pub fn poll_operations(&mut self, context: &mut Context<'_>) -> Poll<Settled> {
-        let tasks = &self.isolate.0.tasks;
-        tasks.register(context.waker());
+        self.tasks.register(context.waker());
         if let Poll::Ready(settled) = self.host.ops.poll_ready(context) {
             return Poll::Ready(settled);
         }
-        if tasks.has_ready() { Poll::Ready(Settled::default()) } else { Poll::Pending }
+        if self.isolate.0.tasks.wants_turn(&self.tasks) { Poll::Ready(Settled::default()) } else { Poll::Pending }
     }
 
     /// How many operations were ever started.

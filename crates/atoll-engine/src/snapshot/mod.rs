@@ -4,7 +4,7 @@
 //! Native functions are bound through one table of external references: the snapshot holds positions in the table, so
 //! builder and loader must pass the same builtins in the same order, and nothing else has to agree.
 //!
-//! An isolate loads the shared half of the snapshot once: code, names, texts. The other half, the context, is copied for
+//! An isolate loads the shared half of the snapshot once: code, names. The other half, the context, is copied for
 //! each context that is made, and so it is kept small: builtins are closures of one script, made when they are evaluated;
 //! their natives are made at the same moment; a global is an entry that evaluates its builtin when it is first read.
 
@@ -14,6 +14,7 @@ use crate::builtins::natives_of;
 use crate::native::{Builtin, lazy_global};
 use crate::platform;
 use script::Script;
+pub use script::SharedText;
 use std::borrow::Cow;
 
 /// A snapshot could not be built: the platform's own JavaScript is at fault.
@@ -39,42 +40,41 @@ pub(crate) const PREPARE_STACK_TRACE_INDEX: usize = 1;
 /// The builtins of an isolate, in a slot of it.
 pub(crate) struct BuiltinTable(pub(crate) Cow<'static, [Builtin]>);
 
+/// The external references: our own, and those of `builtins` in the order in which they are declared.
+pub(crate) fn external_references(
+    script: &'static SharedText,
+    builtins: &[Builtin],
+) -> Cow<'static, [v8::ExternalReference]> {
+    let own = [v8::ExternalReference { function: natives_of() }, lazy_global::reference(), script.reference()];
+    let natives = builtins.iter().flat_map(|builtin| builtin.natives);
+    let natives = natives.map(|native| v8::ExternalReference { function: (native.callback)() });
+    own.into_iter().chain(natives).collect::<Vec<_>>().into()
+}
+
 /// What [`build`] made.
 #[derive(Debug)]
 pub struct Built {
     /// The heap.
     pub blob: Vec<u8>,
     /// The text of all builtins, which the heap refers to.
-    pub script: &'static [u8],
+    pub script: &'static SharedText,
 }
 
-/// The external references of `builtins` and their `script`, in the order in which they are declared.
-pub(crate) fn external_references(
-    builtins: &[Builtin],
-    script: &'static [u8],
-) -> Cow<'static, [v8::ExternalReference]> {
-    let text = std::ptr::from_ref(script::resource(script)).cast_mut().cast();
-    let own = [
-        v8::ExternalReference { function: natives_of() },
-        lazy_global::reference(),
-        v8::ExternalReference { pointer: text },
-    ];
-    let natives = builtins.iter().flat_map(|builtin| builtin.natives);
-    let natives = natives.map(|native| v8::ExternalReference { function: (native.callback)() });
-    own.into_iter().chain(natives).collect::<Vec<_>>().into()
-}
-
-/// Builds the snapshot of `builtins`, once per process. Deterministic for one build of Atoll; takes about a second.
-pub fn build(builtins: &[Builtin]) -> Result<Built, SnapshotError> {
+/// Builds the snapshot of `builtins`. Deterministic for one build of Atoll; takes about a second, and the script's memory
+/// for as long as the process lives.
+///
+/// `rehearsal` is the body of a function with the parameter `use`: the snapshot has the code of what it calls, so that no
+/// isolate compiles it. Natives are not there for it; see `stand_in.js`. It returns a function that checks what it did, which
+/// is called when its microtasks have run.
+pub fn build(builtins: &[Builtin], rehearsal: &str) -> Result<Built, SnapshotError> {
     platform::initialize();
-    let script = Script::new(builtins);
-    // V8 refers to it until the process ends.
-    let text: &'static [u8] = Box::leak(script.text.clone().into_bytes().into_boxed_slice());
-    let mut creator = v8::Isolate::snapshot_creator(Some(external_references(builtins, text)), None);
+    let script = Script::new(builtins)?;
+    let text: &'static SharedText = Box::leak(Box::new(SharedText::new(script.text.clone().leak())));
+    let mut creator = v8::Isolate::snapshot_creator(Some(external_references(text, builtins)), None);
     creator.set_slot(BuiltinTable(Cow::Owned(builtins.to_vec())));
     let linked = {
         v8::scope!(let scope, &mut creator);
-        fill(scope, builtins, &script, script::resource(text))
+        fill(scope, builtins, rehearsal, &script, text)
     };
     // V8 wants a creator to make its blob, also when there is nothing worth keeping.
     let blob = creator.create_blob(v8::FunctionCodeHandling::Keep);
@@ -86,25 +86,35 @@ pub fn build(builtins: &[Builtin]) -> Result<Built, SnapshotError> {
 fn fill(
     scope: &mut v8::PinScope<'_, '_, ()>,
     builtins: &[Builtin],
+    rehearsal: &str,
     script: &Script,
-    source: &'static v8::OneByteConst,
+    source: &'static SharedText,
 ) -> Result<(), SnapshotError> {
     let context = v8::Context::new(scope, v8::ContextOptions::default());
     scope.set_default_context(context);
     // Another context, which is thrown away, has the builtins compiled that most guests use: the code is the script's,
     // which both share. It also shows at build time whether they can be evaluated.
-    let rehearsal = v8::Context::new(scope, v8::ContextOptions::default());
+    let stage = v8::Context::new(scope, v8::ContextOptions::default());
     let finder = {
-        let scope = &mut v8::ContextScope::new(scope, rehearsal);
+        let scope = &mut v8::ContextScope::new(scope, stage);
         let finder = unbound(scope, script, source)?;
-        let Linked { use_builtin, .. } = link(scope, script, finder)?;
+        let stand_in = compile(scope, "engine/stand_in", include_str!("../js/stand_in.js"), &["name"])?;
+        let Linked { use_builtin, .. } = link(scope, script, finder, stand_in)?;
         for builtin in builtins.iter().filter(|builtin| builtin.globals.iter().any(|global| !global.lazy)) {
             evaluate(scope, script, use_builtin, builtin.name)?;
+        }
+        let rehearse = compile(scope, "rehearsal", rehearsal, &["use"])?;
+        let check = run(scope, "rehearsal", rehearse, &[use_builtin.into()])?;
+        scope.perform_microtask_checkpoint();
+        if let Ok(check) = v8::Local::<v8::Function>::try_from(check) {
+            run(scope, "rehearsal", check, &[])?;
         }
         finder
     };
     let scope = &mut v8::ContextScope::new(scope, context);
-    let Linked { use_builtin, complete } = link(scope, script, finder)?;
+    let natives = v8::Function::builder_raw(natives_of()).constructor_behavior(v8::ConstructorBehavior::Throw);
+    let natives = natives.build(scope).ok_or_else(|| failed("engine/bootstrap", "a native can't be made"))?;
+    let Linked { use_builtin, complete } = link(scope, script, finder, natives)?;
     for builtin in builtins {
         for global in builtin.globals {
             let defined = lazy_global::define(scope, global.name, builtin.name);
@@ -123,11 +133,12 @@ fn fill(
     Ok(())
 }
 
-/// Makes what the builtins of a context are evaluated with.
+/// Makes what the builtins of a context are evaluated with; `natives` is `(name) => natives`.
 fn link<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     script: &Script,
     finder: v8::Local<'s, v8::UnboundScript>,
+    natives: v8::Local<'s, v8::Function>,
 ) -> Result<Linked<'s>, SnapshotError> {
     let names = text_array(scope, script.primordials.iter().copied());
     let capture = compile(scope, "engine/primordials", include_str!("../js/primordials.js"), &["names"])?;
@@ -143,8 +154,6 @@ fn link<'s>(
         let bound = finder.bind_to_current_context(scope);
         bound.run(scope).ok_or_else(|| failed("engine/script", "it can't be run"))?
     };
-    let natives = v8::Function::builder_raw(natives_of()).constructor_behavior(v8::ConstructorBehavior::Throw);
-    let natives = natives.build(scope).ok_or_else(|| failed("engine/bootstrap", "a native can't be made"))?;
     let bootstrap =
         compile(scope, "engine/bootstrap", include_str!("../js/bootstrap.js"), &["pick", "find", "natives"])?;
     let use_builtin = run(scope, "engine/bootstrap", bootstrap, &[pick, find, natives.into()])?;
@@ -164,14 +173,12 @@ struct Linked<'s> {
 fn unbound<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     script: &Script,
-    source: &'static v8::OneByteConst,
+    source: &'static SharedText,
 ) -> Result<v8::Local<'s, v8::UnboundScript>, SnapshotError> {
     v8::tc_scope!(let scope, scope);
     let resource = text(scope, "atoll:builtins");
     let origin = v8::ScriptOrigin::new(scope, resource.into(), 0, 0, false, 0, None, false, false, false, None);
-    let source = v8::String::new_from_onebyte_const(scope, source);
-    let source = source.ok_or_else(|| failed("engine/script", "it is longer than V8's longest string"))?;
-    let mut source = v8::script_compiler::Source::new(source, Some(&origin));
+    let mut source = v8::script_compiler::Source::new(source.to_v8(scope), Some(&origin));
     let options = v8::script_compiler::CompileOptions::NoCompileOptions;
     let reason = v8::script_compiler::NoCacheReason::NoReason;
     match v8::script_compiler::compile_unbound_script(scope, &mut source, options, reason) {

@@ -1,17 +1,47 @@
 //! The one script that all builtins are functions of.
 //!
 //! A closure is made of a builtin when it is evaluated, so those that a context never uses cost it nothing; the compiled
-//! code belongs to the isolate. The text belongs to the process: isolates refer to it where it lies in the binary, since
-//! a copy for each would be the largest object of most heaps. V8 takes such text as one byte per character.
+//! code belongs to the isolate. The script's text belongs to the process: V8 reads it where it lies ([`SharedText`]), as
+//! long as a character is a byte. So what is not ASCII in a comment is replaced, and elsewhere refused.
 
+use super::{SnapshotError, failed};
 use crate::native::Builtin;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::sync::OnceLock;
+
+/// Text in ASCII that all isolates of a process share, and that snapshots refer to rather than contain.
+#[derive(Debug)]
+pub struct SharedText(v8::OneByteConst);
+
+impl SharedText {
+    /// Shares a text.
+    ///
+    /// # Panics
+    /// When it is not ASCII; at compile time for a static.
+    pub const fn new(text: &'static str) -> Self {
+        Self(v8::String::create_external_onebyte_const(text.as_bytes()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    pub(super) fn to_v8<'s>(&'static self, scope: &v8::PinScope<'s, '_>) -> v8::Local<'s, v8::String> {
+        let text = v8::String::new_from_onebyte_const(scope, &self.0);
+        text.expect("the platform's own text is far below V8's longest string")
+    }
+
+    /// What stands for the text in a snapshot.
+    pub(super) fn reference(&'static self) -> v8::ExternalReference {
+        v8::ExternalReference { pointer: std::ptr::from_ref(&self.0).cast_mut().cast() }
+    }
+}
 
 /// The script's text, and what is where in it.
 pub(super) struct Script {
-    /// An expression: `(name) => [evaluate, primordials, their positions] | undefined`. ASCII.
+    /// An expression: `(name) => [evaluate, primordials, their positions] | undefined`.
     pub(super) text: String,
     /// The names of all primordials that builtins ask for, in the order of their positions.
     pub(super) primordials: Vec<&'static str>,
@@ -20,7 +50,7 @@ pub(super) struct Script {
 }
 
 impl Script {
-    pub(super) fn new(builtins: &[Builtin]) -> Self {
+    pub(super) fn new(builtins: &[Builtin]) -> Result<Self, SnapshotError> {
         let all: BTreeSet<&'static str> = builtins.iter().flat_map(|builtin| primordials(builtin.source)).collect();
         let all: Vec<&'static str> = all.into_iter().collect();
         let mut text = String::from("(function (name) { 'use strict'; switch (name) {\n");
@@ -36,13 +66,13 @@ impl Script {
                 text,
                 "case {:?}: return [function (exports, native, use, primordials) {{{}\n}}, {wanted:?}, {positions:?}];",
                 builtin.name,
-                ascii(builtin.source)
+                ascii(builtin)?
             );
             assert_eq!(written, Ok(()), "writing to a string can't fail");
             line = 1 + i32::try_from(text.matches('\n').count()).unwrap_or(i32::MAX - 1);
         }
         text.push_str("} })");
-        Self { text, primordials: all, lines }
+        Ok(Self { text, primordials: all, lines })
     }
 
     /// The builtin that a line of the script belongs to, and the line in its own source.
@@ -53,38 +83,22 @@ impl Script {
     }
 }
 
-/// A text of JavaScript that means the same, in ASCII: an escape is understood wherever sources have other characters, which
-/// is in literals; in comments it makes no difference.
-fn ascii(source: &str) -> String {
-    let mut text = String::with_capacity(source.len());
-    for character in source.chars() {
-        if character.is_ascii() {
-            text.push(character);
-            continue;
-        }
-        assert!(!text.ends_with('\\'), "{character:?} is escaped already, and needs not be: remove the backslash");
-        for unit in character.encode_utf16(&mut [0; 2]) {
-            let written = write!(text, "\\u{unit:04x}");
-            assert_eq!(written, Ok(()), "writing to a string can't fail");
+/// A builtin's source with another character in place of each that is not ASCII: positions stay what they are.
+fn ascii(builtin: &Builtin) -> Result<Cow<'static, str>, SnapshotError> {
+    if builtin.source.is_ascii() {
+        return Ok(Cow::Borrowed(builtin.source));
+    }
+    for (index, line) in builtin.source.lines().enumerate() {
+        let Some(position) = line.find(|character: char| !character.is_ascii()) else { continue };
+        let before = line[..position].trim_start();
+        if !(before.starts_with("//") || before.starts_with("/*") || before.starts_with('*') || before.contains(" // "))
+        {
+            let message = format!("line {} has a character that is not ASCII: write its escape", index + 1);
+            return Err(failed(builtin.name, &message));
         }
     }
-    text
+    Ok(Cow::Owned(builtin.source.chars().map(|character| if character.is_ascii() { character } else { '?' }).collect()))
 }
-
-/// What V8 knows the script's text by: always the same of a process, whose isolates refer to it.
-pub(super) fn resource(text: &'static [u8]) -> &'static v8::OneByteConst {
-    static RESOURCE: OnceLock<Resource> = OnceLock::new();
-    let Resource(resource) = RESOURCE.get_or_init(|| Resource(v8::String::create_external_onebyte_const(text)));
-    let known: &[u8] = resource.as_ref();
-    assert!(std::ptr::eq(known, text), "a process has one snapshot");
-    resource
-}
-
-struct Resource(v8::OneByteConst);
-
-#[expect(unsafe_code, reason = "it has pointers, and so is bound to its thread in Rust's eyes")]
-// SAFETY: what it points to is immutable and lives as long as the process; `v8` declares it `Sync` for that reason.
-unsafe impl Send for Resource {}
 
 /// The names that a source destructures from `primordials`.
 fn primordials(source: &'static str) -> impl Iterator<Item = &'static str> {
@@ -108,17 +122,10 @@ mod tests {
     }
 
     #[test]
-    fn the_text_is_ascii_and_means_the_same() {
-        let script = Script::new(&[builtin("a", "const dash = '\u{2013}', face = `\u{1f600}`; // \u{2026}")]);
-        assert!(script.text.is_ascii());
-        assert!(script.text.contains(r"const dash = '\u2013', face = `\ud83d\ude00`; // \u2026"), "{}", script.text);
-    }
-
-    #[test]
     fn builtins_know_what_they_ask_for_and_where_they_are() {
         let first = builtin("a", "// one\nconst {\n  B, // the second\n  A,\n} = primordials;\n");
         let second = builtin("b", "const { C, A } = primordials;");
-        let script = Script::new(&[first, second]);
+        let script = Script::new(&[first, second]).expect("it is sound");
         assert_eq!(script.primordials, ["A", "B", "C"]);
         assert!(script.text.contains(r#"["A", "B"], [0, 1]]"#), "{}", script.text);
         assert!(script.text.contains(r#"["A", "C"], [0, 2]]"#), "{}", script.text);
@@ -126,5 +133,14 @@ mod tests {
         assert_eq!(script.locate(line("one")), ("a", 1));
         assert_eq!(script.locate(line("the second")), ("a", 3));
         assert_eq!(script.locate(line("{ C")), ("b", 1));
+    }
+
+    #[test]
+    fn what_is_not_ascii_may_be_in_comments() {
+        let builtin = |source| [builtin("a", source)];
+        let script = Script::new(&builtin("// a → b\n/* a → b\n * → */ const a = 1; // →\n")).expect("comments");
+        assert!(script.text.contains("// a ? b\n/* a ? b\n * ? */ const a = 1; // ?\n"), "{}", script.text);
+        let refused = Script::new(&builtin("\nconst a = '→';")).err().expect("a literal");
+        assert!(refused.to_string().contains("line 2"), "{refused}");
     }
 }

@@ -1,8 +1,8 @@
 //! A realm over files in memory.
 
 use atoll_engine::{
-    Allowance, Argument, Binding, Built, Builtin, Call, EvaluationState, Exception, Global, ImportKind, Isolate,
-    JsError, MemoryLimits, ModuleFormat, ModuleLoader, ModuleSource, NativeResult, Realm, Resolved, Snapshot,
+    Allowance, Argument, Binding, Built, Builtin, Call, EvaluationState, Exception, Function, Global, ImportKind,
+    Isolate, JsError, MemoryLimits, ModuleFormat, ModuleLoader, ModuleSource, NativeResult, Realm, Resolved, Snapshot,
     SourcePosition, State, Termination, TurnBudget, Value, natives, path_to_url,
 };
 use std::collections::HashMap;
@@ -71,8 +71,9 @@ const BUILTINS: &[Builtin] = &[
 
 fn snapshot() -> Snapshot {
     static BUILT: OnceLock<Built> = OnceLock::new();
-    let built = BUILT.get_or_init(|| atoll_engine::build_snapshot(BUILTINS).expect("the test's builtins are sound"));
-    Snapshot { blob: &built.blob, script: built.script, builtins: BUILTINS }
+    let Built { blob, script } =
+        BUILT.get_or_init(|| atoll_engine::build_snapshot(BUILTINS, "").expect("the test's builtins are sound"));
+    Snapshot { blob, script, builtins: BUILTINS }
 }
 
 struct Files(HashMap<String, String>);
@@ -217,10 +218,11 @@ pub(crate) fn check_files(files: &[(&str, &str)], expected: &[&str]) {
 }
 
 /// A function of a builtin, called with values.
-pub(crate) fn call(realm: &mut Realm, export: &str, arguments: &[Value]) -> Result<Value, Exception> {
+pub(crate) fn call(realm: &mut Realm, export: &'static str, arguments: &[Value]) -> Result<Value, Exception> {
     let arguments: Vec<_> = arguments.iter().cloned().map(Argument::Value).collect();
+    let function = Function::new("test", export);
     let report = realm.turn(BUDGET, |turn| {
-        let function = turn.function("test", export).expect("the test's builtin exports it");
+        assert!(turn.prepare(&function), "the test's builtin exports it");
         turn.call(&function, &arguments)
     });
     report.expect("within its limits").value

@@ -112,6 +112,39 @@ fn webassembly_is_compiled_in_the_background_and_its_memory_counts() {
 }
 
 #[test]
+fn memory_outside_of_the_heap_has_one_limit_whoever_gave_it() {
+    let memory = |mib: u32| format!("new WebAssembly.Memory({{ initial: {} }})", mib * 16);
+    let buffer = |mib: u32| format!("new Uint8Array({mib} << 20)");
+    let resizable = |mib: u32| format!("new ArrayBuffer({mib} << 20, {{ maxByteLength: {mib} << 20 }})");
+    // Of 16 MiB.
+    let wait = "const end = Date.now() + 50; while (Date.now() < end);";
+    for (first, second) in [
+        (buffer(10), memory(10)),
+        (memory(10), buffer(10)),
+        (resizable(10), buffer(10)),
+        (buffer(10), resizable(10)),
+        (memory(10), resizable(10)),
+    ] {
+        let keep = "globalThis.kept = [";
+        ended_by(
+            &format!("{keep}{first}]; {wait} try {{ kept.push({second}); }} catch {{}} for (;;) {{}}"),
+            Reason::External,
+        );
+    }
+    check(&format!("globalThis.kept = [{}, {}]; {wait} log('done');", buffer(7), memory(7)), &["done"]);
+    // Garbage of one kind is no obstacle to the other.
+    check(
+        &format!(
+            "const one = () => {{ {}; }}; const two = () => {{ {}; }};
+             const until = Date.now() + 300; while (Date.now() < until) {{ one(); two(); }} log('done');",
+            memory(10),
+            buffer(10)
+        ),
+        &["done"],
+    );
+}
+
+#[test]
 fn garbage_is_not_counted() {
     // Long enough for the memory to be looked at meanwhile.
     check("const end = Date.now() + 100; while (Date.now() < end) new Uint8Array(1 << 20); log('done');", &["done"]);
@@ -120,6 +153,8 @@ fn garbage_is_not_counted() {
         &["done"],
     );
     check("for (let i = 0; i < 200; i++) new ArrayBuffer(1 << 20); log('done');", &["done"]);
+    // Of 16 MiB: each waits for the one before to be given back.
+    check("for (let i = 0; i < 60; i++) new Uint8Array(10 << 20); log('done');", &["done"]);
     check("for (let i = 0; i < 100; i++) new Array(1e5).fill(i + 0.5); log('done');", &["done"]);
 }
 

@@ -4,3 +4,4 @@ mod harness;
 mod limits;
 mod modules;
 mod natives;
+mod wasm;

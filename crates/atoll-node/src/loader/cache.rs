@@ -19,7 +19,7 @@ pub(super) const MAX_NAMES: usize = 65_536;
 /// bytes that are not in the expected form are ignored.
 pub trait TextCache: Send + Sync {
     /// The bytes kept under a key, if they are there and are what this machine wrote.
-    fn get(&self, key: &[u8; 32]) -> Option<Vec<u8>>;
+    fn get(&self, key: &[u8; 32]) -> Option<Arc<[u8]>>;
 
     /// Keeps bytes under a key; failures to do so are the cache's own business.
     fn put(&self, key: &[u8; 32], value: &[u8]);

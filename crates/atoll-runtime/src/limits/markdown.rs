@@ -63,7 +63,8 @@ pub fn page() -> String {
         let keys = LIMITS.iter().filter(|row| row.hit == Hit::Kill(kill.reason));
         let keys: Vec<String> = keys.map(|row| format!("[`{0}`](#{0})", row.key)).collect();
         let reason = format!("`{}`", kill.reason.name());
-        line(&mut page, &[&reason, &kill.status.to_string(), &keys.join(", "), kill.means, kill.remedy]);
+        let status = kill.status.map_or_else(|| "–".to_owned(), |status| status.to_string());
+        line(&mut page, &[&reason, &status, &keys.join(", "), kill.means, kill.remedy]);
     }
     page
 }

@@ -50,10 +50,7 @@ impl Limits {
     }
 
     pub(crate) fn startup(&self) -> TurnBudget {
-        TurnBudget {
-            cpu: Allowance::new(self.startup_cpu),
-            wall: Allowance::new(self.startup_wall.max(self.startup_cpu)),
-        }
+        TurnBudget { cpu: Allowance::new(self.startup_cpu), wall: Allowance::new(self.startup_wall) }
     }
 }
 
@@ -124,8 +121,8 @@ mod tests {
 
     #[test]
     fn the_lower_of_two_is_lower_in_each() {
-        let mine = Limits { heap_bytes: 8 << 20, subrequests: 2000, allow_wasm: false, ..Limits::SERVE };
-        let expected = Limits { heap_bytes: 8 << 20, allow_wasm: false, ..Limits::SERVE };
+        let mine = Limits { heap_bytes: 16 << 20, subrequests: 2000, allow_wasm: false, ..Limits::SERVE };
+        let expected = Limits { heap_bytes: 16 << 20, allow_wasm: false, ..Limits::SERVE };
         assert_eq!(mine.lower(Limits::SERVE), expected);
         assert_eq!(Limits::SERVE.lower(mine), expected);
     }

@@ -87,9 +87,9 @@ macro_rules! limits {
 }
 
 limits! {
-    /// JavaScript heap, bytes.
+    /// JavaScript heap, bytes. With less than some 9 MiB there is no room for the startup snapshot, and V8 ends the process.
     heap_bytes: usize = "heap-mib" in MiB {
-        serve: 128, run: Value(2048), range: 8..=65_536,
+        serve: 128, run: Value(2048), range: 16..=65_536,
         scope: Worker, hit: Hit::Kill(Reason::Heap),
         bounds: "JavaScript heap: objects, strings, compiled code",
         effect: "The worker is ended when a garbage collection can't get below the limit.",
@@ -129,6 +129,23 @@ limits! {
         scope: Request, hit: Hit::Kill(Reason::Wall),
         bounds: "time by the clock for `ctx.waitUntil` work after a response is complete",
         effect: "What is left of the work is given up. A server that ends waits for it no longer than `--drain-seconds`.",
+    }
+    /// Time by the clock in which a streamed body may stand still.
+    idle: Duration = "idle-ms" in Ms {
+        serve: 300_000, run: NotApplicable, range: 10..=86_400_000,
+        scope: Request, hit: Hit::Kill(Reason::Idle),
+        bounds: "time by the clock in which a streamed response stands still: the guest writes nothing, or the client takes \
+                 nothing",
+        effect: "The body is cut off, and `request.signal` is aborted; the worker and its other requests go on. Without it, \
+                 a client that stops reading would keep its worker for as long as it likes.",
+    }
+    /// Time by the clock for what is under way when a release is replaced.
+    retirement: Duration = "retirement-ms" in Ms {
+        serve: 30_000, run: NotApplicable, range: 0..=86_400_000,
+        scope: Worker, hit: Hit::Kill(Reason::Deploy),
+        bounds: "time by the clock for what a worker has under way when its release is replaced: requests, streams, \
+                 `ctx.waitUntil` work",
+        effect: "The worker is ended. When the server itself ends, all workers have the time that `--drain-seconds` says.",
     }
     /// CPU time for loading and evaluating an app.
     startup_cpu: Duration = "startup-cpu-ms" in Ms {

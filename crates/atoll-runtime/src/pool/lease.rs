@@ -19,6 +19,11 @@ impl std::fmt::Debug for Held {
 }
 
 impl Held {
+    /// Whose request it is.
+    pub(super) fn worker(&self) -> &Rc<PinnedWorker> {
+        &self.worker
+    }
+
     pub(super) fn new(pool: &Rc<Pool>, worker: &Rc<PinnedWorker>, lease: Lease) -> Self {
         Self { pool: Rc::downgrade(pool), worker: Rc::clone(worker), lease: Some(lease) }
     }

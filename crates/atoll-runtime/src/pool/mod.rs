@@ -8,6 +8,7 @@
 //!   are made where it is, on the pool's thread.
 //! * [`lease`]: a request holds its worker until its exchange is over, background work included.
 //! * [`clock`]: the policy's deadlines, each waited for by one timer.
+//! * [`observe`]: what the pool holds, told to whoever asks.
 //! * [`pressure`]: the kernel's word that memory is short.
 //! * [`spent`]: what deployments use of the thread, for whoever gives them a thread of their own.
 //!
@@ -15,19 +16,23 @@
 
 mod clock;
 mod lease;
+mod observe;
 mod pressure;
 mod spent;
 mod starts;
 
 use crate::app::App;
 use crate::cold::ColdStarter;
-use crate::worker::{PinnedWorker, RequestError, StartError, Worker};
+use crate::metrics::AppMetrics;
+use crate::worker::{Begun, Blank, PinnedWorker, RequestError, StartError, Worker};
 use atoll_engine::Isolate;
 use atoll_pool::{
-    Acquired, Action, Config, EnvVersion, IsolateId, Lease, Refusal, ReleaseId, RequestId, Settings, TenantId, Version,
-    WorkerId,
+    Acquired, Action, Config, EnvVersion, IdMap, IsolateId, Lease, Refusal, ReleaseId, RequestId, Settings, TenantId,
+    Version, WorkerId,
 };
 use atoll_web::{IncomingRequest, ResponseBody};
+use futures_util::future::{Either, LocalBoxFuture, Ready, ready};
+use futures_util::{FutureExt, TryFutureExt};
 pub(crate) use lease::Held;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -38,7 +43,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 pub use atoll_pool::{Config as PoolConfig, DeploymentId, Pressure, Spent, Stats as PoolStats};
-pub use pressure::PressureWatch;
+pub use observe::PoolReport;
+pub use pressure::{PressureTeller, PressureWatch};
 pub use spent::SpentReporter;
 
 /// What a deployment is made of at present. A new release, or another environment, is a new `Arc` under the same id.
@@ -84,8 +90,21 @@ impl PoolError {
     }
 }
 
+/// What the pool gives for a request.
+pub type Answer = Result<http::Response<ResponseBody>, PoolError>;
+
+/// An answer at once, or a wait for it. Dropping it tells the guest that the client left.
+pub type Answering = Either<Ready<Answer>, LocalBoxFuture<'static, Answer>>;
+
 /// A worker, and the right to one request of it.
 type Granted = (Rc<PinnedWorker>, Lease);
+
+/// What the policy says to a request.
+enum Checkout {
+    Granted(Granted),
+    Queued(PlaceInLine),
+    Refused(PoolError),
+}
 
 /// A deployment as the policy knows it.
 struct Known {
@@ -97,22 +116,22 @@ struct Known {
 /// An isolate that the policy ordered.
 enum Vessel {
     /// Nobody's yet: with a context that nothing ran in.
-    Spare(Box<atoll_engine::Realm>),
+    Spare(Box<Blank>),
     /// Somebody's.
-    Used(Isolate),
+    Used(Isolate, Arc<AppMetrics>),
 }
 
 /// What the policy's names stand for.
 struct State {
     policy: atoll_pool::Pool,
-    deployments: HashMap<DeploymentId, Known>,
+    deployments: IdMap<DeploymentId, Known>,
     tenants: HashMap<String, TenantId>,
     releases: u64,
-    workers: HashMap<WorkerId, Rc<PinnedWorker>>,
-    isolates: HashMap<IsolateId, Vessel>,
-    waiting: HashMap<RequestId, oneshot::Sender<Result<Granted, Refusal>>>,
+    workers: IdMap<WorkerId, Rc<PinnedWorker>>,
+    isolates: IdMap<IsolateId, Vessel>,
+    waiting: IdMap<RequestId, oneshot::Sender<Result<Granted, Refusal>>>,
     /// Workers that were started before the pool had a request for them.
-    prepared: HashMap<DeploymentId, Worker>,
+    prepared: IdMap<DeploymentId, Worker>,
     /// Workers that have left the policy, and may have something under way still.
     leaving: Vec<Rc<PinnedWorker>>,
 }
@@ -127,11 +146,13 @@ pub struct Pool {
     /// The deadline that the clock sleeps until.
     armed: Cell<Option<Duration>>,
     reporter: Option<Arc<dyn SpentReporter>>,
-    unreported: RefCell<HashMap<DeploymentId, Spent>>,
+    unreported: RefCell<IdMap<DeploymentId, Spent>>,
     last_used: Cell<Option<DeploymentId>>,
     last_used_at: Cell<Duration>,
     /// When the request before was another deployment's.
     switched_at: Cell<Duration>,
+    /// When all must be over, once the process is ending.
+    ends_at: Cell<Option<Instant>>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -145,13 +166,13 @@ impl Pool {
     pub fn new(starter: Arc<ColdStarter>, config: Config, reporter: Option<Arc<dyn SpentReporter>>) -> Rc<Self> {
         let state = State {
             policy: atoll_pool::Pool::new(config),
-            deployments: HashMap::new(),
+            deployments: IdMap::default(),
             tenants: HashMap::new(),
             releases: 0,
-            workers: HashMap::new(),
-            isolates: HashMap::new(),
-            waiting: HashMap::new(),
-            prepared: HashMap::new(),
+            workers: IdMap::default(),
+            isolates: IdMap::default(),
+            waiting: IdMap::default(),
+            prepared: IdMap::default(),
             leaving: Vec::new(),
         };
         let pool = Rc::new(Self {
@@ -165,57 +186,71 @@ impl Pool {
             last_used: Cell::new(None),
             last_used_at: Cell::new(Duration::ZERO),
             switched_at: Cell::new(Duration::ZERO),
+            ends_at: Cell::new(None),
         });
         tokio::task::spawn_local(clock::run(Rc::downgrade(&pool)));
         pool
     }
 
-    /// Has a worker of `deployment` answer a request.
-    pub async fn fetch(
-        self: &Rc<Self>,
-        deployment: &Deployment,
-        request: IncomingRequest,
-    ) -> Result<http::Response<ResponseBody>, PoolError> {
+    /// Has a worker of `deployment` answer a request. If one is free, the guest gets the request before this returns, and most
+    /// handlers answer there and then.
+    pub fn fetch(self: &Rc<Self>, deployment: &Deployment, request: IncomingRequest) -> Answering {
         loop {
-            let (worker, lease) = self.checkout(deployment).await?;
-            let held = Held::new(self, &worker, lease);
-            if worker.termination().is_none() {
-                return Ok(worker.fetch_for(request, Some(held)).await?);
+            match self.checkout(deployment) {
+                Checkout::Granted(granted) => {
+                    if let Some(held) = self.hold(granted) {
+                        return begin(held, request);
+                    }
+                }
+                Checkout::Refused(error) => return Either::Left(ready(Err(error))),
+                Checkout::Queued(place) => {
+                    let waiting = Rc::clone(self).fetch_in_turn(deployment.clone(), place, request);
+                    return Either::Right(waiting.boxed_local());
+                }
             }
-            // It hit a limit while nobody waited for it. The policy learns so as the lease is released, and has another.
         }
     }
 
+    /// As [`Pool::fetch`], for a request that has a place in the queue.
+    async fn fetch_in_turn(
+        self: Rc<Self>,
+        deployment: Deployment,
+        place: PlaceInLine,
+        request: IncomingRequest,
+    ) -> Answer {
+        let granted = place.granted(&deployment).await?;
+        match self.hold(granted) {
+            Some(held) => begin(held, request).await,
+            None => self.fetch(&deployment, request).await,
+        }
+    }
+
+    /// What a request holds of its worker; nothing if the worker hit a limit while nobody waited for it. Then the policy learns
+    /// so, and has another.
+    fn hold(self: &Rc<Self>, (worker, lease): Granted) -> Option<Held> {
+        let held = Held::new(self, &worker, lease);
+        worker.termination().is_none().then_some(held)
+    }
+
     /// A worker of the deployment's present version, at once if one is there.
-    async fn checkout(self: &Rc<Self>, deployment: &Deployment) -> Result<Granted, PoolError> {
-        let waiting = {
-            let now = self.now();
-            self.note_use(deployment.id, now);
+    fn checkout(self: &Rc<Self>, deployment: &Deployment) -> Checkout {
+        let now = self.now();
+        self.note_use(deployment.id, now);
+        let checkout = {
             let state = &mut *self.state.borrow_mut();
             state.deploy(now, deployment);
             match state.policy.acquire(now, deployment.id) {
-                Acquired::Granted(lease) => Ok(state.granted(lease)),
-                Acquired::Refused(refusal) => return Err(state.refused(deployment.id, refusal)),
+                Acquired::Granted(lease) => Checkout::Granted(state.granted(lease)),
+                Acquired::Refused(refusal) => return Checkout::Refused(state.refused(deployment.id, refusal)),
                 Acquired::Queued(request) => {
-                    let (sender, receiver) = oneshot::channel();
+                    let (sender, answer) = oneshot::channel();
                     state.waiting.insert(request, sender);
-                    Err((request, receiver))
+                    Checkout::Queued(PlaceInLine { pool: Rc::clone(self), request: Some(request), answer })
                 }
             }
         };
         self.act();
-        let (request, receiver) = match waiting {
-            Ok(granted) => return Ok(granted),
-            Err(waiting) => waiting,
-        };
-        let mut place = PlaceInLine { pool: self, request: Some(request) };
-        let answer = receiver.await;
-        place.request = None;
-        match answer {
-            Ok(Ok(granted)) => Ok(granted),
-            Ok(Err(refusal)) => Err(self.state.borrow().refused(deployment.id, refusal)),
-            Err(_) => Err(PoolError::stopping()),
-        }
+        checkout
     }
 
     /// Takes in a worker that was started elsewhere: the first start that the policy wants for the deployment is this.
@@ -239,6 +274,41 @@ impl Pool {
         let now = self.now();
         self.state.borrow_mut().policy.pressure(now, level);
         self.act();
+    }
+
+    /// Takes in what these deployments are made of now. What the workers of an old release have under way is given the time
+    /// that their app's limits say, then they are ended.
+    pub fn update<'a>(self: &Rc<Self>, deployments: impl IntoIterator<Item = &'a Deployment>) {
+        let now = self.now();
+        {
+            let mut state = self.state.borrow_mut();
+            for deployment in deployments {
+                if state.deployments.contains_key(&deployment.id) {
+                    state.deploy(now, deployment);
+                }
+            }
+        }
+        self.act();
+    }
+
+    /// Says that the process ends: what is under way is given so much time, then it is ended, and whoever waits is refused.
+    /// To be called once.
+    pub fn give_notice(self: &Rc<Self>, time: Duration) {
+        let ends_at = Instant::now() + time;
+        self.ends_at.set(Some(ends_at));
+        let state = self.state.borrow();
+        for worker in state.workers.values().chain(&state.leaving) {
+            worker.give_notice(time);
+        }
+        let pool = Rc::downgrade(self);
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep_until(ends_at.into()).await;
+            if let Some(pool) = pool.upgrade() {
+                // Each gives up its place as it hears of that.
+                let waiting = std::mem::take(&mut pool.state.borrow_mut().waiting);
+                drop(waiting);
+            }
+        });
     }
 
     /// Takes no more requests, and waits for what is under way.
@@ -289,8 +359,11 @@ impl Pool {
                         state.leaving.push(worker);
                     }
                 }
-                Action::EndIsolate { isolate, .. } => {
+                Action::EndIsolate { isolate, reason } => {
                     let vessel = self.state.borrow_mut().isolates.remove(&isolate);
+                    if let Some(Vessel::Used(_, metrics)) = &vessel {
+                        metrics.isolate_ended(reason);
+                    }
                     drop(vessel);
                 }
             }
@@ -318,7 +391,7 @@ impl Pool {
 
     fn shrink(&self, id: IsolateId) {
         let isolate = match self.state.borrow().isolates.get(&id) {
-            Some(Vessel::Used(isolate)) => isolate.clone(),
+            Some(Vessel::Used(isolate, _)) => isolate.clone(),
             _ => return,
         };
         isolate.shrink();
@@ -331,12 +404,15 @@ impl Pool {
 impl State {
     /// Tells the policy of a deployment that it doesn't know, or that is not what it was.
     fn deploy(&mut self, now: Duration, deployment: &Deployment) {
-        match self.deployments.get_mut(&deployment.id) {
-            Some(known) if Arc::ptr_eq(&known.app, &deployment.app) => return,
-            Some(known) => *known = Known { app: Arc::clone(&deployment.app), failure: None },
-            None => {
-                let known = Known { app: Arc::clone(&deployment.app), failure: None };
-                self.deployments.insert(deployment.id, known);
+        if self.deployments.get(&deployment.id).is_some_and(|known| Arc::ptr_eq(&known.app, &deployment.app)) {
+            return;
+        }
+        let known = Known { app: Arc::clone(&deployment.app), failure: None };
+        if let Some(replaced) = self.deployments.insert(deployment.id, known) {
+            for worker in self.workers.values().chain(&self.leaving) {
+                if Arc::ptr_eq(&worker.app(), &replaced.app) {
+                    worker.give_notice(replaced.app.limits.retirement);
+                }
             }
         }
         let app = &deployment.app;
@@ -381,13 +457,37 @@ fn occupied_bytes(isolate: &Isolate) -> u64 {
     (memory.heap_total + memory.external) as u64 + ISOLATE_OVERHEAD_BYTES
 }
 
-/// A request's place in a queue; given up if the client leaves.
-struct PlaceInLine<'a> {
-    pool: &'a Rc<Pool>,
-    request: Option<RequestId>,
+/// Gives the guest a request.
+fn begin(held: Held, request: IncomingRequest) -> Answering {
+    let worker = Rc::clone(held.worker());
+    match worker.begin(request, Some(held)) {
+        Ok(Begun::Answered(response)) => Either::Left(ready(Ok(response))),
+        Ok(Begun::Waiting(waiting)) => Either::Right(waiting.answer().err_into().boxed_local()),
+        Err(error) => Either::Left(ready(Err(error.into()))),
+    }
 }
 
-impl Drop for PlaceInLine<'_> {
+/// A request's place in a queue; given up if the client leaves.
+struct PlaceInLine {
+    pool: Rc<Pool>,
+    request: Option<RequestId>,
+    answer: oneshot::Receiver<Result<Granted, Refusal>>,
+}
+
+impl PlaceInLine {
+    /// Waits for a worker.
+    async fn granted(mut self, deployment: &Deployment) -> Result<Granted, PoolError> {
+        let answer = (&mut self.answer).await;
+        self.request = None;
+        match answer {
+            Ok(Ok(granted)) => Ok(granted),
+            Ok(Err(refusal)) => Err(self.pool.state.borrow().refused(deployment.id, refusal)),
+            Err(_) => Err(PoolError::stopping()),
+        }
+    }
+}
+
+impl Drop for PlaceInLine {
     fn drop(&mut self) {
         let Some(request) = self.request else { return };
         let now = self.pool.now();

@@ -18,6 +18,17 @@ struct Word {
     count: u64,
 }
 
+/// Tells pools how short memory is: in the kernel's name, or in the stead of it by who knows better.
+#[derive(Debug, Clone)]
+pub struct PressureTeller(watch::Sender<Word>);
+
+impl PressureTeller {
+    /// Memory is this short now. It is taken for over when nothing more is told for some seconds.
+    pub fn tell(&self, level: Pressure) {
+        self.0.send_modify(|word| *word = Word { level, count: word.count + 1 });
+    }
+}
+
 /// Hears the kernel for all pools of the process.
 #[derive(Debug, Clone)]
 pub struct PressureWatch(watch::Receiver<Word>);
@@ -25,20 +36,26 @@ pub struct PressureWatch(watch::Receiver<Word>);
 impl PressureWatch {
     /// Starts a thread for each kind of pressure, which waits in the kernel; none where the kernel tells nothing.
     pub fn start() -> Self {
-        let (sender, receiver) = watch::channel(Word { level: Pressure::None, count: 0 });
+        let (teller, watch) = Self::told();
         for (stall, level) in [(Stall::Some, Pressure::Moderate), (Stall::Full, Pressure::Critical)] {
             let Ok(trigger) = PressureTrigger::new(stall) else { continue };
-            let sender = sender.clone();
+            let teller = teller.clone();
             let thread = std::thread::Builder::new().name("atoll-pressure".to_owned());
             let waits = move || {
                 while trigger.wait().is_ok() {
-                    sender.send_modify(|word| *word = Word { level, count: word.count + 1 });
+                    teller.tell(level);
                 }
             };
             // Without the thread pressure goes unnoticed, and the budget alone holds.
             let _ = thread.spawn(waits);
         }
-        Self(receiver)
+        watch
+    }
+
+    /// Hears what is told by the first of both.
+    pub fn told() -> (PressureTeller, Self) {
+        let (sender, receiver) = watch::channel(Word { level: Pressure::None, count: 0 });
+        (PressureTeller(sender), Self(receiver))
     }
 }
 

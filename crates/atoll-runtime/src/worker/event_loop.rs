@@ -19,6 +19,20 @@ pub(super) enum Event {
     DeadlinePassed,
 }
 
+/// Lets the thread's other tasks run first. tokio's own `yield_now` also has the system asked for events, which costs as much
+/// as a short turn; the runtime does that often enough by itself.
+pub(super) async fn give_way() {
+    let mut gave = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut gave, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// The timer that a loop sleeps on.
 #[derive(Default)]
 pub(super) struct Alarm(Option<(Instant, Pin<Box<Sleep>>)>);

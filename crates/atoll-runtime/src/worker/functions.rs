@@ -10,10 +10,12 @@ pub(super) struct Functions {
     pub(super) clear_timers: Function,
     /// `() => boolean`: whether a timer keeps the program alive.
     pub(super) has_refed_timers: Function,
+    /// Runs `process.nextTick` callbacks.
+    pub(super) run_ticks: Function,
     /// `(error) => handled`.
-    pub(super) uncaught: Option<Function>,
+    pub(super) uncaught: Function,
     /// `(promise, reason) => handled`.
-    pub(super) unhandled_rejection: Option<Function>,
+    pub(super) unhandled_rejection: Function,
     /// `(namespace, env) => complaint`.
     pub(super) configure: Function,
     /// `(id, methodCode, hasBody)`.
@@ -21,23 +23,45 @@ pub(super) struct Functions {
 }
 
 impl Functions {
-    /// Looks them up.
+    /// Those of a realm. What every request needs is looked up now, the rest when it is needed.
     ///
     /// # Panics
     /// When the snapshot lacks one: it is part of this binary, and a test loads it.
     pub(super) fn of(turn: &mut Turn<'_, '_, '_>) -> Self {
-        let mut required = |builtin: &str, export: &str| {
-            let function = turn.function(builtin, export);
-            function.unwrap_or_else(|| panic!("{builtin} exports no function {export}"))
+        let functions = Self {
+            fire_timers: Function::new("web/timers", "fire"),
+            clear_timers: Function::new("web/timers", "clearRequest"),
+            has_refed_timers: Function::new("web/timers", "hasRefed"),
+            run_ticks: Function::new("node:process", "runTicks"),
+            uncaught: Function::new("web/report", "uncaught"),
+            unhandled_rejection: Function::new("web/report", "unhandledRejection"),
+            configure: Function::new("web/serve", "configure"),
+            dispatch: Function::new("web/serve", "dispatch"),
         };
-        Self {
-            fire_timers: required("web/timers", "fire"),
-            clear_timers: required("web/timers", "clearRequest"),
-            has_refed_timers: required("web/timers", "hasRefed"),
-            uncaught: Some(required("web/report", "uncaught")),
-            unhandled_rejection: Some(required("web/report", "unhandledRejection")),
-            configure: required("web/serve", "configure"),
-            dispatch: required("web/serve", "dispatch"),
+        for function in [&functions.configure, &functions.dispatch] {
+            assert!(turn.prepare(function), "a builtin lacks {function:?}");
         }
+        functions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use atoll_engine::{Isolate, Realm};
+
+    #[test]
+    fn the_snapshot_has_those_that_need_no_state() {
+        let isolate = Isolate::new(atoll_snapshot::startup(), Limits::SERVE.memory());
+        let all = |turn: &mut Turn<'_, '_, '_>| {
+            let found = Functions::of(turn);
+            let late = [&found.fire_timers, &found.clear_timers, &found.has_refed_timers];
+            let reports = [&found.uncaught, &found.unhandled_rejection];
+            let missing = late.into_iter().chain(reports).find(|function| !turn.prepare(function));
+            missing.map(|function| format!("{function:?}"))
+        };
+        let found = Realm::new(&isolate).turn(Limits::SERVE.startup(), all).expect("no limit is hit");
+        assert_eq!(found.value, None);
     }
 }

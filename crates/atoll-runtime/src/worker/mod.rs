@@ -1,15 +1,19 @@
 //! A worker: one app instantiated in one realm.
 //!
-//! [`Worker::start`] makes the realm, loads and evaluates the app; it may run on any thread. What it returns is `Send`,
+//! [`Worker::start`] loads and evaluates the app in a [`Blank`], which was made before or is made now; it may run on any thread. What it returns is `Send`,
 //! and is handed to the thread on which it stays: there [`Worker::pin`] makes it serve, or [`Worker::run`] runs it to its
 //! end.
 
+mod blank;
+mod deadlines;
 mod event_loop;
 mod functions;
 mod pinned;
 mod program;
 mod start;
 
+pub use blank::Blank;
+pub(crate) use pinned::Begun;
 pub use pinned::{PinnedWorker, RequestError};
 pub use program::Exit;
 pub use start::StartError;
@@ -78,7 +82,7 @@ impl Worker {
         match report {
             Ok(report) => {
                 let (value, problems) = report.value;
-                self.spent = (self.spent.0 + 1, self.spent.1 + report.cpu);
+                self.computed(report.cpu);
                 if request != 0
                     && let Some(serving) = self.realm.state().get_mut::<ServeState>()
                 {
@@ -91,9 +95,12 @@ impl Worker {
             }
             Err(termination) => {
                 if termination.reason == Reason::Cpu {
-                    self.spent = (self.spent.0 + 1, self.spent.1 + Duration::from_millis(termination.amount));
+                    let earlier = budget.cpu.used;
+                    self.computed(Duration::from_millis(termination.amount).saturating_sub(earlier));
                 }
-                if termination.reason != Reason::Exit {
+                if termination.reason == Reason::Exit {
+                    self.app.metrics.killed(Reason::Exit);
+                } else {
                     self.report([Problem::Terminated(termination)]);
                 }
                 Err(termination)
@@ -101,15 +108,22 @@ impl Worker {
         }
     }
 
+    /// A turn has used this CPU time.
+    fn computed(&mut self, cpu: Duration) {
+        self.spent = (self.spent.0 + 1, self.spent.1 + cpu);
+        self.app.metrics.computed(cpu);
+    }
+
     /// What a turn may use in a phase in which `used` is gone.
     fn budget(&self, phase: Phase, used: Duration) -> TurnBudget {
         let limits = &self.app.limits;
         let (cpu, wall) = match phase {
             Phase::Start => (limits.startup_cpu, limits.startup_wall),
-            Phase::Response => (limits.request_cpu, limits.wall),
-            Phase::Background => (limits.wait_until_cpu, limits.wait_until_wall),
+            // A request whose time by the clock is over is given up; only its CPU time ends the worker of the others.
+            Phase::Response => (limits.request_cpu, limits.wall.max(limits.request_cpu)),
+            Phase::Background => (limits.wait_until_cpu, limits.wait_until_wall.max(limits.wait_until_cpu)),
         };
-        TurnBudget { cpu: Allowance { limit: cpu, used }, wall: Allowance::new(wall.max(cpu)) }
+        TurnBudget { cpu: Allowance { limit: cpu, used }, wall: Allowance::new(wall) }
     }
 
     /// What a turn on behalf of a request may use. Code that nobody's request keeps alive any more, and the app's own,
@@ -125,6 +139,9 @@ impl Worker {
 
     fn report(&mut self, problems: impl IntoIterator<Item = Problem>) {
         for problem in problems {
+            if let Problem::Terminated(termination) = problem {
+                self.app.metrics.killed(termination.reason);
+            }
             self.failed |= matches!(problem, Problem::Uncaught(_));
             self.app.reporter.problem(&self.app.name, &problem);
         }
@@ -144,7 +161,7 @@ impl Worker {
         let problems = self.turn(request, budget, |turn, functions| {
             let mut problems = Vec::new();
             for _ in 0..MAX_FIRES_PER_TURN {
-                match turn.run_callbacks(&functions.fire_timers, &[now_ms.into()], functions.uncaught.as_ref()) {
+                match turn.run_callbacks(&functions.fire_timers, &[now_ms.into()], Some(&functions.uncaught)) {
                     Ok(()) => break,
                     Err(exception) => problems.push(Problem::Uncaught(exception)),
                 }
@@ -194,7 +211,7 @@ fn drain(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<
         if turn.state().get::<ProcessState>().is_some_and(|process| process.ticks_wanted) {
             continue;
         }
-        let unhandled = turn.report_rejections(functions.unhandled_rejection.as_ref());
+        let unhandled = turn.report_rejections(Some(&functions.unhandled_rejection));
         if unhandled.is_empty() {
             return;
         }
@@ -206,10 +223,7 @@ fn drain(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<
 fn run_ticks(turn: &mut Turn<'_, '_, '_>, functions: &Functions, problems: &mut Vec<Problem>) -> bool {
     let wanted =
         turn.state().get_mut::<ProcessState>().is_some_and(|process| std::mem::take(&mut process.ticks_wanted));
-    if wanted
-        && let Some(run) = turn.function("node:process", "runTicks")
-        && let Err(exception) = turn.run_callbacks(&run, &[], functions.uncaught.as_ref())
-    {
+    if wanted && let Err(exception) = turn.run_callbacks(&functions.run_ticks, &[], Some(&functions.uncaught)) {
         problems.push(Problem::Uncaught(exception));
     }
     wanted

@@ -1,20 +1,22 @@
 //! A worker at its place: on one thread, serving requests while its event loop runs beside them.
 
-use super::event_loop::{Alarm, Event};
+use super::deadlines::Deadlines;
+use super::event_loop::{Alarm, Event, give_way};
 use super::{Phase, Worker};
+use crate::app::App;
 use crate::cold::ColdStarter;
 use crate::pool::Held;
 use crate::report::Problem;
-use atoll_engine::{Argument, Isolate, Reason, Termination};
-use atoll_web::{Change, IncomingRequest, Outcome, ResponseBody, ServeState};
+use atoll_engine::{Argument, Isolate, Reason, Ripeness, Termination};
+use atoll_web::{Change, IncomingRequest, Outcome, RequestBody, ResponseBody, ServeState};
 use http::Method;
 use std::cell::{Cell, RefCell, RefMut};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 /// Why a request got no response from the guest.
@@ -31,6 +33,12 @@ pub enum RequestError {
     Stalled,
 }
 
+/// Requests after which compiled code is kept for the first time.
+const CODE_FIRST_DUE: u64 = 1;
+
+/// Requests after which it is kept again, with what they used in it: enough to have met most routes of a small app.
+const CODE_SETTLED_AFTER: u64 = 64;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct PinnedWorker {
@@ -42,12 +50,14 @@ pub struct PinnedWorker {
     changed: Notify,
     /// No new requests; the loop ends when the last exchange is over.
     retired: Cell<bool>,
-    /// When the background work of exchanges must be over, in the order in which it began.
-    deadlines: RefCell<VecDeque<(Instant, u64)>>,
+    /// When what is under way must be over.
+    deadlines: RefCell<Deadlines>,
     /// What exchanges hold that are not over.
     held: RefCell<HashMap<u64, Held>>,
     /// Requests that it was given.
     taken: Cell<u64>,
+    /// How many it must have been given before compiled code is kept, for the first time or again.
+    code_due: Cell<u64>,
     /// The loop has ended.
     ended: watch::Sender<bool>,
 }
@@ -55,6 +65,7 @@ pub struct PinnedWorker {
 impl Worker {
     /// Makes the worker serve on this thread, in whose `LocalSet` its event loop runs until it is retired or ended.
     pub fn pin(self, starter: Arc<ColdStarter>) -> Rc<PinnedWorker> {
+        let code_due = if self.app.code_cache.is_some() { CODE_FIRST_DUE } else { u64::MAX };
         let pinned = Rc::new(PinnedWorker {
             worker: RefCell::new(Some(self)),
             starter,
@@ -63,6 +74,7 @@ impl Worker {
             deadlines: RefCell::default(),
             held: RefCell::default(),
             taken: Cell::new(0),
+            code_due: Cell::new(code_due),
             ended: watch::Sender::new(false),
         });
         tokio::task::spawn_local(Rc::clone(&pinned).run());
@@ -70,15 +82,36 @@ impl Worker {
     }
 }
 
-/// A wait for an answer. When it goes before there is one, the guest is told that nobody waits any more; else the exchange
-/// may be over, and what it holds with it.
-struct Waiting<'a> {
-    worker: &'a PinnedWorker,
+/// A request that the guest has, and has not answered. When it goes before there is an answer, the guest is told that nobody
+/// waits any more; else the exchange may be over, and what it holds with it.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    worker: Rc<PinnedWorker>,
     id: u64,
     answered: bool,
 }
 
-impl Drop for Waiting<'_> {
+impl Waiting {
+    /// Waits for the answer.
+    pub(crate) async fn answer(mut self) -> Result<http::Response<ResponseBody>, RequestError> {
+        let (worker, id) = (Rc::clone(&self.worker), self.id);
+        let wall = worker.worker().app.limits.wall;
+        let outcome = poll_fn(|context| {
+            worker.worker().serving().map_or(Poll::Ready(None), |serving| serving.poll_outcome(id, context))
+        });
+        if let Ok(outcome) = tokio::time::timeout(wall, outcome).await {
+            self.answered = true;
+            return outcome.map_or_else(|| Err(worker.lost()), |outcome| worker.finish(outcome));
+        }
+        let termination = Termination::time(Reason::Wall, wall, wall);
+        worker.worker().report([Problem::Terminated(termination)]);
+        // Whoever did not answer this request may be stuck: the next ones get a fresh worker.
+        worker.retire();
+        Err(RequestError::Terminated(termination))
+    }
+}
+
+impl Drop for Waiting {
     fn drop(&mut self) {
         if self.answered {
             self.worker.answer_taken();
@@ -86,6 +119,15 @@ impl Drop for Waiting<'_> {
             self.worker.client_left(self.id);
         }
     }
+}
+
+/// What became of a request in the turn in which the guest got it.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// It is answered.
+    Answered(http::Response<ResponseBody>),
+    /// It is not.
+    Waiting(Waiting),
 }
 
 impl Drop for PinnedWorker {
@@ -144,6 +186,17 @@ impl PinnedWorker {
         self.changed.notify_one();
     }
 
+    /// Says that what is under way is to be over in so much time; what is left then is ended, reason `deploy`.
+    pub(crate) fn give_notice(&self, time: Duration) {
+        self.deadlines.borrow_mut().give_notice(time);
+        self.changed.notify_one();
+    }
+
+    /// What the worker was made from.
+    pub(crate) fn app(&self) -> Arc<App> {
+        Arc::clone(self.worker().app())
+    }
+
     /// Waits for the end of a worker that was retired or hit a limit.
     pub async fn ended(&self) {
         // The sender is a field of `self`, so the wait ends by the value alone.
@@ -151,34 +204,23 @@ impl PinnedWorker {
     }
 
     /// Has the guest answer a request. Dropping the future tells the guest that the client left.
-    pub async fn fetch(&self, request: IncomingRequest) -> Result<http::Response<ResponseBody>, RequestError> {
-        self.fetch_for(request, None).await
+    pub async fn fetch(
+        self: &Rc<Self>,
+        request: IncomingRequest,
+    ) -> Result<http::Response<ResponseBody>, RequestError> {
+        match self.begin(request, None)? {
+            Begun::Answered(response) => Ok(response),
+            Begun::Waiting(waiting) => waiting.answer().await,
+        }
     }
 
-    /// As [`PinnedWorker::fetch`]; `held` is dropped when the exchange is over, background work included.
-    pub(crate) async fn fetch_for(
-        &self,
-        request: IncomingRequest,
-        held: Option<Held>,
-    ) -> Result<http::Response<ResponseBody>, RequestError> {
+    /// Gives the guest a request; `held` is dropped when the exchange is over, background work included.
+    pub(crate) fn begin(self: &Rc<Self>, request: IncomingRequest, held: Option<Held>) -> Result<Begun, RequestError> {
         let (id, outcome) = self.dispatch(request, held)?;
-        if let Some(outcome) = outcome {
-            return self.finish(outcome);
-        }
-        let mut waiting = Waiting { worker: self, id, answered: false };
-        let wall = self.worker().app.limits.wall;
-        let outcome = poll_fn(|context| {
-            self.worker().serving().map_or(Poll::Ready(None), |serving| serving.poll_outcome(id, context))
-        });
-        if let Ok(outcome) = tokio::time::timeout(wall, outcome).await {
-            waiting.answered = true;
-            return outcome.map_or_else(|| Err(self.lost()), |outcome| self.finish(outcome));
-        }
-        let termination = Termination::time(Reason::Wall, wall, wall);
-        self.worker().report([Problem::Terminated(termination)]);
-        // Whoever did not answer this request may be stuck: the next ones get a fresh worker.
-        self.retire();
-        Err(RequestError::Terminated(termination))
+        Ok(match outcome {
+            Some(outcome) => Begun::Answered(self.finish(outcome)?),
+            None => Begun::Waiting(Waiting { worker: Rc::clone(self), id, answered: false }),
+        })
     }
 
     /// Runs the turn in which the guest gets the request. Most handlers answer in it.
@@ -187,10 +229,10 @@ impl PinnedWorker {
         let mut worker = self.worker();
         let started = worker.realm.operations_started();
         let timer = worker.next_timer();
-        let (method, has_body) = (method_code(&request.method), request.body.is_some());
+        let (method, body) = (method_code(&request.method), body_code(request.body.as_ref()));
         let serving = worker.serving().expect("a worker that serves has the state for it");
         let id = serving.begin(request);
-        let arguments: [Argument<'_>; 3] = [(id as f64).into(), method.into(), has_body.into()];
+        let arguments: [Argument<'_>; 3] = [(id as f64).into(), method.into(), body.into()];
         let budget = worker.budget(Phase::Response, Duration::ZERO);
         let called = worker.turn(id, budget, |turn, functions| turn.call(&functions.dispatch, &arguments));
         match called {
@@ -208,7 +250,8 @@ impl PinnedWorker {
                 return Err(RequestError::Terminated(reason));
             }
         }
-        if worker.realm.operations_started() != started || worker.next_timer() != timer {
+        let more_to_wait_for = worker.realm.operations_started() != started || worker.next_timer() != timer;
+        if more_to_wait_for || self.taken.get() >= self.code_due.get() {
             self.changed.notify_one();
         }
         let serving = worker.serving().expect("a worker that serves has the state for it");
@@ -267,9 +310,13 @@ impl PinnedWorker {
         for change in changes {
             match change {
                 Change::Answered(id) => {
-                    let deadline = Instant::now() + worker.app.limits.wait_until_wall;
-                    self.deadlines.borrow_mut().push_back((deadline, id));
+                    self.deadlines.borrow_mut().answered(id, worker.app.limits.wait_until_wall);
                     self.changed.notify_one();
+                }
+                Change::Streams => {
+                    if self.deadlines.borrow_mut().streams(worker.app.limits.idle) {
+                        self.changed.notify_one();
+                    }
                 }
                 Change::Ended { id, has_timers } => {
                     if has_timers {
@@ -286,22 +333,6 @@ impl PinnedWorker {
         drop(over);
     }
 
-    /// Ends the exchanges whose background work has taken too long.
-    fn enforce_deadlines(&self, worker: &mut Worker) {
-        let now = Instant::now();
-        let mut deadlines = self.deadlines.borrow_mut();
-        while let Some((_, id)) = deadlines.pop_front_if(|(deadline, _)| *deadline <= now) {
-            let wall = worker.app.limits.wait_until_wall;
-            if let Some(serving) = worker.serving()
-                && serving.cpu(id).is_some()
-            {
-                serving.abandon(id);
-                worker.report([Problem::Terminated(Termination::time(Reason::Wall, wall, wall))]);
-                self.retired.set(true);
-            }
-        }
-    }
-
     async fn run(self: Rc<Self>) {
         self.serve_events().await;
         self.ended.send_replace(true);
@@ -315,7 +346,7 @@ impl PinnedWorker {
                 tokio::pin!(changed);
                 poll_fn(|context| {
                     let mut worker = self.worker();
-                    let deadline = self.deadlines.borrow().front().map(|(deadline, _)| *deadline);
+                    let deadline = self.deadlines.borrow().next();
                     if let Poll::Ready(event) = worker.poll_event(&mut alarm, deadline, context) {
                         return Poll::Ready(Some(event));
                     }
@@ -329,7 +360,7 @@ impl PinnedWorker {
             }
             if more {
                 // What else is ready may be another request's, and the thread has other workers: each comes once a round.
-                tokio::task::yield_now().await;
+                give_way().await;
             }
         }
     }
@@ -338,7 +369,10 @@ impl PinnedWorker {
     fn handle(&self, event: Option<Event>) -> bool {
         let mut worker = self.worker();
         match event {
-            Some(Event::DeadlinePassed) => self.enforce_deadlines(&mut worker),
+            Some(Event::DeadlinePassed) => {
+                let is_stuck = self.deadlines.borrow_mut().enforce(&mut worker);
+                self.retired.set(self.retired.get() || is_stuck);
+            }
             // A worker that hit a limit is done: its exchanges end below, and the pool replaces it.
             Some(event) => drop(worker.handle(event)),
             None => {}
@@ -354,7 +388,24 @@ impl PinnedWorker {
             return true;
         }
         let active = worker.serving().map_or(0, |serving| serving.active());
+        self.keep_code(&mut worker, active);
         self.retired.get() && active == 0
+    }
+
+    /// Keeps compiled code when enough has run, beside the requests rather than on their way: when the first is over and
+    /// no other is under way, and once more when many were answered.
+    fn keep_code(&self, worker: &mut Worker, active: usize) {
+        let taken = self.taken.get();
+        if taken < self.code_due.get() {
+            return;
+        }
+        if taken >= CODE_SETTLED_AFTER {
+            self.code_due.set(u64::MAX);
+            worker.store_code(Ripeness::Settled);
+        } else if active == 0 {
+            self.code_due.set(CODE_SETTLED_AFTER);
+            worker.store_code(Ripeness::First);
+        }
     }
 }
 
@@ -363,6 +414,15 @@ fn method_code(method: &Method) -> f64 {
     const METHODS: [Method; 7] =
         [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::HEAD, Method::OPTIONS, Method::PATCH];
     METHODS.iter().position(|known| known == method).map_or(-1.0, |position| position as f64)
+}
+
+/// What the builtin is told of a body.
+fn body_code(body: Option<&RequestBody>) -> f64 {
+    match body {
+        None => 0.0,
+        Some(RequestBody::Chunks(_)) => 1.0,
+        Some(RequestBody::Whole(_)) => 2.0,
+    }
 }
 
 impl Worker {

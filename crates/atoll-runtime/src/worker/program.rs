@@ -6,7 +6,7 @@ use super::event_loop::Alarm;
 use super::start::{StartError, failed};
 use crate::app::App;
 use crate::loader::EngineLoader;
-use atoll_engine::{Reason, Termination, Value};
+use atoll_engine::{Reason, Ripeness, Termination, Value};
 use atoll_node::ProcessState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +26,13 @@ const UNCAUGHT: i32 = 1;
 impl Worker {
     /// Runs `app` as a program: until nothing is left that keeps it alive, it exits, or it throws what nobody catches.
     pub async fn run(app: Arc<App>) -> Result<Exit, StartError> {
-        let (mut worker, loader) = Self::create(app, None);
+        let (mut worker, loader) = match Self::create(app, None) {
+            Ok(created) => created,
+            Err(termination) => return Ok(Exit::Terminated(termination)),
+        };
         let ended = match worker.begin(&loader).await {
             Ok(()) => {
-                worker.store_code();
+                worker.store_code(Ripeness::First);
                 worker.run_to_end().await
             }
             Err(StartError::Terminated(reason)) => Err(reason),

@@ -2,12 +2,13 @@
 
 use super::Phase;
 use super::event_loop::Alarm;
-use super::{Functions, Worker};
+use super::{Blank, Worker};
 use crate::app::App;
 use crate::console::OutputRelay;
 use crate::loader::EngineLoader;
 use atoll_engine::{
-    Argument, Binding, Evaluation, EvaluationState, Exception, Isolate, Realm, Resolved, State, Termination, Value,
+    Argument, Binding, Evaluation, EvaluationState, Exception, Isolate, Reason, Resolved, Ripeness, State, Termination,
+    Value,
 };
 use atoll_node::loader::LoadError;
 use atoll_node::{FsState, OsState, ProcessState};
@@ -56,8 +57,14 @@ impl From<Termination> for StartError {
 }
 
 impl Worker {
+    /// A blank in an isolate that has the limits of `app`: even without any code of a guest's, the smallest may be too low on
+    /// a slow machine.
+    fn blank(app: &App, isolate: &Isolate) -> Result<Blank, Termination> {
+        Blank::new(isolate, app.limits.startup()).inspect_err(|termination| app.metrics.killed(termination.reason))
+    }
+
     /// Binds a realm to `app`, or makes one for it, and begins nothing in it.
-    pub(super) fn create(app: Arc<App>, realm: Option<Realm>) -> (Self, Arc<EngineLoader>) {
+    pub(super) fn create(app: Arc<App>, blank: Option<Blank>) -> Result<(Self, Arc<EngineLoader>), Termination> {
         let clock = ClockState::start();
         let loader = Arc::new(EngineLoader::new(Arc::clone(&app.loader)));
         let mut state = State::default();
@@ -71,8 +78,10 @@ impl Worker {
         state.insert(FsState::new(Arc::clone(&app.mounts), app.working_directory.clone()));
         state.insert(OsState::default());
         state.insert(ProcessState::new(app.process(output)));
-        let mut realm =
-            realm.unwrap_or_else(|| Realm::new(&Isolate::new(atoll_snapshot::startup(), app.limits.memory())));
+        let Blank { mut realm, functions } = match blank {
+            Some(blank) => blank,
+            None => Self::blank(&app, &Isolate::new(atoll_snapshot::startup(), app.limits.memory()))?,
+        };
         realm.bind(Binding {
             loader: Arc::clone(&loader) as Arc<dyn atoll_engine::ModuleLoader>,
             code_cache: app.code_cache.clone(),
@@ -80,15 +89,13 @@ impl Worker {
             allow_eval: app.limits.allow_eval,
             allow_wasm: app.limits.allow_wasm,
         });
-        let functions = realm.turn(app.limits.startup(), Functions::of);
-        let functions = functions.expect("a realm without guest code hits no limit").value;
-        (Self { app, realm, functions, clock, failed: false, spent: (0, Duration::ZERO) }, loader)
+        Ok((Self { app, realm, functions, clock, failed: false, spent: (0, Duration::ZERO) }, loader))
     }
 
     /// Makes a worker that serves: its graph loaded and evaluated, its handler found. It has an isolate of its own: that of
-    /// `spare`, a realm that is nobody's yet, if that has the limits that the app wants.
-    pub async fn start(app: Arc<App>, spare: Option<Realm>) -> Result<Self, StartError> {
-        let fits = |spare: &Realm| spare.isolate().heap_bytes() == app.limits.heap_bytes;
+    /// `spare` if that has the limits that the app wants.
+    pub async fn start(app: Arc<App>, spare: Option<Blank>) -> Result<Self, StartError> {
+        let fits = |spare: &Blank| spare.isolate().heap_bytes() == app.limits.heap_bytes;
         let spare = spare.filter(fits);
         if let Some(spare) = &spare {
             spare.isolate().set_external_bytes(app.limits.external_bytes);
@@ -101,18 +108,25 @@ impl Worker {
     pub async fn start_in(app: Arc<App>, isolate: &Isolate) -> Result<Self, StartError> {
         match isolate.termination() {
             Some(termination) => Err(StartError::Terminated(termination)),
-            None => Self::start_serving(app, Some(Realm::new(isolate))).await,
+            None => {
+                let blank = Self::blank(&app, isolate)?;
+                Self::start_serving(app, Some(blank)).await
+            }
         }
     }
 
-    async fn start_serving(app: Arc<App>, realm: Option<Realm>) -> Result<Self, StartError> {
+    async fn start_serving(app: Arc<App>, blank: Option<Blank>) -> Result<Self, StartError> {
         let wall = app.limits.startup_wall;
-        let starting = Self::evaluate_handler(app, realm);
-        tokio::time::timeout(wall, starting).await.unwrap_or(Err(StartError::TooSlow { limit: wall }))
+        let metrics = Arc::clone(&app.metrics);
+        let starting = Self::evaluate_handler(app, blank);
+        tokio::time::timeout(wall, starting).await.unwrap_or_else(|_| {
+            metrics.killed(Reason::Wall);
+            Err(StartError::TooSlow { limit: wall })
+        })
     }
 
-    async fn evaluate_handler(app: Arc<App>, realm: Option<Realm>) -> Result<Self, StartError> {
-        let (mut worker, loader) = Self::create(app, realm);
+    async fn evaluate_handler(app: Arc<App>, blank: Option<Blank>) -> Result<Self, StartError> {
+        let (mut worker, loader) = Self::create(app, blank)?;
         let evaluation = worker.evaluate(&loader).await?;
         let env = worker.app.env.iter().flat_map(|(name, value)| [name.as_str().into(), value.as_str().into()]);
         let env = Value::List(env.collect());
@@ -126,16 +140,14 @@ impl Worker {
             }
             _ => {}
         }
-        worker.store_code();
         Ok(worker)
     }
 
-    /// Keeps compiled code for later starts, now that what runs at start-up has been compiled. A limit that is hit
-    /// meanwhile shows at the next turn.
-    pub(super) fn store_code(&mut self) {
+    /// Keeps compiled code for later starts, if the cache wants it. A limit that is hit meanwhile shows at the next turn.
+    pub(super) fn store_code(&mut self, ripeness: Ripeness) {
         if self.app.code_cache.is_some() {
             let _: Result<(), Termination> =
-                self.turn(0, self.budget(Phase::Start, Duration::ZERO), |turn, _| turn.store_code());
+                self.turn(0, self.budget(Phase::Start, Duration::ZERO), |turn, _| turn.store_code(ripeness));
         }
     }
 

@@ -7,6 +7,7 @@ use atoll_web::{IncomingRequest, RequestUrl};
 use futures_util::FutureExt;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
+use std::rc::Rc;
 use std::time::Instant;
 
 #[global_allocator]
@@ -34,7 +35,7 @@ fn request() -> IncomingRequest {
 }
 
 /// Has a request answered in the one turn that it takes.
-fn answer(worker: &PinnedWorker, request: IncomingRequest) {
+fn answer(worker: &Rc<PinnedWorker>, request: IncomingRequest) {
     let response = worker.fetch(request).now_or_never().expect("the handler doesn't wait");
     assert_eq!(response.expect("a response").status(), 200);
 }

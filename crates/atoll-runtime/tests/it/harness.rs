@@ -103,6 +103,7 @@ pub(crate) fn app_with(
         fetch: FetchClient::new(rules),
         limits,
         code_cache: None,
+        metrics: Arc::default(),
         reporter: Arc::clone(&recorder) as Arc<dyn Reporter>,
     };
     (Arc::new(app), recorder)

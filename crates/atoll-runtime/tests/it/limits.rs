@@ -1,7 +1,9 @@
 //! Limits that are counted for each request, attacked by guests.
 
-use crate::harness::{Recorder, app_with_origin, block_on, files};
-use atoll_runtime::{ColdStarter, Deployment, DeploymentId, Limits, Pool, PoolConfig};
+use crate::harness::{Recorder, app_with, app_with_origin, block_on, files};
+use atoll_engine::{Reason, Termination};
+use atoll_runtime::limits::{LIMITS, Unit};
+use atoll_runtime::{ColdStarter, Deployment, DeploymentId, Isolation, Limits, Pool, PoolConfig, StartError, Worker};
 use atoll_test::http_origin::HttpOrigin;
 use atoll_web::IncomingRequest;
 use futures_util::future::join_all;
@@ -9,6 +11,7 @@ use http::Method;
 use http_body_util::BodyExt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn request(path: &str) -> IncomingRequest {
     IncomingRequest::new(Method::GET, format!("http://test.localhost{path}"))
@@ -194,5 +197,62 @@ fn what_is_logged_is_counted_for_each_request_and_stream() {
         assert_eq!((lines.len(), lines.last().map(|line| line.trim_end())), (205 + 41, Some(full)));
         assert_eq!(scene.get("/huge").await, "huge");
         assert_eq!(scene.recorder.lines().len(), 205 + 41 + 1);
+    });
+}
+
+#[test]
+fn a_start_ends_at_the_limit_that_it_meets_first() {
+    block_on(async {
+        let limit_ms = 300;
+        let limits = Limits {
+            startup_cpu: Duration::from_secs(20),
+            startup_wall: Duration::from_millis(limit_ms),
+            ..Limits::SERVE
+        };
+        for code in ["for (;;) {}", "await new Promise((resolve) => setTimeout(resolve, 60_000));"] {
+            let directory = files(&[("main.mjs", code)]);
+            let (app, _) = app_with_origin(directory.path(), "main.mjs", limits, None);
+            let metrics = Arc::clone(&app.metrics);
+            match Worker::start(app, None).await.expect_err("it can't start") {
+                StartError::Terminated(Termination { reason: Reason::Wall, limit, .. }) => assert_eq!(limit, limit_ms),
+                StartError::TooSlow { limit } => assert_eq!(limit, Duration::from_millis(limit_ms)),
+                other => panic!("{code}: {other}"),
+            }
+            assert_eq!(metrics.kills[Reason::Wall as usize].get(), 1, "{code}");
+        }
+    });
+}
+
+#[test]
+fn an_app_answers_with_the_smallest_limits_that_there_are() {
+    let code = "import { Buffer } from 'node:buffer';
+        export default { async fetch(request) {
+          const body = await request.text();
+          return new Response(JSON.stringify({ url: request.url, body, text: Buffer.from('ä').toString('hex') }),
+            { headers: { 'content-type': 'application/json', 'x-one': '1' } });
+        } };";
+    block_on(async {
+        let directory = files(&[("main.mjs", code)]);
+        // How long something takes depends on the machine; everything else is the same everywhere.
+        let mut limits = Limits::SERVE;
+        for row in LIMITS.iter().filter(|row| row.unit != Unit::Ms) {
+            row.set(&mut limits, row.smallest);
+        }
+        assert_eq!((limits.heap_bytes, limits.external_bytes), (16 << 20, 1 << 20));
+        for (id, isolation) in (1..).zip(Isolation::ALL) {
+            let (app, recorder) = app_with(directory.path(), "main.mjs", limits, None, isolation);
+            let pool = Pool::new(ColdStarter::new(1).expect("a thread"), PoolConfig::default(), None);
+            let deployment = Deployment { id: DeploymentId(id), app };
+            for number in 0..20 {
+                let answer = pool.fetch(&deployment, request(&format!("/{number}"))).await;
+                let answer = answer.unwrap_or_else(|error| panic!("{isolation:?}: {error}: {:?}", recorder.problems()));
+                let body = answer.into_body().collect().await.expect("a whole body").to_bytes();
+                let expected =
+                    format!("{{\"url\":\"http://test.localhost/{number}\",\"body\":\"\",\"text\":\"c3a4\"}}");
+                assert_eq!(body, expected);
+            }
+            assert_eq!(recorder.problems(), [""; 0], "{isolation:?}");
+            pool.drain().await;
+        }
     });
 }

@@ -1,6 +1,7 @@
 //! Workers through their public interface.
 #![expect(clippy::disallowed_methods, reason = "tests read their fixtures")]
 
+mod code_cache;
 mod costs;
 mod globals;
 mod guest_tests;
@@ -9,4 +10,5 @@ mod hostile;
 mod isolation;
 mod limits;
 mod programs;
+mod retirement;
 mod serving;

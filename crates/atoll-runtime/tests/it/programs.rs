@@ -1,11 +1,7 @@
 //! Programs that run to their end.
 
 use crate::harness::{check, files, run_in};
-use atoll_engine::CodeCache;
-use atoll_runtime::{Exit, Limits, StartError};
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use atoll_runtime::{Exit, StartError};
 
 #[test]
 fn a_program_prints_and_ends() {
@@ -165,59 +161,6 @@ fn a_program_sees_its_mounts_and_nothing_else() {
         ],
         0,
         &["data data", "x", "ENOENT", "ENOENT", "ENOENT", "EROFS"],
-    );
-}
-
-/// A code cache that counts.
-#[derive(Default)]
-struct CountingCache {
-    kept: Mutex<HashMap<[u8; 32], Vec<u8>>>,
-    hits: AtomicUsize,
-}
-
-impl CodeCache for CountingCache {
-    fn get(&self, key: &[u8; 32]) -> Option<Vec<u8>> {
-        let code = self.kept.lock().expect("no panic").get(key).cloned();
-        self.hits.fetch_add(usize::from(code.is_some()), Ordering::Relaxed);
-        code
-    }
-
-    fn put(&self, key: &[u8; 32], code: &[u8]) {
-        self.kept.lock().expect("no panic").insert(*key, code.to_vec());
-    }
-}
-
-#[test]
-fn compiled_code_is_kept_used_and_replaced_when_it_does_not_fit() {
-    let listed = [
-        ("main.mjs", "import { f } from './lib.mjs'; import cjs from './lib.cjs'; console.log(f(), cjs.g());"),
-        ("lib.mjs", "export const f = () => 'module';"),
-        ("lib.cjs", "exports.g = () => 'function';"),
-    ];
-    let directory = files(&listed);
-    let cache = Arc::new(CountingCache::default());
-    let run = || {
-        let (app, recorder) = crate::harness::app(directory.path(), "main.mjs", Limits::RUN);
-        let mut app = Arc::into_inner(app).expect("nobody else has it");
-        app.code_cache = Some(Arc::clone(&cache) as Arc<dyn CodeCache>);
-        let exit = crate::harness::block_on(atoll_runtime::Worker::run(Arc::new(app))).expect("it starts");
-        assert_eq!((exit, recorder.lines()), (Exit::Code(0), vec!["module function".to_owned()]));
-        cache.hits.swap(0, Ordering::Relaxed)
-    };
-    assert_eq!(run(), 0);
-    let first = cache.kept.lock().expect("no panic").clone();
-    assert_eq!(first.len(), 3);
-    assert_eq!(run(), 3);
-    assert_eq!(*cache.kept.lock().expect("no panic"), first, "code that fits is not made again");
-
-    // Code of another V8, or cut short: V8 rejects it, the program runs all the same, and good code takes its place.
-    for code in cache.kept.lock().expect("no panic").values_mut() {
-        code.truncate(code.len() / 2);
-    }
-    assert_eq!(run(), 3);
-    assert_eq!(run(), 3);
-    assert!(
-        cache.kept.lock().expect("no panic").values().all(|code| first.values().any(|good| good.len() == code.len()))
     );
 }
 

@@ -52,6 +52,12 @@ impl<T> Table<T> {
         paths.by_prefix.entry(prefix.into()).or_insert(target);
     }
 
+    /// All targets; one that several ways lead to as often.
+    pub(super) fn targets(&self) -> impl Iterator<Item = &T> {
+        let hosts = self.exact.values().chain(self.below.values()).chain([&self.any]);
+        hosts.flat_map(|paths| paths.by_prefix.values())
+    }
+
     pub(super) fn find(&self, host: &str, path: &str) -> Option<&T> {
         let mut buffer = [0; HOST_BYTES_MAX];
         let named = requested(host, &mut buffer).and_then(|name| {

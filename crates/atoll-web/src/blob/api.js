@@ -6,7 +6,6 @@ const {
   TypedArrayPrototypeSet, Uint8Array,
 } = primordials;
 const { copyBytes, partOf } = use('web/body/bytes');
-const { createByteStream, readableObject } = use('web/streams');
 const { decodeUtf8, encodeUtf8 } = use('web/encoding');
 const {
   bytesOf, convert, defineEnumerable, enumeration, illegalInvocation, isArrayBuffer, isObject, member, requireArguments, setToStringTag,
@@ -63,7 +62,7 @@ function blobBytes(state) {
 function blobStream(state) {
   let index = 0;
   let offset = 0;
-  return createByteStream((controller) => {
+  return use('web/streams').createByteStream((controller) => {
     if (index === state.parts.length) {
       controller.close();
       if (controller.pendingPullIntos.length > 0) controller.respond(0);
@@ -195,7 +194,7 @@ class Blob {
 
   stream() {
     if (!(#state in this)) throw illegalInvocation();
-    return readableObject(blobStream(this.#state));
+    return use('web/streams').readableObject(blobStream(this.#state));
   }
 
   text() {

@@ -1,19 +1,17 @@
 // Bodies of requests and responses. A body that came as text or bytes stays that until somebody touches `.body`; one that comes from the
-// host is read from the host directly. Only `.body`, clone() of a stream and guests' own streams involve stream objects.
+// host is read from the host directly. Only `.body`, clone() of a stream and guests' own streams involve stream objects. What most
+// bodies have nothing to do with is used where it is needed, so that a worker that does not need it never evaluates it.
 const {
   ArrayBufferIsView, ArrayPrototypePush, JSONParse, ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, Promise,
   PromisePrototypeThen, PromiseReject, PromiseResolve, StringPrototypeCharCodeAt, StringPrototypeSlice,
   StringPrototypeToWellFormed, SymbolAsyncIterator, TypeError, TypedArrayPrototypeGetByteLength,
   TypedArrayPrototypeSet, Uint8Array,
 } = primordials;
-const streams = use('web/streams');
-const { blobBytes, blobStream, createBlob, getBlobState } = use('web/blob');
-const { decodeUtf8, encodeUtf8 } = use('web/encoding');
 const { copyBytes, exactBuffer, isUint8Array } = use('web/body/bytes');
-const { parseMime, serializeMime } = use('web/body/mime');
-const { createFormData, encodeMultipart, getFormEntries, parseMultipart } = use('web/form-data');
-const { isURLSearchParams, parseUrlEncoded, serializeParams } = use('web/url/search_params');
 const { bytesOf, isArrayBuffer } = use('web/webidl');
+
+const decodeUtf8 = (bytes) => use('web/encoding').decodeUtf8(bytes);
+const encodeUtf8 = (text) => use('web/encoding').encodeUtf8(text);
 
 const STRING = 1;
 const BYTES = 2;
@@ -23,6 +21,8 @@ const STREAM = 3;
 const NATIVE = 4;
 /** A Blob's state. */
 const BLOB = 5;
+/** The host's `{ text(): string, bytes(): Uint8Array, cancel(reason) }`, which has all of it, and gives it once. */
+const WHOLE = 6;
 
 class Body {
   kind;
@@ -49,7 +49,7 @@ class Body {
   }
 
   get unusable() {
-    return this.stream === null ? this.#used : this.stream.disturbed || streams.isLocked(this.stream);
+    return this.stream === null ? this.#used : this.stream.disturbed || use('web/streams').isLocked(this.stream);
   }
 
   /** Marks a body that is not a stream as consumed. */
@@ -57,8 +57,16 @@ class Body {
     this.#used = true;
   }
 
+  /** Fetches what the host has all of, and nobody has read. */
+  #fetchWhole() {
+    if (this.kind !== WHOLE || this.#used) return;
+    this.data = this.data.bytes();
+    this.kind = BYTES;
+  }
+
   /** Bytes, when they are known without reading: a number or null. */
   get length() {
+    this.#fetchWhole();
     switch (this.kind) {
       case STRING:
         this.data = encodeUtf8(this.data);
@@ -76,12 +84,13 @@ class Body {
   /** Turns the body into a stream; returns the stream's state. */
   toStream() {
     if (this.stream !== null) return this.stream;
+    this.#fetchWhole();
     const { kind, data } = this;
     const used = this.#used;
     if (used) {
       this.stream = endedStream();
     } else if (kind === NATIVE) {
-      this.stream = streams.createByteStream(
+      this.stream = use('web/streams').createByteStream(
         (controller) => PromisePrototypeThen(data.read(), (chunk) => {
           if (chunk === null) closeByteStream(controller);
           else controller.enqueue(chunk);
@@ -89,10 +98,10 @@ class Body {
         (reason) => data.cancel(reason),
       );
     } else if (kind === BLOB) {
-      this.stream = blobStream(data);
+      this.stream = use('web/blob').blobStream(data);
     } else {
       const { shared } = this;
-      this.stream = streams.createByteStream((controller) => {
+      this.stream = use('web/streams').createByteStream((controller) => {
         const bytes = kind === STRING ? encodeUtf8(data) : shared ? copyBytes(data) : data;
         if (TypedArrayPrototypeGetByteLength(bytes) > 0) controller.enqueue(bytes);
         closeByteStream(controller);
@@ -105,13 +114,14 @@ class Body {
 
   /** A second body with the same content. */
   clone() {
+    this.#fetchWhole();
     if (this.kind === STRING || this.kind === BYTES || this.kind === BLOB) {
       this.shared = true;
       const copy = new Body(this.kind, this.data);
       copy.shared = true;
       return copy;
     }
-    const branches = streams.tee(this.toStream(), cloneChunk);
+    const branches = use('web/streams').tee(this.toStream(), cloneChunk);
     this.stream = branches[0];
     return new Body(STREAM, branches[1]);
   }
@@ -125,7 +135,7 @@ class Body {
         this.stream = endedStream();
         return new Body(STREAM, stream);
       }
-      return new Body(STREAM, streams.relay(stream));
+      return new Body(STREAM, use('web/streams').relay(stream));
     }
     this.use();
     const body = new Body(this.kind, this.data);
@@ -135,9 +145,9 @@ class Body {
 
   /** Gives up on the content. */
   cancel(reason) {
-    if (this.stream !== null) return streams.cancelStream(this.stream, reason);
+    if (this.stream !== null) return use('web/streams').cancelStream(this.stream, reason);
     this.use();
-    if (this.kind === NATIVE) this.data.cancel(reason);
+    if (this.kind === NATIVE || this.kind === WHOLE) this.data.cancel(reason);
     return PromiseResolve(undefined);
   }
 }
@@ -150,10 +160,10 @@ function closeByteStream(controller) {
 
 /** The stream of a body that was consumed before anybody saw it as a stream: disturbed, and locked for good. */
 function endedStream() {
-  const stream = streams.createByteStream((controller) => closeByteStream(controller), null);
+  const stream = use('web/streams').createByteStream((controller) => closeByteStream(controller), null);
   stream.controller.close();
   stream.disturbed = true;
-  streams.acquireReader(stream);
+  use('web/streams').acquireReader(stream);
   return stream;
 }
 
@@ -168,28 +178,29 @@ function extractBody(init, context) {
     return { body: new Body(STRING, StringPrototypeToWellFormed(init)), type: 'text/plain;charset=UTF-8' };
   }
   if (typeof init === 'object') {
-    const stream = streams.getReadableState(init);
-    if (stream !== undefined) {
-      if (stream.disturbed || streams.isLocked(stream)) throw new TypeError(`${context}: the body's stream is locked or was already read`);
-      return { body: new Body(STREAM, stream), type: null };
-    }
-    const blob = getBlobState(init);
-    if (blob !== undefined) return { body: new Body(BLOB, blob), type: blob.type === '' ? null : blob.type };
     if (ArrayBufferIsView(init) || isArrayBuffer(init)) {
       return { body: new Body(BYTES, copyBytes(bytesOf(init))), type: null };
     }
-    const entries = getFormEntries(init);
+    const stream = use.loaded('web/streams')?.getReadableState(init);
+    if (stream !== undefined) {
+      if (stream.disturbed || use('web/streams').isLocked(stream)) throw new TypeError(`${context}: the body's stream is locked or was already read`);
+      return { body: new Body(STREAM, stream), type: null };
+    }
+    const blob = use.loaded('web/blob')?.getBlobState(init);
+    if (blob !== undefined) return { body: new Body(BLOB, blob), type: blob.type === '' ? null : blob.type };
+    const entries = use.loaded('web/form-data')?.getFormEntries(init);
     if (entries !== undefined) {
-      const { blob, boundary } = encodeMultipart(entries);
+      const { blob, boundary } = use('web/form-data').encodeMultipart(entries);
       return { body: new Body(BLOB, blob), type: `multipart/form-data; boundary=${boundary}` };
     }
-    if (isURLSearchParams(init)) {
-      return { body: new Body(STRING, serializeParams(init)), type: 'application/x-www-form-urlencoded;charset=UTF-8' };
+    const parameters = use.loaded('web/url/search_params');
+    if (parameters?.isURLSearchParams(init)) {
+      return { body: new Body(STRING, parameters.serializeParams(init)), type: 'application/x-www-form-urlencoded;charset=UTF-8' };
     }
     // Beyond the standard, as other server runtimes do: async iterables of bytes and text, among them Node.js' streams.
     if (typeof init[SymbolAsyncIterator] === 'function') {
       const chunkOf = (value) => (typeof value === 'string' ? encodeUtf8(value) : value);
-      return { body: new Body(STREAM, streams.streamFrom(init, chunkOf)), type: null };
+      return { body: new Body(STREAM, use('web/streams').streamFrom(init, chunkOf)), type: null };
     }
   }
   return { body: new Body(STRING, StringPrototypeToWellFormed(`${init}`)), type: 'text/plain;charset=UTF-8' };
@@ -208,7 +219,7 @@ class Drain {
   #again = false;
 
   constructor(stream, done, fail) {
-    this.#reader = streams.acquireReader(stream);
+    this.#reader = use('web/streams').acquireReader(stream);
     this.#done = done;
     this.#fail = fail;
     this.#run();
@@ -219,7 +230,7 @@ class Drain {
     do {
       this.#again = false;
       this.#inRead = true;
-      streams.readChunk(this.#reader, this);
+      use('web/streams').readChunk(this.#reader, this);
       this.#inRead = false;
     } while (this.#again);
   }
@@ -287,7 +298,12 @@ function consume(body, fromText, fromBytes) {
       return settle(fromBytes, body.shared ? copyBytes(data) : data);
     case BLOB:
       body.use();
-      return settle(fromBytes, blobBytes(data));
+      return settle(fromBytes, use('web/blob').blobBytes(data));
+    case WHOLE: {
+      body.use();
+      const wantsText = fromBytes === decodeUtf8 || fromBytes === parseBytes;
+      return settle(wantsText ? (host) => fromText(host.text()) : (host) => fromBytes(host.bytes()), data);
+    }
     default:
       return new Promise((resolve, reject) => {
         const done = (bytes) => {
@@ -329,12 +345,13 @@ const parseBytes = (bytes) => JSONParse(decodeUtf8(bytes));
 function formDataFrom(mime, bytes) {
   if (mime !== null && mime.essence === 'multipart/form-data') {
     const boundary = mime.parameters.get('boundary');
-    const entries = boundary === undefined ? null : parseMultipart(bytes, boundary);
+    const entries = boundary === undefined ? null : use('web/form-data').parseMultipart(bytes, boundary);
     if (entries === null) throw new TypeError('The body is not valid multipart/form-data');
-    return createFormData(entries);
+    return use('web/form-data').createFormData(entries);
   }
   if (mime !== null && mime.essence === 'application/x-www-form-urlencoded') {
-    return createFormData(parseUrlEncoded(decodeUtf8(bytes)));
+    const entries = use('web/url/search_params').parseUrlEncoded(decodeUtf8(bytes));
+    return use('web/form-data').createFormData(entries);
   }
   throw new TypeError('The body is no form: its Content-Type is neither multipart/form-data nor application/x-www-form-urlencoded');
 }
@@ -352,12 +369,12 @@ function defineBodyMixin(Class, stateOf) {
   };
   const mimeOf = (state) => {
     const type = state.headerList.get('content-type');
-    return type === null ? null : parseMime(type);
+    return type === null ? null : use('web/body/mime').parseMime(type);
   };
   const mixin = {
     get body() {
       const body = bodyOf(this);
-      return body === null ? null : streams.readableObject(body.toStream());
+      return body === null ? null : use('web/streams').readableObject(body.toStream());
     },
     get bodyUsed() {
       const body = bodyOf(this);
@@ -372,8 +389,8 @@ function defineBodyMixin(Class, stateOf) {
       const state = stateOf(this);
       if (state === undefined) return rejectedInvocation();
       const mime = mimeOf(state);
-      const type = mime === null ? '' : serializeMime(mime);
-      const make = (bytes) => createBlob(bytes, type);
+      const type = mime === null ? '' : use('web/body/mime').serializeMime(mime);
+      const make = (bytes) => use('web/blob').createBlob(bytes, type);
       return consume(state.body, (text, original) => make(encodeOriginal(text, original)), make);
     },
     bytes() {
@@ -443,7 +460,7 @@ class StreamSource {
   #reader;
 
   constructor(stream) {
-    this.#reader = streams.acquireReader(stream);
+    this.#reader = use('web/streams').acquireReader(stream);
   }
 
   getReader() {
@@ -452,7 +469,7 @@ class StreamSource {
 
   read() {
     return new Promise((resolve, reject) => {
-      streams.readChunk(this.#reader, {
+      use('web/streams').readChunk(this.#reader, {
         chunk: (value) => {
           if (isUint8Array(value)) resolve({ done: false, value });
           else reject(new TypeError('The body\'s stream gave a chunk that is not a Uint8Array'));
@@ -465,7 +482,7 @@ class StreamSource {
 
   cancel(reason) {
     const { stream } = this.#reader;
-    return stream === null ? PromiseResolve(undefined) : streams.cancelStream(stream, reason);
+    return stream === null ? PromiseResolve(undefined) : use('web/streams').cancelStream(stream, reason);
   }
 }
 
@@ -473,6 +490,7 @@ exports.STRING = STRING;
 exports.BYTES = BYTES;
 exports.STREAM = STREAM;
 exports.NATIVE = NATIVE;
+exports.WHOLE = WHOLE;
 exports.BLOB = BLOB;
 exports.Body = Body;
 exports.defineBodyMixin = defineBodyMixin;

@@ -130,24 +130,25 @@ function renderTable(head, columns) {
     ArrayPrototypePush(widths, widest + 2);
     rows = MathMax(rows, columns[column].length);
   }
+  // The box is drawn with U+2500 and what follows it.
   const rule = (left, middle, right) => {
     let text = left;
     for (let column = 0; column < widths.length; column++) {
-      text += StringPrototypeRepeat('─', widths[column]) + (column === widths.length - 1 ? right : middle);
+      text += StringPrototypeRepeat('\u2500', widths[column]) + (column === widths.length - 1 ? right : middle);
     }
     return text;
   };
   const line = (cellOf) => {
-    let text = '│';
+    let text = '\u2502';
     for (let column = 0; column < widths.length; column++) {
       const cell = cellOf(column) ?? '';
-      text += ` ${cell}${StringPrototypeRepeat(' ', widths[column] - width(cell) - 1)}│`;
+      text += ` ${cell}${StringPrototypeRepeat(' ', widths[column] - width(cell) - 1)}\u2502`;
     }
     return text;
   };
-  const lines = [rule('┌', '┬', '┐'), line((column) => head[column]), rule('├', '┼', '┤')];
+  const lines = [rule('\u250c', '\u252c', '\u2510'), line((column) => head[column]), rule('\u251c', '\u253c', '\u2524')];
   for (let row = 0; row < rows; row++) ArrayPrototypePush(lines, line((column) => columns[column][row]));
-  ArrayPrototypePush(lines, rule('└', '┴', '┘'));
+  ArrayPrototypePush(lines, rule('\u2514', '\u2534', '\u2518'));
   return ArrayPrototypeJoin(lines, '\n');
 }
 

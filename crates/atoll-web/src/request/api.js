@@ -2,11 +2,15 @@
 const {
   RegExpPrototypeExec, StringPrototypeToUpperCase, StringPrototypeToWellFormed, SymbolFor, TypeError,
 } = primordials;
-const { createDependentSignal, createSignal, isAbortSignal } = use('web/abort');
-const { Body, NATIVE, STREAM, defineBodyMixin, extractBody } = use('web/body');
+const { Body, NATIVE, STREAM, WHOLE, defineBodyMixin, extractBody } = use('web/body');
 const { HeaderList, createHeaders } = use('web/headers');
-const { parseParts } = use('web/url');
 const { convert, defineEnumerable, enumeration, illegalInvocation, requireArguments, setToStringTag } = use('web/webidl');
+
+// Most requests of a server have nothing to do with these.
+const createDependentSignal = (signals) => use('web/abort').createDependentSignal(signals);
+const createSignal = () => use('web/abort').createSignal();
+const isAbortSignal = (value) => use('web/abort').isAbortSignal(value);
+const parseParts = (url, base) => use('web/url').parseParts(url, base);
 
 const caches = enumeration('RequestCache', ['default', 'no-store', 'reload', 'no-cache', 'force-cache', 'only-if-cached']);
 const credentialModes = enumeration('RequestCredentials', ['omit', 'same-origin', 'include']);
@@ -372,14 +376,15 @@ setToStringTag(Request, 'Request');
 
 /**
  * A Request that the host received: `{ url(): string, headers(): [lower-case name, value, …], signal(): AbortSignal,
- * read(): Promise<Uint8Array | null>, cancel(reason) }`. Each is asked for only when the guest asks; the arrays are given away.
+ * read(): Promise<Uint8Array | null>, text(): string, bytes(): Uint8Array, cancel(reason) }`. Each is asked for only when the guest
+ * asks; the arrays are given away. `body` says what the host has of it: 0 that there is none, 1 chunks, 2 all of it.
  */
-function createIncomingRequest(method, host, hasBody) {
+function createIncomingRequest(method, host, body) {
   const state = new RequestState(host, false);
   state.method = method;
   state.immutableHeaders = true;
   state.receive(host);
-  if (hasBody) state.body = new Body(NATIVE, host);
+  if (body !== 0) state.body = new Body(body === 1 ? NATIVE : WHOLE, host);
   return new Request(internal, state);
 }
 

@@ -1,9 +1,7 @@
 // Response.
 const { JSONStringify, RangeError, RegExpPrototypeExec, SymbolFor, TypeError } = primordials;
 const { BLOB, BYTES, Body, STRING, defineBodyMixin, extractBody, takeSource } = use('web/body');
-const { blobBytes } = use('web/blob');
 const { HeaderList, createHeaders } = use('web/headers');
-const { parseParts } = use('web/url');
 const { convert, defineEnumerable, defineEnumerableStatic, illegalInvocation, requireArguments, setToStringTag } = use('web/webidl');
 
 /** What HTTP allows as a reason phrase. */
@@ -68,7 +66,11 @@ function setBody(state, { body, type }, context) {
     throw new TypeError(`${context}: a response with the status ${status} can't have a body`);
   }
   state.body = body;
-  if (type !== null && !state.headerList.has('content-type')) state.headerList.append('content-type', type);
+  if (type === null) return;
+  const { headerList } = state;
+  // Most responses have no other field.
+  if (headerList.flat.length === 0) headerList.flat = ['content-type', type];
+  else if (!headerList.has('content-type')) headerList.append('content-type', type);
 }
 
 const internal = { __proto__: null };
@@ -112,7 +114,7 @@ class Response {
     requireArguments(arguments.length, 1, context);
     const text = convert.USVString(url);
     const code = convert.unsignedShort(status, `${context}: status`);
-    const parts = parseParts(text, undefined);
+    const parts = use('web/url').parseParts(text, undefined);
     if (parts === undefined) throw new TypeError(`${context}: '${text}' is not a valid URL`);
     if (code !== 301 && code !== 302 && code !== 303 && code !== 307 && code !== 308) {
       throw new RangeError(`${context}: ${code} is not a redirect status`);
@@ -230,7 +232,7 @@ function inspectResponse(response) {
     case BLOB:
       if (body.data.size <= MAX_WHOLE_BLOB_BYTES) {
         body.use();
-        return { status, headers, kind: BYTES, data: blobBytes(body.data) };
+        return { status, headers, kind: BYTES, data: use('web/blob').blobBytes(body.data) };
       }
       break;
     default:

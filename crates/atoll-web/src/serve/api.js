@@ -1,10 +1,8 @@
 // From a request that the host received to the guest's handler and back. The host calls `configure` once, and
 // `dispatch` for each request; everything a request needs only perhaps (URL, headers, body, signal) is made when asked for.
-const { ObjectDefineProperty, ObjectFreeze, PromisePrototypeThen, PromiseResolve, ReflectApply, ReflectGet, String, TypeError } = primordials;
+const { ObjectDefineProperty, ObjectFreeze, PromisePrototypeThen, PromiseResolve, ReflectApply, String, TypeError } = primordials;
 const { createIncomingRequest } = use('web/request');
 const { inspectResponse } = use('web/response');
-const { AbortController } = use('web/abort');
-const { DOMException } = use('web/dom-exception');
 
 let handler;
 let receiver;
@@ -95,6 +93,14 @@ class Incoming {
     return native.readBody(this.#id);
   }
 
+  text() {
+    return native.bodyText(this.#id);
+  }
+
+  bytes() {
+    return native.bodyBytes(this.#id);
+  }
+
   cancel() {
     native.cancelBody(this.#id);
   }
@@ -111,24 +117,28 @@ function headerCode(headers) {
 }
 
 function createSignal(id) {
+  const { AbortController } = use('web/abort');
   const controller = new AbortController();
   const gone = native.clientGone(id);
   if (gone !== false) {
     PromisePrototypeThen(gone, (left) => {
-      if (left) controller.abort(new DOMException('The client closed the connection', 'AbortError'));
+      if (left) controller.abort(clientLeft());
     });
   }
   return controller.signal;
 }
 
-/** Calls the handler for exchange `id`. `method` is a position in `methods`, or −1. */
-exports.dispatch = (id, method, hasBody) => {
+/**
+ * Calls the handler for exchange `id`. `method` is a position in `methods`, or −1; `body` says what there is of it: 0 nothing, 1
+ * chunks to come, 2 all of it.
+ */
+exports.dispatch = (id, method, body) => {
   const name = method < 0 ? native.method(id) : methods[method];
-  const request = createIncomingRequest(name, new Incoming(id), hasBody);
+  const request = createIncomingRequest(name, new Incoming(id), body);
   let answer;
   try {
     answer = ReflectApply(handler, receiver, [request, env, new ExecutionContext(id)]);
-    if (typeof answer === 'object' && answer !== null && typeof ReflectGet(answer, 'then') === 'function') {
+    if (typeof answer === 'object' && answer !== null && typeof answer.then === 'function') {
       PromisePrototypeThen(
         PromiseResolve(answer),
         (response) => respond(id, response),
@@ -184,7 +194,13 @@ async function sendStream(id, status, headers, stream) {
   }
 }
 
-async function cancel(reader, reason = new DOMException('The client closed the connection', 'AbortError')) {
+/** Why a request's signal is aborted, and its response's stream cancelled. */
+function clientLeft() {
+  const { DOMException } = use('web/dom-exception');
+  return new DOMException('The client closed the connection', 'AbortError');
+}
+
+async function cancel(reader, reason = clientLeft()) {
   try {
     await reader.cancel(reason);
   } catch {

@@ -31,22 +31,33 @@ pub enum BodyError {
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 
-/// The body of a request, read chunk by chunk.
-#[derive(Clone)]
-pub struct RequestBody(Arc<Mutex<Option<Chunks>>>);
-
-impl std::fmt::Debug for RequestBody {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("RequestBody").finish_non_exhaustive()
-    }
+/// The body of a request.
+#[derive(Debug, Clone)]
+pub enum RequestBody {
+    /// All of it, which came with the head. The guest reads it without waiting.
+    Whole(Bytes),
+    /// What is still to come.
+    Chunks(RequestChunks),
 }
 
 impl RequestBody {
     /// A body of these chunks.
     pub fn new(chunks: impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Some(Box::pin(chunks)))))
+        Self::Chunks(RequestChunks(Arc::new(Mutex::new(Some(Box::pin(chunks))))))
     }
+}
 
+/// A body that is read chunk by chunk.
+#[derive(Clone)]
+pub struct RequestChunks(Arc<Mutex<Option<Chunks>>>);
+
+impl std::fmt::Debug for RequestChunks {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("RequestChunks").finish_non_exhaustive()
+    }
+}
+
+impl RequestChunks {
     /// The next chunk, `None` at the end. Reads are answered in the order in which they were asked for.
     pub(super) async fn next(&self) -> Option<Result<Bytes, BodyError>> {
         let mut chunks = self.0.lock().await;
@@ -78,9 +89,13 @@ impl ResponseSender {
         })
     }
 
-    /// Waits for room; false when the client is gone.
-    pub(super) async fn send(&self, chunk: Bytes) -> bool {
-        self.0.send(chunk).await.is_ok()
+    /// Waits for room; false when the client is gone, or the body was cut off, which `gone` tells.
+    pub(super) async fn send(self, chunk: Bytes, mut gone: watch::Receiver<bool>) -> bool {
+        tokio::select! {
+            sent = self.0.send(chunk) => sent.is_ok(),
+            // Without a sender the exchange is over, and what it has sent still finds its way.
+            Ok(_) = gone.wait_for(|gone| *gone) => false,
+        }
     }
 }
 

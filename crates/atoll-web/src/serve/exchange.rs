@@ -6,12 +6,13 @@
 //! exchange is over, but it can do nothing for it any more, and timers that were set on its behalf are cleared.
 
 use super::account::{Account, Logged, OpenStream, RequestLimits, Share};
-use super::body::{RequestBody, ResponseBody, ResponseSender};
+use super::body::{RequestBody, RequestChunks, ResponseBody, ResponseSender};
 use super::ids::IdMap;
 use atoll_engine::JsError;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Where a request was sent to. Its text is made only when the guest asks for it.
@@ -76,6 +77,8 @@ pub type Outcome = Result<http::Response<ResponseBody>, Failure>;
 pub enum Change {
     /// Its first phase is over, the second has begun.
     Answered(u64),
+    /// Its response's body has begun to be streamed.
+    Streams,
     /// It is over.
     Ended {
         /// The exchange.
@@ -114,7 +117,14 @@ struct Exchange {
     cpu: Duration,
     account: Account,
     /// While the response is streamed.
-    stream: Option<OpenStream>,
+    stream: Option<Streamed>,
+}
+
+/// A response's body on its way.
+struct Streamed {
+    _open: OpenStream,
+    /// When the guest last wrote to it.
+    moved_at: Instant,
 }
 
 /// State of a worker that serves.
@@ -229,6 +239,25 @@ impl ServeState {
         self.exchanges.len()
     }
 
+    /// Cuts a streamed response off. To the guest it is as if the client had left; its background work goes on.
+    pub fn cut_off(&mut self, id: u64) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        exchange.left = true;
+        if let Some(gone) = &exchange.gone {
+            gone.send_replace(true);
+        }
+        exchange.complete = None;
+        exchange.sender = None;
+        exchange.stream = None;
+        self.settle(id);
+    }
+
+    /// The streamed response that has stood still for the longest time, and since when.
+    pub fn stillest(&self) -> Option<(u64, Instant)> {
+        let moved = |(id, exchange): (&u64, &Exchange)| Some((*id, exchange.stream.as_ref()?.moved_at));
+        self.exchanges.iter().filter_map(moved).min_by_key(|(_, moved_at)| *moved_at)
+    }
+
     /// Ends all exchanges; whoever waits for an outcome learns that there is none.
     pub fn abandon_all(&mut self) {
         for (_, exchange) in self.exchanges.drain() {
@@ -327,8 +356,18 @@ impl ServeState {
         self.exchanges.get(&id).map(|exchange| &exchange.request)
     }
 
-    pub(super) fn request_body(&self, id: u64) -> Option<RequestBody> {
-        self.request(id)?.body.clone()
+    pub(super) fn request_chunks(&self, id: u64) -> Option<RequestChunks> {
+        match self.request(id)?.body.as_ref()? {
+            RequestBody::Chunks(chunks) => Some(chunks.clone()),
+            RequestBody::Whole(_) => None,
+        }
+    }
+
+    pub(super) fn take_whole_body(&mut self, id: u64) -> Option<Bytes> {
+        match self.exchanges.get_mut(&id)?.request.body.take()? {
+            RequestBody::Whole(bytes) => Some(bytes),
+            RequestBody::Chunks(_) => None,
+        }
     }
 
     pub(super) fn drop_request_body(&mut self, id: u64) {
@@ -370,13 +409,20 @@ impl ServeState {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             exchange.sender = Some(sender);
             exchange.complete = Some(complete);
-            exchange.stream = Some(stream);
+            exchange.stream = Some(Streamed { _open: stream, moved_at: Instant::now() });
+            self.changes.push(Change::Streams);
         }
         Ok(true)
     }
 
-    pub(super) fn response_sender(&self, id: u64) -> Option<ResponseSender> {
-        self.exchanges.get(&id)?.sender.clone()
+    /// For the next chunk of a streamed response. The guest waits for each chunk to find room before it makes another, so a
+    /// body moves as long as it asks for this.
+    pub(super) fn response_sender(&mut self, id: u64) -> Option<ResponseSender> {
+        let exchange = self.exchanges.get_mut(&id)?;
+        if let Some(stream) = &mut exchange.stream {
+            stream.moved_at = Instant::now();
+        }
+        exchange.sender.clone()
     }
 
     pub(super) fn end_body(&mut self, id: u64) {

@@ -13,7 +13,7 @@ mod ids;
 
 pub use account::{Logged, RequestLimits};
 pub(crate) use account::{OpenStream, Share};
-pub use body::{BodyError, RequestBody, ResponseBody};
+pub use body::{BodyError, RequestBody, RequestChunks, ResponseBody};
 pub use exchange::{Change, Failure, IncomingRequest, Outcome, RequestUrl, ServeState};
 
 use atoll_engine::{Builtin, Call, JsError, NativeResult, Value, natives};
@@ -29,6 +29,8 @@ pub(crate) const BUILTIN: Builtin = Builtin {
         "url" => url,
         "headers" => headers,
         "readBody" => read_body,
+        "bodyText" => body_text,
+        "bodyBytes" => body_bytes,
         "cancelBody" => cancel_body,
         "respond" => respond,
         "respondStream" => respond_stream,
@@ -76,7 +78,7 @@ fn headers(call: &mut Call<'_, '_, '_>) -> NativeResult {
 /// `readBody(id)` → promise of the next chunk, null at the end.
 fn read_body(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let id = call.u64(0)?;
-    let Some(body) = call.state::<ServeState>().request_body(id) else {
+    let Some(body) = call.state::<ServeState>().request_chunks(id) else {
         return call.spawn(async { Ok(Value::Null) });
     };
     call.spawn(async move {
@@ -86,6 +88,25 @@ fn read_body(call: &mut Call<'_, '_, '_>) -> NativeResult {
             None => Ok(Value::Null),
         }
     })
+}
+
+/// A request's body that is there as a whole; it is given once.
+fn whole_body(call: &mut Call<'_, '_, '_>) -> Result<Bytes, JsError> {
+    let id = call.u64(0)?;
+    let body = call.state::<ServeState>().take_whole_body(id);
+    body.ok_or_else(|| JsError::type_error("the request's body can't be read: its request is over"))
+}
+
+/// `bodyText(id)` → all of the request's body, decoded (Encoding Standard, "UTF-8 decode").
+fn body_text(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let bytes = whole_body(call)?;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    Ok(Value::String(String::from_utf8_lossy(text).into_owned()))
+}
+
+/// `bodyBytes(id)` → all of the request's body.
+fn body_bytes(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    whole_body(call).map(|bytes| Value::Bytes(bytes.into()))
 }
 
 /// `cancelBody(id)`: the guest wants no more of the request's body.
@@ -128,7 +149,10 @@ fn write_body(call: &mut Call<'_, '_, '_>) -> NativeResult {
     match sender.try_send(chunk) {
         Ok(()) => Ok(Value::Bool(true)),
         Err(body::SendError::Closed) => Ok(Value::Bool(false)),
-        Err(body::SendError::Full(chunk)) => call.spawn(async move { Ok(Value::Bool(sender.send(chunk).await)) }),
+        Err(body::SendError::Full(chunk)) => {
+            let Some(gone) = serving.watch_client(id) else { return Ok(Value::Bool(false)) };
+            call.spawn(async move { Ok(Value::Bool(sender.send(chunk, gone).await)) })
+        }
     }
 }
 

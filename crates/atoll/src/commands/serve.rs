@@ -8,9 +8,9 @@ use crate::cli::{self, LogFormat};
 use crate::sites::{Plan, Site, log_format, server_file};
 use crate::terminal::{
     Audience, BOLD, DIM, Failure, GOOD, Places, ServerLog, WARNING, counted, duration, explain_serve, explain_start,
-    print_aside, print_failure, print_line,
+    json_line, print_aside, print_failure, print_line,
 };
-use atoll_runtime::{Deployment, Worker};
+use atoll_runtime::{Deployment, PressureWatch, Worker};
 use atoll_server::{HostPattern, PathPrefix, Server, ServerOptions};
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
@@ -79,7 +79,7 @@ impl Serving {
         let mut watcher = if self.is_watching { Some(Watcher::new(roots())?) } else { None };
         let server = Server::start(self.options(), self.plan.routes(&deployments), warm);
         let server = server.map_err(|error| explain_serve(&error))?;
-        self.announce(server.address(), started.elapsed());
+        self.announce(&server, started.elapsed());
         loop {
             let changed = tokio::select! {
                 ending = signals.next() => return self.end(server, ending, &mut signals).await,
@@ -130,7 +130,7 @@ impl Serving {
     }
 
     fn options(&self) -> ServerOptions {
-        let Plan { sites, listen, threads, drain, .. } = &self.plan;
+        let Plan { sites, listen, threads, drain, metrics, .. } = &self.plan;
         // A thread's worker is started at its first request. While files are edited that may be too late: the version
         // that goes on serving is no longer on the disk.
         let default = || if self.is_watching { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
@@ -141,6 +141,9 @@ impl Serving {
             threads: threads.unwrap_or_else(default),
             access_log: Arc::new(ServerLog::new(self.log, places)),
             drain: *drain,
+            pressure: PressureWatch::start(),
+            metrics: Arc::clone(&self.surroundings.metrics),
+            metrics_address: *metrics,
             request_headers_max: sites.iter().map(Site::request_headers).max().unwrap_or_default(),
         }
     }
@@ -156,17 +159,25 @@ impl Serving {
         self.show_sites(self.plan.listen);
     }
 
-    fn announce(&self, address: SocketAddr, elapsed: Duration) {
+    fn announce(&self, server: &Server, elapsed: Duration) {
+        let address = server.address();
+        let metrics = server.metrics_address().map(|address| format!("http://{address}/metrics"));
         if self.log == LogFormat::Json {
             let ways = self.plan.sites.iter().flat_map(|site| &site.routes);
             let urls: Vec<String> = ways.map(|(host, path)| url(host, path, address)).collect();
-            let line = json!({ "type": "listening", "urls": urls, "ms": elapsed.as_millis() });
-            print_line(line);
+            let mut line = json!({ "type": "listening", "urls": urls, "ms": elapsed.as_millis() });
+            if let Some(metrics) = metrics {
+                line["metrics"] = metrics.into();
+            }
+            print_line(json_line(&line));
             return;
         }
         let version = env!("CARGO_PKG_VERSION");
         print_line(format_args!("{GOOD}Atoll {version}{GOOD:#} {DIM}ready in {}{DIM:#}", duration(elapsed)));
         self.show_sites(address);
+        if let Some(metrics) = metrics {
+            print_line(format_args!("  {DIM}metrics at {metrics}{DIM:#}"));
+        }
         if self.is_watching {
             print_line(format_args!("  {DIM}starts anew when a file changes{DIM:#}"));
         }
@@ -195,7 +206,7 @@ impl Serving {
         let entry = site.project.shown_entry(&self.surroundings);
         if self.log == LogFormat::Json {
             let line = json!({ "type": "reloaded", "app": site.project.name, "ms": elapsed.as_millis() });
-            print_line(line);
+            print_line(json_line(&line));
         } else {
             print_line(format_args!("{GOOD}reloaded{GOOD:#} {entry} {DIM}in {}{DIM:#}", duration(elapsed)));
         }

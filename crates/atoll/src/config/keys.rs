@@ -59,6 +59,7 @@ pub(super) const SERVER_FILE: Section = Section {
     name: "a server's configuration",
     keys: &[
         key("server", Kind::Table(&SERVER), "How to serve. The flags of `atoll serve` come before it."),
+        key("metrics", Kind::Table(&METRICS), "Where the operator's monitoring reads metrics."),
         key("limits", Kind::Limits, "Limits of all deployments."),
         key("deployments", Kind::Tables(&DEPLOYMENT), "What is served, and where."),
     ],
@@ -80,6 +81,17 @@ pub(super) const SERVER: Section = Section {
         ),
         key("log", Kind::Choice(&["access", "json", "off"]), "What is logged of requests. The default is `access`."),
     ],
+};
+
+pub(super) const METRICS: Section = Section {
+    name: "[metrics]",
+    keys: &[Key {
+        name: "listen",
+        kind: Kind::Text,
+        about: "Address and port at which `GET /metrics` is answered in Prometheus' text format. Whoever reaches it can \
+                read it, so it is best one that only the operator's monitoring reaches. By default there is none.",
+        is_required: true,
+    }],
 };
 
 /// One of `[[deployments]]`.

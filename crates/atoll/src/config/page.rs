@@ -1,6 +1,6 @@
 //! The page about `atoll.toml`, `docs/configuration.md`. Only its test needs it: the binary doesn't show it.
 
-use super::keys::{APP_FILE, DEPLOYMENT, Kind, SERVER, SERVER_FILE, Section};
+use super::keys::{APP_FILE, DEPLOYMENT, Kind, METRICS, SERVER, SERVER_FILE, Section};
 use std::fmt::Write;
 
 const INTRODUCTION: &str = r#"# Configuration
@@ -61,9 +61,12 @@ lower its limits, and `net-allow` is an error unless the operator says `net-allo
 /// The page.
 pub(super) fn page() -> String {
     let mut page = String::from(INTRODUCTION);
-    for (heading, section) in
-        [("At the top", &SERVER_FILE), ("`[server]`", &SERVER), ("`[[deployments]]`", &DEPLOYMENT)]
-    {
+    for (heading, section) in [
+        ("At the top", &SERVER_FILE),
+        ("`[server]`", &SERVER),
+        ("`[metrics]`", &METRICS),
+        ("`[[deployments]]`", &DEPLOYMENT),
+    ] {
         table(&mut page, heading, section);
     }
     page.push_str(APP);

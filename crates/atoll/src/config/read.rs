@@ -42,6 +42,8 @@ pub(crate) struct ServerFile {
     pub(crate) threads: Option<usize>,
     pub(crate) drain: Option<Duration>,
     pub(crate) log: Option<LogFormat>,
+    /// Where metrics can be read.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) limits: GivenLimits,
     pub(crate) deployments: Vec<DeploymentEntry>,
 }
@@ -96,6 +98,7 @@ impl Reader<'_> {
     fn server_file(&self, root: &DeTable<'_>) -> Result<ServerFile, Failure> {
         let empty = DeTable::new();
         let server = root.get("server").and_then(|value| value.get_ref().as_table()).unwrap_or(&empty);
+        let metrics = root.get("metrics").and_then(|value| value.get_ref().as_table()).unwrap_or(&empty);
         let count = |key: &str| server.get(key).and_then(|value| number(value.get_ref().as_integer()?));
         let deployments = root.get("deployments").and_then(|value| value.get_ref().as_array());
         let deployments = deployments.into_iter().flatten().map(|entry| self.deployment(entry));
@@ -105,6 +108,7 @@ impl Reader<'_> {
             threads: count("threads").and_then(|count| usize::try_from(count).ok()),
             drain: count("drain-seconds").map(Duration::from_secs),
             log: text(server, "log").and_then(|log| LogFormat::from_str(&log.value, false).ok()),
+            metrics: self.parsed(metrics, "listen")?,
             limits: limits(root),
             deployments: deployments.collect::<Result<_, _>>()?,
         })
@@ -119,9 +123,13 @@ impl Reader<'_> {
                 return Err(self.source.mistake(&empty.at, format!("{key} is empty")));
             }
         }
+        let name = text(table, "name");
+        if let Some(name) = name.as_ref().filter(|name| name.value.contains(char::is_control)) {
+            return Err(self.source.mistake(&name.at, "name has a character that no log can show"));
+        }
         Ok(DeploymentEntry {
             at: entry.span(),
-            name: text(table, "name"),
+            name,
             directory: Located { value: PathBuf::from(directory.value), at: directory.at },
             tenant: text(table, "tenant").map(|tenant| tenant.value),
             hosts: self.parsed_list(table, "hosts")?,

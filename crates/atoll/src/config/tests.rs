@@ -122,7 +122,7 @@ fn unknown_keys_name_the_nearest() {
 fn values_are_of_their_kind_and_range() {
     check(
         "[limits]\nheap-mib = 1\n",
-        "heap-mib = 1 is out of range: it is from 8 MiB to 65,536 MiB",
+        "heap-mib = 1 is out of range: it is from 16 MiB to 65,536 MiB",
         "2:12",
         "it bounds JavaScript heap",
     );

@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     /// As many as there are cores, where it is not said.
     pub(crate) threads: Option<usize>,
     pub(crate) drain: Duration,
+    /// Where metrics can be read, if anywhere.
+    pub(crate) metrics: Option<SocketAddr>,
     flags: Settings,
     clients: Clients,
 }
@@ -87,6 +89,7 @@ impl Plan {
                 .map(Duration::from_secs)
                 .or(said.and_then(|file| file.drain))
                 .unwrap_or(DEFAULT_DRAIN),
+            metrics: arguments.metrics.or(said.and_then(|file| file.metrics)),
             flags: flag_settings(&arguments.guest, &arguments.limits.0, arguments.entry.as_deref())?,
             clients: Clients::default(),
         };

@@ -1,6 +1,6 @@
 //! Errors of the libraries, as a person in front of a terminal wants to read them: what, where, what to do.
 
-use super::text::without_controls;
+use super::text::{guest_text, without_controls};
 use super::{BOLD, DIM, ERROR, Failure, HINT};
 use atoll_engine::{Exception, Reason, Termination};
 use atoll_node::loader::{CodeFrame, LoadError};
@@ -82,12 +82,13 @@ pub(crate) fn limit_flag(reason: Termination) -> Option<&'static str> {
         Reason::Wall => Some("--timeout-ms"),
         Reason::Heap => Some("--heap-mib"),
         Reason::External => Some("--external-mib"),
-        Reason::Exit => None,
+        // Programs meet neither of the first two.
+        Reason::Deploy | Reason::Idle | Reason::Exit => None,
     }
 }
 
 fn explain_load(error: &LoadError, places: &Places) -> Failure {
-    let mut failure = Failure::new(without_controls(error.message()));
+    let mut failure = Failure::new(guest_text(error.message()));
     if let Some(at) = error.location() {
         failure.details.push(place(&places.show(&at.file), at.line, at.column));
     }
@@ -99,7 +100,7 @@ fn explain_load(error: &LoadError, places: &Places) -> Failure {
 }
 
 fn explain_exception(exception: &Exception, places: &Places) -> Failure {
-    let stack = without_controls(&exception.stack);
+    let stack = guest_text(&exception.stack);
     let is_call = |line: &&str| line.trim_start().starts_with("at ");
     let mut lines = stack.lines();
     let message: Vec<&str> = lines.by_ref().take_while(|line| !is_call(line)).collect();

@@ -1,9 +1,10 @@
 //! What guests print and what goes wrong in them.
 
-use super::text::{timestamp, without_controls};
+use super::text::{guest_lines, guest_text, json_line, one_line, timestamp};
 use super::{BOLD, DIM, ERROR, WARNING, print_aside};
 use crate::cli::LogFormat;
 use anstream::{AutoStream, ColorChoice};
+use atoll_engine::{Reason, Termination};
 use atoll_node::OutputStream;
 use atoll_runtime::{Problem, Reporter};
 use atoll_web::ConsoleLevel;
@@ -46,6 +47,7 @@ impl TerminalReporter {
     }
 
     fn prefix(&self, app: &str) -> String {
+        let app = one_line(app);
         match self.audience {
             Audience::Server { name_apps: true, .. } if self.has_colours => format!("{DIM}{app}{DIM:#} "),
             Audience::Server { name_apps: true, .. } => format!("{app} "),
@@ -60,11 +62,16 @@ impl TerminalReporter {
 
 fn problem_text(problem: &Problem) -> String {
     match problem {
-        Problem::Handler(text) => format!("{ERROR}error{ERROR:#} in the handler: {}", without_controls(text)),
-        Problem::Background(text) => format!("{ERROR}error{ERROR:#} behind a response: {}", without_controls(text)),
-        Problem::Uncaught(exception) => format!("{ERROR}uncaught{ERROR:#} {}", without_controls(&exception.stack)),
-        Problem::Terminated(reason) => {
-            format!("{WARNING}ended{WARNING:#} by its limit: {BOLD}{reason}{BOLD:#}; a fresh worker takes over")
+        Problem::Handler(text) => format!("{ERROR}error{ERROR:#} in the handler: {}", guest_text(text)),
+        Problem::Background(text) => format!("{ERROR}error{ERROR:#} behind a response: {}", guest_text(text)),
+        Problem::Uncaught(exception) => format!("{ERROR}uncaught{ERROR:#} {}", guest_text(&exception.stack)),
+        Problem::Terminated(termination) => {
+            let (what, then) = match termination.reason {
+                Reason::Idle => ("cut off a response", ""),
+                Reason::Deploy => ("ended what was left of a release", ""),
+                _ => ("ended", "; a fresh worker takes over"),
+            };
+            format!("{WARNING}{what}{WARNING:#} by its limit: {BOLD}{termination}{BOLD:#}{then}")
         }
     }
 }
@@ -94,11 +101,11 @@ impl Reporter for TerminalReporter {
         if self.is_json() {
             let line =
                 json!({ "time": timestamp(), "type": "console", "app": app, "level": level_name(level), "text": text });
-            return write(false, format!("{line}\n").as_bytes());
+            return write(false, format!("{}\n", json_line(&line)).as_bytes());
         }
         let line = match self.audience {
             Audience::Program => format!("{text}\n"),
-            Audience::Server { .. } => format!("{}{}\n", self.prefix(app), without_controls(text)),
+            Audience::Server { .. } => guest_lines(&self.prefix(app), text),
         };
         write(level.is_error(), line.as_bytes());
     }
@@ -127,8 +134,13 @@ impl Reporter for TerminalReporter {
                 Problem::Uncaught(exception) => ("uncaught", exception.stack.as_str()),
                 Problem::Terminated(reason) => ("terminated", said.insert(reason.to_string()).as_str()),
             };
-            let line = json!({ "time": timestamp(), "type": "problem", "app": app, "kind": kind, "text": text });
-            return write(false, format!("{line}\n").as_bytes());
+            let mut line = json!({ "time": timestamp(), "type": "problem", "app": app, "kind": kind, "text": text });
+            if let Problem::Terminated(Termination { reason, limit, amount }) = problem {
+                line["termination"] = reason.name().into();
+                line["limit"] = (*limit).into();
+                line["amount"] = (*amount).into();
+            }
+            return write(false, format!("{}\n", json_line(&line)).as_bytes());
         }
         print_aside(format_args!("{}{}", self.prefix(app), problem_text(problem)));
     }

@@ -1,7 +1,7 @@
 //! What a server has to say of its requests.
 
 use super::explain::{Places, explain_start};
-use super::text::{duration, timestamp};
+use super::text::{duration, json_line, one_line, timestamp};
 use super::{DIM, ERROR, GOOD, HINT, WARNING, print_aside, print_failure, print_line};
 use crate::cli::LogFormat;
 use atoll_engine::Termination;
@@ -53,7 +53,7 @@ impl ServerLog {
                 "limit": record.termination.map(|termination| termination.limit),
                 "amount": record.termination.map(|termination| termination.amount),
             });
-            return line.to_string();
+            return json_line(&line);
         }
         let status = record.status;
         let colour = match status.as_u16() {
@@ -62,9 +62,13 @@ impl ServerLog {
             400..500 => WARNING,
             _ => ERROR,
         };
-        let app = record.app.filter(|_| self.name_apps).map(|app| format!("{DIM}{app}{DIM:#} ")).unwrap_or_default();
+        let app = record
+            .app
+            .filter(|_| self.name_apps)
+            .map(|app| format!("{DIM}{}{DIM:#} ", one_line(app)))
+            .unwrap_or_default();
         let ended = record.termination.map(|limit| format!(" {WARNING}{limit}{WARNING:#}")).unwrap_or_default();
-        let (status, method, target) = (status.as_u16(), record.method, record.target);
+        let (status, method, target) = (status.as_u16(), record.method, one_line(record.target));
         format!("{DIM}{time}{DIM:#} {app}{colour}{status}{colour:#} {method} {target} {DIM}{elapsed}{DIM:#}{ended}")
     }
 }
@@ -93,9 +97,9 @@ impl AccessLog for ServerLog {
         if self.format == LogFormat::Json {
             let line =
                 json!({ "time": timestamp(), "type": "problem", "app": app, "kind": "unanswered", "text": text });
-            print_line(line);
+            print_line(json_line(&line));
         } else {
-            let app = if self.name_apps { format!("{DIM}{app}{DIM:#} ") } else { String::new() };
+            let app = if self.name_apps { format!("{DIM}{}{DIM:#} ", one_line(app)) } else { String::new() };
             print_aside(format_args!("{app}{ERROR}error{ERROR:#}: a request got no answer: {text}"));
         }
     }

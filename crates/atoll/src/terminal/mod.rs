@@ -13,7 +13,7 @@ pub(crate) use guests::{Audience, TerminalReporter};
 pub(crate) use log::ServerLog;
 pub(crate) use progress::InstallProgress;
 pub(crate) use style::{BOLD, DIM, ERROR, GOOD, HINT, WARNING};
-pub(crate) use text::{bytes, counted, duration};
+pub(crate) use text::{bytes, counted, duration, json_line};
 
 use std::fmt::Display;
 use std::io::Write;

@@ -1,5 +1,7 @@
 //! Numbers and times as people read them.
 
+use std::borrow::Cow;
+use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// `0.4 ms`, `38 ms`, `1.2 s`, `2 min 5 s`.
@@ -67,12 +69,98 @@ fn date(days: u64) -> (u64, u64, u64) {
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
+/// Marks a line as a guest's.
+const GUEST_MARK: char = '|';
+
+/// The end of all colours and of other renditions, concealment among them.
+const PLAIN: &str = "\x1b[0m";
+
+/// Characters that are no controls to Unicode and yet change how what is behind them looks: they end lines for some readers,
+/// or turn the direction of the text.
+fn is_deceptive(character: char) -> bool {
+    matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text of a guest as lines of a log, each of which begins with `prefix` and a mark: whatever a guest writes, no line of
+/// it looks like one that the server writes.
+pub(crate) fn guest_lines(prefix: &str, text: &str) -> String {
+    let clean = without_controls(text);
+    let mut lines = String::with_capacity(clean.len() + prefix.len() + 8);
+    for line in clean.split('\n') {
+        lines.push_str(prefix);
+        lines.push(GUEST_MARK);
+        if !line.is_empty() {
+            lines.push(' ');
+            push_plain(&mut lines, line);
+        }
+        lines.push('\n');
+    }
+    lines
+}
+
+/// Text of a guest behind something that the server says: message and stack. Lines of the stack stay indented as they are;
+/// others that are not the first are marked.
+pub(crate) fn guest_text(text: &str) -> String {
+    let clean = without_controls(text);
+    let mut lines = String::with_capacity(clean.len() + 8);
+    for (number, line) in clean.split('\n').enumerate() {
+        if number > 0 {
+            lines.push('\n');
+            if !line.starts_with("  ") {
+                lines.push(GUEST_MARK);
+                lines.push(' ');
+            }
+        }
+        push_plain(&mut lines, line);
+    }
+    lines
+}
+
+/// A line, and the end of its colours.
+fn push_plain(text: &mut String, line: &str) {
+    text.push_str(line);
+    if line.contains('\x1b') {
+        text.push_str(PLAIN);
+    }
+}
+
+/// A name, or what a client asked for, on one line.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    if text.chars().any(|character| character.is_control() || is_deceptive(character)) {
+        Cow::Owned(without_controls(text).replace(['\n', '\x1b'], "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// A value as a line of JSON in which every character that is not plain text is escaped: JSON itself leaves some as they are
+/// that terminals obey, or that end a line for some readers.
+pub(crate) fn json_line(value: &serde_json::Value) -> String {
+    let line = value.to_string();
+    let is_odd = |character: char| character.is_control() || is_deceptive(character);
+    if !line.contains(is_odd) {
+        return line;
+    }
+    let mut escaped = String::with_capacity(line.len() + 16);
+    for character in line.chars() {
+        if is_odd(character) {
+            // They are all of the first plane, and only strings contain them. Writing to a string can't fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
 /// Text of a guest, made harmless for a terminal: colours pass, other control sequences become visible. A guest can't
 /// move the cursor over other lines of a log, rename the window or write to the clipboard.
 pub(crate) fn without_controls(text: &str) -> String {
+    let is_odd =
+        |character: char| character.is_control() && !matches!(character, '\n' | '\t') || is_deceptive(character);
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(|character: char| character.is_control() && !matches!(character, '\n' | '\t')) {
+    while let Some(at) = rest.find(is_odd) {
         clean.push_str(&rest[..at]);
         rest = &rest[at..];
         if let Some(length) = colour_sequence(rest) {
@@ -153,6 +241,31 @@ mod tests {
     }
 
     #[test]
+    fn every_line_of_a_guest_is_marked() {
+        for (text, lines) in [
+            ("one", "| one\n"),
+            ("", "|\n"),
+            ("one\n\ntwo\r\nthree\rfour", "| one\n|\n| two\n| three\u{240d}four\n"),
+            ("\x1b[8mhidden\nshown", "| \x1b[8mhidden\x1b[0m\n| shown\n"),
+        ] {
+            assert_eq!(guest_lines("", text), lines);
+        }
+        assert_eq!(guest_lines("app ", "a\nb"), "app | a\napp | b\n");
+        assert_eq!(guest_text("Error: a\nb\n    at c\nd"), "Error: a\n| b\n    at c\n| d");
+        assert_eq!(one_line("/a?b=ä"), "/a?b=ä");
+        assert_eq!(one_line("a\nb\u{9b}1m\x1b[1mc"), "a\u{fffd}b\u{fffd}1m\u{fffd}[1mc");
+    }
+
+    #[test]
+    fn a_line_of_json_is_one_line_for_everyone() {
+        let text = "a\n\r\u{85}\u{2028}\u{9b}\x7f\x1b\u{202e}ä\u{1f600}";
+        let value = serde_json::json!({ "text": text });
+        let line = json_line(&value);
+        assert!(line.chars().all(|character| !character.is_control() && !is_deceptive(character)), "{line}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).ok(), Some(value));
+    }
+
+    #[test]
     fn controls_become_visible_and_colours_pass() {
         for (text, clean) in [
             ("plain ü\n\ttext", "plain ü\n\ttext"),
@@ -162,6 +275,7 @@ mod tests {
             ("\x1b[31", "\u{241b}[31"),
             ("a\r\nb\rc", "a\nb\u{240d}c"),
             ("\x7f\u{9b}31m", "\u{2421}\u{fffd}31m"),
+            ("a\u{2028}b\u{202e}c\u{2066}d\u{85}e", "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e"),
         ] {
             assert_eq!(without_controls(text), clean);
         }

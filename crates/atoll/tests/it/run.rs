@@ -123,8 +123,8 @@ hint: add "hono" to the dependencies in package.json and run `atoll install`
 exit code 1
 --- stderr
 error: Error: Cannot find module 'lodash'
-Require stack:
-- /app/main.cjs
+| Require stack:
+| - /app/main.cjs
     at Object.<anonymous> (/app/main.cjs:1:15)
 hint: if it is a package, name it in package.json and run `atoll install`
 ");

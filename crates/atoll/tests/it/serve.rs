@@ -61,7 +61,7 @@ fn a_page_is_served_and_logged() {
     insta::assert_snapshot!(scene.normal(&out), @r"
 Atoll 0.1.0 ready in [TIME]
   http://127.0.0.1:[PORT]  src/index.ts
-asked for /page
+| asked for /page
 [NOW] 200 GET /page?q=1 [TIME]
 ");
 }
@@ -186,8 +186,14 @@ fn what_does_not_end_in_time_is_cut_off() {
     let stream = server.send("127.0.0.1", "GET /wall");
     server.get("/");
     server.terminate();
-    assert!(server.wait().0.success());
-    drop(stream);
+    let answer = receive(stream);
+    assert_eq!((answer.status, answer.termination()), (503, Some("deploy")));
+    let amount = answer.header("atoll-termination").and_then(|value| value.strip_prefix("deploy;limit=1000;amount=1"));
+    assert!(amount.is_some_and(|rest| rest.ends_with(";unit=ms")), "{}", answer.head);
+    let (status, out, errors) = server.wait();
+    assert!(status.success(), "{status}");
+    assert!(errors.contains("ended what was left of a release by its limit: deploy (1"), "{errors}");
+    assert!(out.contains("503 GET /wall"), "{out}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::harness::Scene;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -30,7 +30,7 @@ pub(crate) struct Server {
 /// A response.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    head: String,
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
@@ -161,6 +161,14 @@ pub(crate) fn receive(mut stream: BufReader<TcpStream>) -> Answer {
         stream.read_to_string(&mut body).expect("a body");
     }
     Answer { body, ..answer }
+}
+
+/// The answer to a request, given as request line and headers, at another address.
+pub(crate) fn get_at(address: SocketAddr, request: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).expect("the port is open");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+    write!(stream, "{request}\r\nconnection: close\r\n\r\n").expect("it is sent");
+    receive(BufReader::new(stream))
 }
 
 /// As Ctrl-C does.

@@ -1,7 +1,7 @@
 //! `atoll serve --watch`.
 
 use crate::harness::Scene;
-use crate::server::Server;
+use crate::server::{Server, receive};
 
 fn app(text: &str) -> String {
     format!(
@@ -46,6 +46,21 @@ the previous version goes on serving
     scene.write("src/deep/er/name.ts", "export const name = 'four';\n");
     server.wait_for(|out, _| out.matches("reloaded").count() == 5);
     assert_eq!(server.get("/").body, "four");
+}
+
+#[test]
+fn what_a_replaced_release_has_under_way_is_answered_or_ended() {
+    let waits = "export default { fetch() { console.log('it is under way'); return new Promise(() => setInterval(() => {}, 100)); } };\n";
+    let scene = Scene::new(&[("index.mjs", waits)]);
+    let server = Server::start(&scene, &["--watch", "--retirement-ms", "300", "--log", "json"]);
+    let stream = server.send("127.0.0.1", "GET /");
+    server.wait_for_text("it is under way");
+    scene.write("index.mjs", "export default { fetch: () => new Response('new') };\n");
+    let answer = receive(stream);
+    assert_eq!((answer.status, answer.termination()), (503, Some("deploy")), "{}", answer.head);
+    server.wait_for(|out, _| out.contains(r#""kind":"terminated","text":"deploy (3"#));
+    server.wait_for(|out, _| out.contains(r#""termination":"deploy","limit":300,"amount":3"#));
+    assert_eq!(server.get("/").body, "new");
 }
 
 #[test]

@@ -191,8 +191,8 @@ struct Kept {
 }
 
 impl TextCache for Kept {
-    fn get(&self, key: &[u8; 32]) -> Option<Vec<u8>> {
-        let found = self.entries.lock().unwrap().get(key).cloned();
+    fn get(&self, key: &[u8; 32]) -> Option<Arc<[u8]>> {
+        let found = self.entries.lock().unwrap().get(key).map(|value| Arc::from(&value[..]));
         *self.hits.lock().unwrap() += u32::from(found.is_some());
         found
     }

@@ -10,7 +10,7 @@ const EXEMPT: &[(&str, &[&str])] = &[
     ("node:process", &["argv", "info", "runMicrotasks", "exit"]),
     ("web/timers", &["runMicrotasks", "enterRequest", "maxTimers"]),
     // Each with a compilation in the background, which takes memory before it takes time.
-    ("engine/wasm", &["hold", "release"]),
+    ("engine/wasm", &["hold", "release", "isModule"]),
     // A request's body and its response are there once; `pending` is ended with all of them under way.
     (
         "web/serve",
@@ -18,6 +18,8 @@ const EXEMPT: &[(&str, &[&str])] = &[
             "method",
             "url",
             "readBody",
+            "bodyText",
+            "bodyBytes",
             "cancelBody",
             "respond",
             "respondStream",

@@ -14,6 +14,7 @@ const buffer = Buffer.alloc(1 << 16, 'ab');
 const keys = Promise.all([crypto.subtle.importKey('raw', new Uint8Array(16), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])]);
 const decoder = new TextDecoder('utf-16le');
 const encoder = new TextEncoder();
+const module = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
 const hard = (body) => {
   try {
     body();
@@ -64,6 +65,7 @@ const ways = {
   },
   'node:os': { info: () => os.cpus() },
   'engine/imports': { resolve: () => import.meta.resolve('./natives.mjs'), fileUrl: () => import('./lib/neighbour.mjs') },
+  'engine/wasm': { isShared: () => new WebAssembly.Memory({ initial: 0 }), sharesMemory: () => WebAssembly.validate(big) || WebAssembly.validate(module) },
   'engine/stack': { originalPosition: () => new Error('x').stack },
   'web/url': { parse: () => new URL('http://h\u00f6st/a?b#c'), canParse: () => URL.canParse('http://a'), set: () => { new URL('http://a').hash = '#x'; }, domainToAscii: () => nodeUrl.domainToASCII('m\u00e4.de'), domainToUnicode: () => nodeUrl.domainToUnicode('xn--m-0ga.de') },
   'web/url/search_params': { percentDecode: () => new URLSearchParams('a=%20'.repeat(100)) },
