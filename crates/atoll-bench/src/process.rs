@@ -23,7 +23,7 @@ const QUIET_PAUSE: Duration = Duration::from_millis(100);
 /// CPU time that a quiet server may use for its housekeeping, in percent of one processor.
 const QUIET_PERCENT: u32 = 1;
 /// Longest wait for a server to become quiet.
-const QUIET_TIMEOUT: Duration = Duration::from_mins(1);
+const QUIET_TIMEOUT: Duration = Duration::from_mins(3);
 /// Characters of a server's output that an error shows.
 const MAX_LOG_CHARACTERS: usize = 2000;
 

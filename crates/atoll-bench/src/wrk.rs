@@ -104,6 +104,9 @@ fn parse(report: &str) -> Result<Load, BenchError> {
     let requests = lines()
         .find_map(|line| line.split_once(" requests in ")?.0.parse().ok())
         .ok_or(BenchError::WrkOutput("count of requests"))?;
+    if requests == 0 {
+        return Err(BenchError::Void("no request was answered".into()));
+    }
     let requests_per_second = lines()
         .find_map(|line| line.strip_prefix("Requests/sec:")?.trim().parse().ok())
         .ok_or(BenchError::WrkOutput("requests per second"))?;

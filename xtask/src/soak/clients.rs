@@ -75,7 +75,7 @@ struct Run<'a> {
 }
 
 impl Load<'_> {
-    /// Asks for so long. Errors: the first answer that was not as expected.
+    /// Asks each deployment from each client, and then any for as long as is left of `duration`. Errors: the first answer that was not as expected.
     pub(super) fn run(&self, duration: Duration, seed: u64) -> Result<Counts, Failure> {
         let run = Run {
             load: self,
@@ -109,12 +109,15 @@ impl Run<'_> {
     fn client(&self, number: u64, counts: &mut Counts) -> Result<(), Failure> {
         let mut random = Random::new(self.seed, number);
         let mut connection = None;
+        let all = self.load.deployments.len() as u64;
         for count in 0_u64.. {
-            if Instant::now() >= self.until || self.failed.load(Ordering::Relaxed) {
+            let once_around = count < all;
+            if (!once_around && Instant::now() >= self.until) || self.failed.load(Ordering::Relaxed) {
                 break;
             }
             let id = format!("{}-{number}-{count}", self.seed);
-            let index = random.below(self.load.deployments.len() as u64) as usize;
+            // Each deployment once, each client beginning elsewhere; then any.
+            let index = if once_around { (count + number * all / CLIENTS) % all } else { random.below(all) } as usize;
             let deployment = &self.load.deployments[index];
             if random.one_in(ONE_RECONNECTS_IN) {
                 connection = None;

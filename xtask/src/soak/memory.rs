@@ -8,7 +8,10 @@ use crate::server::Server;
 
 /// The kernel's unit of CPU time (`proc(5)`, `sysconf(_SC_CLK_TCK)` on all its architectures).
 const TICK: Duration = Duration::from_millis(10);
-/// Ticks within which a server is at rest.
+/// Longer than workers are idle before they begin to be shrunk.
+const IDLE: Duration = Duration::from_secs(6);
+/// A server is at rest when it used no more than two ticks of CPU time within this: then all of them are shrunk.
+const REST: Duration = Duration::from_secs(1);
 const REST_TICKS: u64 = 2;
 /// The longest wait for that.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -33,11 +36,12 @@ impl Resident {
     }
 }
 
-/// Waits until the server has been at rest for so long, and reads what it has.
-pub(super) fn at_rest(server: &Server, rest: Duration) -> Result<Resident, Failure> {
+/// Waits until the server is at rest, and reads what it has.
+pub(super) fn at_rest(server: &Server) -> Result<Resident, Failure> {
     let begun = Instant::now();
+    std::thread::sleep(IDLE);
     let (mut since, mut ticks) = (Instant::now(), cpu_ticks(server.id())?);
-    while since.elapsed() < rest {
+    while since.elapsed() < REST {
         std::thread::sleep(LOOK_PAUSE);
         let now = cpu_ticks(server.id())?;
         if now > ticks + REST_TICKS {

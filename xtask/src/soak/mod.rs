@@ -30,15 +30,12 @@ use crate::repository::{self, target};
 use crate::server::Server;
 use crate::steps::{Failed, Steps, Tally};
 
-/// How long the load lasts that `cargo xtask test` makes.
-const SHORT: Duration = Duration::from_secs(30);
-/// The part of the load that is warm-up: by then each deployment has been asked in each way, on each thread.
+/// How long the load lasts that `cargo xtask test` makes; with two times of rest it takes some 40 s.
+const SHORT: Duration = Duration::from_secs(15);
+/// The part of the load that is warm-up. It lasts until each deployment has been asked by each client in any case.
 const WARM_UP_DIVISOR: u32 = 3;
 /// The longest warm-up.
 const WARM_UP_MAX: Duration = Duration::from_mins(1);
-/// How long the server is at rest before its memory is read. After the long one, workers have been shrunk for being idle.
-const SHORT_REST: Duration = Duration::from_secs(1);
-const LONG_REST: Duration = Duration::from_secs(6);
 /// Responses under way at SIGTERM.
 const DRAINED: u64 = 8;
 /// Pieces of each of them, some milliseconds apart.
@@ -103,15 +100,14 @@ fn soak(atoll: &Path, options: Options) -> Result<(), Failure> {
     let arguments = [OsStr::new("--config"), config.as_os_str(), OsStr::new("--log"), OsStr::new("off")];
     let mut server = Server::start(atoll, &arguments, directory.join("serve.log"))?;
 
-    let rest = if options.load > SHORT { LONG_REST } else { SHORT_REST };
     let warm_up = (options.load / WARM_UP_DIVISOR).min(WARM_UP_MAX);
     let load = clients::Load { port: server.port, deployments: &deployments, upstream: &upstream };
     let begun = Instant::now();
     let first = load.run(warm_up, options.seed)?;
-    let before = memory::at_rest(&server, rest)?;
+    let before = memory::at_rest(&server)?;
     println!("warm-up of {} s: {first}; {} MiB at rest", warm_up.as_secs(), before.mebibytes());
     let second = load.run(options.load.saturating_sub(warm_up), options.seed.wrapping_add(1))?;
-    let after = memory::at_rest(&server, rest)?;
+    let after = memory::at_rest(&server)?;
     println!("{} s more: {second}; {} MiB at rest", options.load.saturating_sub(warm_up).as_secs(), after.mebibytes());
     memory::check_growth(before, after)?;
     upstream.check_all_done()?;
@@ -152,7 +148,7 @@ fn drain(server: &mut Server, deployments: &[apps::Deployment]) -> Result<(), Fa
 
 #[cfg(test)]
 mod tests {
-    use super::Options;
+    use super::{Options, SHORT};
     use std::time::Duration;
 
     #[test]
@@ -160,7 +156,7 @@ mod tests {
         let parse = |line: &str| Options::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
         let options = parse("--minutes 10 --seed 7 --release").expect("understood");
         assert_eq!(options, Options { load: Duration::from_mins(10), seed: 7, release: true });
-        assert_eq!(parse("").expect("understood").load, Duration::from_secs(30));
+        assert_eq!(parse("").expect("understood"), Options { load: SHORT, seed: 1, release: false });
         assert!(parse("--minutes").is_err());
         assert!(parse("--hours 1").is_err());
     }

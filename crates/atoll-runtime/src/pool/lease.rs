@@ -42,7 +42,7 @@ impl Drop for Held {
         let measured = (!is_spent && is_due(self.worker.taken())).then(|| occupied_bytes(&self.worker.isolate()));
         let now = pool.now();
         let (turns, cpu) = self.worker.take_spent();
-        pool.note_spent(lease.deployment(), turns, cpu, now);
+        pool.note_spent(lease.deployment(), turns, cpu);
         {
             let policy = &mut pool.state.borrow_mut().policy;
             if let Some(bytes) = measured {

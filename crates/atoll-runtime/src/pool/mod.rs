@@ -148,6 +148,7 @@ pub struct Pool {
     reporter: Option<Arc<dyn SpentReporter>>,
     unreported: RefCell<IdMap<DeploymentId, Spent>>,
     last_used: Cell<Option<DeploymentId>>,
+    last_used_at: Cell<Duration>,
     /// When the request before was another deployment's.
     switched_at: Cell<Duration>,
     /// When all must be over, once the process is ending.
@@ -183,6 +184,7 @@ impl Pool {
             reporter,
             unreported: RefCell::default(),
             last_used: Cell::new(None),
+            last_used_at: Cell::new(Duration::ZERO),
             switched_at: Cell::new(Duration::ZERO),
             ends_at: Cell::new(None),
         });

@@ -17,8 +17,12 @@ use crate::systems::System;
 pub(crate) const IDLE: &str = "idle deployments";
 pub(crate) const RETIRING: &str = "retired workers";
 
-/// A server that has been quiet for this long is idle, and so are its deployments.
-const QUIET: Duration = Duration::from_secs(2);
+/// A server that has been quiet for this long is idle, and so are its deployments: Atoll tidies up a deployment that was not
+/// asked for five seconds.
+const QUIET: Duration = Duration::from_secs(6);
+/// Longest wait for an answer where a hundred are awaited: each needs a worker that is made first, and on a machine with
+/// few processors, or busy ones, the last waits for all the others'.
+const ALIVE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Requests that are under way at the same time, each with a worker of its own.
 const ALIVE: u32 = 100;
 /// What such a request waits, in milliseconds: long enough for as many workers to be alive where 500 are made per second.
@@ -156,7 +160,7 @@ fn ask_at_once(server: &Server, request: &Request<'_>, expected: &str, count: u3
     let taken = AtomicU32::new(0);
     let failure: Mutex<Option<BenchError>> = Mutex::new(None);
     let client = || -> Result<(), BenchError> {
-        let mut connection = Connection::open(server.port(), IO_TIMEOUT)?;
+        let mut connection = Connection::open(server.port(), ALIVE_TIMEOUT)?;
         while taken.fetch_add(1, Ordering::Relaxed) < count {
             connection.ask(request)?.check(200, expected)?;
         }
