@@ -28,6 +28,9 @@ pub struct LaneConfig {
     pub leave_share: f64,
     /// Mean CPU time of a turn below which a deployment is hot rather than greedy.
     pub turn_min: Duration,
+    /// CPU time of one report, taken while others waited in turns that are not short, that leads into a lane at once: a thread
+    /// reports sooner than that, unless one turn takes as long.
+    pub stall: Duration,
     /// Time in which past CPU time loses half of its weight.
     pub half_life: Duration,
     /// How long a deployment stays in a lane at least: moving costs a cold start.
@@ -43,6 +46,8 @@ impl Default for LaneConfig {
             leave_share: 0.2,
             // A hundred times what an ordinary turn takes.
             turn_min: Duration::from_millis(5),
+            // What others notice even if it happens once.
+            stall: Duration::from_millis(250),
             half_life: Duration::from_secs(5),
             stay_min: Duration::from_secs(30),
         }
@@ -133,7 +138,9 @@ impl Lanes {
         load.turns.add(now, f64::from(spent.turns), half_life);
         let greedy = load.contended.per_second(now, half_life) >= self.config.enter_share
             && load.cpu.value(now, half_life) >= self.config.turn_min.as_secs_f64() * load.turns.value(now, half_life);
-        if load.lane.is_some() || !greedy {
+        let stalls =
+            spent.contended_cpu >= self.config.stall && spent.cpu >= self.config.turn_min.saturating_mul(spent.turns);
+        if load.lane.is_some() || !(greedy || stalls) {
             return None;
         }
         let lane = self.least_loaded(now)?;

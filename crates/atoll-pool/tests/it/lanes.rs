@@ -50,6 +50,25 @@ fn long_turns_among_others_lead_to_a_lane_and_calm_back() {
 }
 
 #[test]
+fn one_turn_that_all_notice_leads_to_a_lane_at_once() {
+    let stall = LaneConfig::default().stall;
+    for (turn, others_wait, moves) in
+        [(stall, true, true), (stall - Duration::from_millis(1), true, false), (stall * 4, false, false)]
+    {
+        let mut lanes = Lanes::new(LaneConfig::default());
+        let mut spent = Spent::default();
+        spent.turn(turn, others_wait);
+        let change = lanes.report(Duration::from_mins(1), GREEDY, spent);
+        assert_eq!(change.is_some(), moves, "{turn:?}, others wait: {others_wait}");
+        assert_eq!(lanes.placement(GREEDY) != Placement::Spread, moves);
+    }
+    // A response that streams for long reports its short turns together.
+    let mut lanes = Lanes::new(LaneConfig::default());
+    let spent = Spent { turns: 10_000, cpu: stall * 2, contended_cpu: stall * 2 };
+    assert_eq!(lanes.report(Duration::from_mins(1), GREEDY, spent), None);
+}
+
+#[test]
 fn a_steady_load_is_not_moved_to_and_fro() {
     let mut lanes = Lanes::new(LaneConfig::default());
     assert!(spend(&mut lanes, GREEDY, 0..30, Duration::from_millis(60), 0.6, true).is_some());
