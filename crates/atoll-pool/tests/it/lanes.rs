@@ -52,9 +52,7 @@ fn long_turns_among_others_lead_to_a_lane_and_calm_back() {
 #[test]
 fn one_turn_that_all_notice_leads_to_a_lane_at_once() {
     let stall = LaneConfig::default().stall;
-    for (turn, others_wait, moves) in
-        [(stall, true, true), (stall - Duration::from_millis(1), true, false), (stall * 4, false, false)]
-    {
+    for (turn, others_wait, moves) in [(stall, true, true), (stall / 2, true, false), (stall * 4, false, false)] {
         let mut lanes = Lanes::new(LaneConfig::default());
         let mut spent = Spent::default();
         spent.turn(turn, others_wait);
