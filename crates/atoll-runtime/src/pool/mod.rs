@@ -162,7 +162,7 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// The pool of the current thread, which must run a `LocalSet`.
+    /// The pool of the current thread, which must run a `LocalRuntime` or a `LocalSet`.
     pub fn new(starter: Arc<ColdStarter>, config: Config, reporter: Option<Arc<dyn SpentReporter>>) -> Rc<Self> {
         let state = State {
             policy: atoll_pool::Pool::new(config),

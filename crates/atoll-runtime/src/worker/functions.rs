@@ -18,7 +18,7 @@ pub(super) struct Functions {
     pub(super) unhandled_rejection: Function,
     /// `(namespace, env) => complaint`.
     pub(super) configure: Function,
-    /// `(id, methodCode, hasBody)`.
+    /// `(id, methodCode, bodyCode)`.
     pub(super) dispatch: Function,
 }
 

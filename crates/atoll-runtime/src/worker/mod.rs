@@ -1,8 +1,8 @@
 //! A worker: one app instantiated in one realm.
 //!
-//! [`Worker::start`] loads and evaluates the app in a [`Blank`], which was made before or is made now; it may run on any thread. What it returns is `Send`,
-//! and is handed to the thread on which it stays: there [`Worker::pin`] makes it serve, or [`Worker::run`] runs it to its
-//! end.
+//! [`Worker::start`] loads and evaluates the app in a [`Blank`], which was made before or is made now; it may run on any
+//! thread. What it returns is `Send`, and is handed to the thread on which it stays: there [`Worker::pin`] makes it serve,
+//! or [`Worker::run`] runs it to its end.
 
 mod blank;
 mod deadlines;
