@@ -26,7 +26,10 @@ pub use limits::{MemoryLimits, Reason, Termination};
 pub use modules::{
     CodeCache, ImportKind, ModuleFormat, ModuleLoader, ModuleSource, Resolved, Ripeness, SUFFIX_MARK, SourcePosition,
 };
-pub use native::{Builtin, Call, ErrorKind, Global, JsError, Native, NativeFunction, NativeResult, Value};
+pub use native::{
+    Builtin, Call, ErrorKind, Global, GuestBuffer, GuestMemory, JsError, Native, NativeFunction, NativeResult, Texts,
+    Value,
+};
 pub use platform::{initialize, v8_version};
 pub use realm::{Allowance, Binding, Isolate, MemoryUse, Realm, Snapshot, Terminator, TurnBudget, TurnReport};
 pub use snapshot::{Built, SharedText, SnapshotError, build as build_snapshot};

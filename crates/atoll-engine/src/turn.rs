@@ -5,7 +5,7 @@ use crate::host::{Host, State};
 use crate::modules::{
     ModuleKey, Resolved, Ripeness, call_builtin_in, ensure_evaluated, load_graph, store_code, use_builtin,
 };
-use crate::native::{Value, to_v8};
+use crate::native::{Value, copied_to_v8, to_v8};
 use crate::ops::OpResult;
 use crate::request;
 use std::cell::OnceCell;
@@ -155,7 +155,7 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
             let mut values: [v8::Local<'_, v8::Value>; MAX_ARGUMENTS] = [receiver.into(); MAX_ARGUMENTS];
             for (slot, argument) in values.iter_mut().zip(arguments) {
                 *slot = match argument {
-                    Argument::Value(value) => match to_v8(scope, value.clone()) {
+                    Argument::Value(value) => match copied_to_v8(scope, value) {
                         Ok(value) => value,
                         Err(error) => {
                             let exception = error.to_exception(scope);
@@ -182,7 +182,7 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
         v8::tc_scope!(let scope, self.scope);
         let mut values = Vec::with_capacity(arguments.len());
         for argument in arguments {
-            values.extend(to_v8(scope, argument.clone()).ok());
+            values.extend(copied_to_v8(scope, argument).ok());
         }
         let receiver = v8::undefined(scope);
         let called = function.get(scope).and_then(|function| function.call(scope, receiver.into(), &values));
@@ -204,7 +204,7 @@ impl<'a, 's, 'i> Turn<'a, 's, 'i> {
         self.run(|scope| {
             let mut values = Vec::with_capacity(arguments.len());
             for argument in arguments {
-                values.push(to_v8(scope, argument.clone()).ok()?);
+                values.push(copied_to_v8(scope, argument).ok()?);
             }
             let value = call_builtin_in(scope, builtin, export, &values)?;
             Some(from_v8(scope, value))

@@ -1,6 +1,6 @@
 //! What a source of files must be able to do.
 
-use crate::{Errno, LayerPath};
+use crate::{Errno, LayerPath, Listing};
 
 /// Type of a directory entry or a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,15 +102,6 @@ impl Metadata {
     pub const fn is_file(&self) -> bool {
         matches!(self.kind(), FileKind::Regular)
     }
-}
-
-/// One name of a directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirEntry {
-    /// The name: any bytes but `/` and NUL.
-    pub name: Vec<u8>,
-    /// Type of what it names; a link is a link, dangling or not.
-    pub kind: FileKind,
 }
 
 /// Whether a symbolic link in the last component is followed.
@@ -260,8 +251,15 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     /// Opens a file or, for reading, a directory.
     fn open(&self, path: LayerPath<'_>, options: &OpenOptions) -> LayerResult<Box<dyn File>>;
 
+    /// As [`Layer::open`], with what `fstat` tells of what was opened. Layers that have to look at that anyway save a call.
+    fn open_described(&self, path: LayerPath<'_>, options: &OpenOptions) -> LayerResult<(Box<dyn File>, Metadata)> {
+        let file = self.open(path, options)?;
+        let metadata = file.metadata()?;
+        Ok((file, metadata))
+    }
+
     /// All names of a directory but `.` and `..`, in no order that means anything.
-    fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Vec<DirEntry>>;
+    fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Listing>;
 
     /// Text of a symbolic link; `EINVAL` for anything else.
     fn read_link(&self, path: LayerPath<'_>) -> LayerResult<Vec<u8>>;
@@ -310,6 +308,34 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     fn remove_file(&self, path: LayerPath<'_>) -> LayerResult<()> {
         let _ = path;
         Err(Errno::EROFS.into())
+    }
+
+    /// Removes a name, and where it is a directory all that is below, without following a link. What can't be removed ends
+    /// it, with part of the tree gone. A directory that another process fills meanwhile may be `ENOTEMPTY` at last.
+    fn remove_tree(&self, path: LayerPath<'_>) -> LayerResult<()> {
+        if !self.metadata(path, FinalLink::Keep)?.is_dir() {
+            return self.remove_file(path);
+        }
+        // Directories still to be removed, each below all that was found in it.
+        let mut pending = vec![(path.as_bytes().to_vec(), false)];
+        while let Some((name, is_emptied)) = pending.pop() {
+            let directory = LayerPath::new(&name).ok_or(Errno::ENAMETOOLONG)?;
+            if is_emptied {
+                self.remove_dir(directory)?;
+                continue;
+            }
+            let listing = self.read_dir(directory)?;
+            pending.push((name.clone(), true));
+            for (child, kind) in listing.iter() {
+                let child = [&name, child].join(&b'/');
+                if kind == FileKind::Directory {
+                    pending.push((child, false));
+                } else {
+                    self.remove_file(LayerPath::new(&child).ok_or(Errno::ENAMETOOLONG)?)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Renames within the layer, replacing what is there as POSIX says.

@@ -37,6 +37,7 @@ mod errno;
 mod error;
 mod host_dir;
 mod layer;
+mod listing;
 mod memory;
 mod path;
 mod table;
@@ -45,9 +46,10 @@ pub use errno::Errno;
 pub use error::FsError;
 pub use host_dir::{Confinement, HostDir, HostDirError};
 pub use layer::{
-    AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
+    AccessMode, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
     Time,
 };
+pub use listing::{DirEntry, Listing};
 pub use memory::{Memory, Quota};
 pub use path::{Ending, GuestPath, LayerPath, MAX_NAME_BYTES, MAX_PATH_BYTES, PathError};
 pub use table::{Access, MountError, MountTable, MountTableBuilder, OpenFile};

@@ -87,9 +87,15 @@ impl GuestPath {
         if path.len() > MAX_PATH_BYTES {
             return Err(PathError::TooLong);
         }
-        let mut bytes = if path[0] == b'/' { Vec::with_capacity(path.len()) } else { self.bytes.clone() };
-        if bytes == b"/" {
-            bytes.clear();
+        let base = if path[0] == b'/' || self.is_root() { &[][..] } else { &self.bytes };
+        let mut bytes = Vec::with_capacity(base.len() + 1 + path.len());
+        bytes.extend_from_slice(base);
+        if is_plain(path) {
+            if path[0] != b'/' {
+                bytes.push(b'/');
+            }
+            bytes.extend_from_slice(path);
+            return if bytes.len() > MAX_PATH_BYTES { Err(PathError::TooLong) } else { Ok(Self { bytes, ending: Ending::Name }) };
         }
         for component in path.split(|byte| *byte == b'/') {
             match component {
@@ -197,6 +203,18 @@ impl GuestPath {
         self.ending = Ending::Name;
         self
     }
+}
+
+/// Whether a path has no empty name and none that begins with a dot: the common case, which needs no look at each name.
+fn is_plain(path: &[u8]) -> bool {
+    let mut before = if path[0] == b'/' { 0 } else { b'/' };
+    for byte in path {
+        if before == b'/' && matches!(byte, b'/' | b'.') {
+            return false;
+        }
+        before = *byte;
+    }
+    before != b'/'
 }
 
 impl AsRef<Path> for GuestPath {

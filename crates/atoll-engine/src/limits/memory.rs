@@ -9,6 +9,7 @@
 use super::{Killer, Reason, Termination};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ffi::c_void;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -168,6 +169,58 @@ pub(crate) fn allocator(budget: &Arc<BufferBudget>) -> v8::UniqueRef<v8::Allocat
         v8::RustAllocatorVtable { allocate, allocate_uninitialized, free, drop: drop_budget };
     // SAFETY: the handle is an `Arc` made into a raw pointer, which `drop_budget` takes back once, as the table asks.
     unsafe { v8::new_rust_allocator(Arc::into_raw(Arc::clone(budget)), &TABLE) }
+}
+
+/// What lies before memory that is counted by itself: whoever lets it go knows no more than where it is.
+#[repr(C, align(16))]
+struct Header {
+    budget: Arc<BufferBudget>,
+    /// Bytes behind the header.
+    bytes: usize,
+}
+
+const _: () = assert!(align_of::<Header>() == ALIGNMENT && size_of::<Header>().is_multiple_of(ALIGNMENT));
+
+/// Zeroed memory counted against a budget, for [`free_counted`]. Unlike an allocation of V8's, a refusal ends nobody: the
+/// caller may have garbage collected and try again.
+pub(crate) fn allocate_counted(budget: &Arc<BufferBudget>, bytes: usize) -> Option<NonNull<u8>> {
+    let layout = layout(bytes.checked_add(size_of::<Header>())?)?;
+    if !budget.admit(bytes) {
+        return None;
+    }
+    #[expect(unsafe_code, reason = "allocation by layout")]
+    // SAFETY: the layout's size is at least that of a header, whose alignment is the layout's; the header is written before
+    // anything reads it, and what lies behind it is within the same allocation.
+    let memory = unsafe {
+        NonNull::new(alloc_zeroed(layout).cast::<Header>()).map(|header| {
+            header.write(Header { budget: Arc::clone(budget), bytes });
+            header.add(1).cast::<u8>()
+        })
+    };
+    if memory.is_none() {
+        budget.release(bytes);
+    }
+    memory
+}
+
+/// Gives back what [`allocate_counted`] gave.
+///
+/// # Safety
+/// `data` came from there, and nobody refers to it any more.
+#[expect(unsafe_code, reason = "memory by pointer")]
+pub(crate) unsafe fn free_counted(data: NonNull<u8>) {
+    // SAFETY: the header was written before `data` was handed out; it is read once, here.
+    let (header, place) = unsafe {
+        let place = data.cast::<Header>().sub(1);
+        (place.read(), place)
+    };
+    let Header { budget, bytes } = header;
+    budget.release(bytes);
+    let Some(layout) = layout(bytes.saturating_add(size_of::<Header>())) else { return };
+    // SAFETY: the allocation began at the header, and had this layout.
+    unsafe {
+        dealloc(place.as_ptr().cast(), layout);
+    }
 }
 
 fn layout(bytes: usize) -> Option<Layout> {

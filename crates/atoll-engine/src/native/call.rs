@@ -1,6 +1,6 @@
 //! One call of a native function: its arguments, the worker's state, its way to return.
 
-use super::{JsError, NativeFunction, NativeResult, Value, to_v8};
+use super::{GuestMemory, JsError, NativeFunction, NativeResult, Value, text, to_v8};
 use crate::host::Host;
 use crate::limits::{Termination, memory};
 use crate::request;
@@ -70,6 +70,12 @@ impl<'s> Call<'_, 's, '_> {
         Ok(Value::Returned)
     }
 
+    /// Returns a string from UTF-8 that the native keeps; bytes that are none become U+FFFD.
+    pub fn give_utf8(&mut self, utf8: &[u8]) -> NativeResult {
+        let text = text(self.scope, utf8)?;
+        self.give(text.into())
+    }
+
     /// How many arguments were passed.
     pub fn arg_count(&self) -> usize {
         usize::try_from(self.arguments.length()).unwrap_or(0)
@@ -126,6 +132,17 @@ impl<'s> Call<'_, 's, '_> {
         }
     }
 
+    /// Gives `read` the UTF-8 of a string argument, or the bytes of an `ArrayBuffer` or a view of one. Nothing is copied
+    /// where the string is ASCII. Lone surrogates are U+FFFD.
+    pub fn with_utf8<R>(&mut self, index: usize, read: impl FnOnce(&[u8]) -> R) -> Result<R, JsError> {
+        let argument = self.argument(index);
+        match v8::Local::<v8::String>::try_from(argument) {
+            // The view forbids allocating on V8's heap; `read` has no way to it.
+            Ok(text) => Ok(read(v8::ValueView::new(self.scope, text).to_cow_lossy().as_bytes())),
+            Err(_) => memory::with_bytes_mut(argument, |bytes| read(bytes)).ok_or_else(|| wrong(index, "a string")),
+        }
+    }
+
     /// A string argument, or `None` for `undefined` and `null`.
     pub fn optional_string(&mut self, index: usize) -> Result<Option<String>, JsError> {
         if self.is_nullish(index) { Ok(None) } else { self.string(index).map(Some) }
@@ -160,6 +177,36 @@ impl<'s> Call<'_, 's, '_> {
     pub fn with_bytes_mut<R>(&mut self, index: usize, edit: impl FnOnce(&mut [u8]) -> R) -> Result<R, JsError> {
         let argument = self.argument(index);
         memory::with_bytes_mut(argument, edit).ok_or_else(|| wrong(index, "an ArrayBuffer or a view of one"))
+    }
+
+    /// Gives `edit` the bytes of each element of an array of views, in order, with the element's index. Errors: it is no
+    /// such array.
+    pub fn with_each_bytes(
+        &mut self,
+        index: usize,
+        mut edit: impl FnMut(usize, &mut [u8]) -> Result<bool, JsError>,
+    ) -> Result<(), JsError> {
+        let Ok(array) = v8::Local::<v8::Array>::try_from(self.argument(index)) else {
+            return Err(wrong(index, "an array of buffers"));
+        };
+        for position in 0..array.length() {
+            let element = array.get_index(self.scope, position);
+            let edited = element.and_then(|view| memory::with_bytes_mut(view, |bytes| edit(position as usize, bytes)));
+            if !edited.ok_or_else(|| wrong(index, "an array of buffers"))?? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the worker's buffers may take, to allocate some of it in Rust. `None` while the startup snapshot is built.
+    pub fn memory(&mut self) -> Option<GuestMemory> {
+        GuestMemory::of(self.scope)
+    }
+
+    /// Has garbage collected, because memory that is counted has run out.
+    pub fn collect_garbage(&mut self) {
+        self.scope.low_memory_notification();
     }
 
     /// The worker's state of type `T`.

@@ -1,6 +1,6 @@
 //! Errors that natives throw into JavaScript.
 
-use super::value::{Value, to_v8};
+use super::value::{Value, copied_to_v8};
 use crate::callbacks::resume_termination;
 use crate::host::Host;
 use crate::modules::use_builtin;
@@ -21,7 +21,7 @@ pub enum ErrorKind {
 }
 
 /// An exception to be thrown, or a promise's rejection: constructor, message and own properties.
-#[derive(Debug, Clone)]
+#[derive(Debug, PartialEq)]
 pub struct JsError {
     /// Which constructor.
     pub kind: ErrorKind,
@@ -90,7 +90,7 @@ impl JsError {
         if let Ok(object) = v8::Local::<v8::Object>::try_from(exception) {
             for (name, value) in &self.properties {
                 let Some(key) = v8::String::new(scope, name) else { continue };
-                if let Ok(value) = to_v8(scope, value.clone()) {
+                if let Ok(value) = copied_to_v8(scope, value) {
                     object.create_data_property(scope, key.into(), value);
                 }
             }

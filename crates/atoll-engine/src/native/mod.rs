@@ -4,6 +4,7 @@
 //! an argument when it is evaluated, never through a global, so guest code can neither call nor replace them. A native
 //! is a plain Rust function over a [`Call`]; no crate but this one sees a V8 type.
 
+mod buffer;
 pub(crate) mod call;
 mod error;
 mod inspect;
@@ -11,10 +12,11 @@ pub(crate) mod lazy_global;
 mod modules;
 mod value;
 
+pub use buffer::{GuestBuffer, GuestMemory};
 pub use call::Call;
 pub use error::{ErrorKind, JsError};
-pub use value::Value;
-pub(crate) use value::to_v8;
+pub use value::{Texts, Value};
+pub(crate) use value::{copied_to_v8, text, to_v8};
 
 /// What a native function returns: a value for JavaScript, or an exception to throw.
 pub type NativeResult = Result<Value, JsError>;

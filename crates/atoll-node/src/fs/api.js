@@ -1,10 +1,11 @@
 // node:fs: the synchronous functions and those with a callback. What they do is in core.js.
 const {
-  ArrayPrototypePop, ArrayPrototypeSlice, ObjectDefineProperties, ObjectDefineProperty, Promise, ReflectApply,
+  ArrayPrototypePop, ArrayPrototypeSlice, ObjectDefineProperties, ObjectDefineProperty, Promise, PromisePrototypeThen, ReflectApply,
   SymbolFor,
 } = primordials;
 const { ERR_INVALID_ARG_TYPE } = use('node/internal/errors');
 const core = use('node/internal/fs/core');
+const { callLater, run } = use('node/internal/fs/later');
 const { Dir, Dirent, Stats, constants } = use('node/internal/fs/types');
 const { setImmediate } = use('web/timers');
 
@@ -12,24 +13,6 @@ const PROMISIFY = SymbolFor('nodejs.util.promisify.custom');
 const ARGUMENT_NAMES = SymbolFor('nodejs.util.promisify.customArgs');
 
 const fs = {};
-
-/**
- * Runs `work` in a turn of the event loop and `callback` in the one after, in the order of the calls: what the program
- * has put off before comes first, as it does while Node waits for the disk.
- */
-function later(work, callback) {
-  setImmediate(() => {
-    let result;
-    try {
-      result = work();
-    } catch (error) {
-      setImmediate(() => callback(error));
-      return;
-    }
-    setImmediate(() => (result === undefined ? callback(null) : callback(null, result)));
-  });
-}
-exports.later = later;
 
 function define(name, value, length) {
   ObjectDefineProperties(value, {
@@ -48,8 +31,9 @@ function takeCallback(values, count) {
   return { callback, passed };
 }
 
+/** A synchronous form with up to five arguments. */
 function defineSync(name, operation, length) {
-  define(name, (...values) => ReflectApply(operation, undefined, values)(), length);
+  define(name, (a, b, c, d, e) => run(operation(a, b, c, d, e)), length);
 }
 
 function defineCallback(name, operation, count) {
@@ -57,7 +41,7 @@ function defineCallback(name, operation, count) {
     name,
     (...values) => {
       const { callback, passed } = takeCallback(values, count);
-      later(ReflectApply(operation, undefined, passed), callback);
+      callLater(ReflectApply(operation, undefined, passed), callback);
     },
     count + 1,
   );
@@ -92,15 +76,17 @@ const OPERATIONS = {
   writeFile: 3,
 };
 for (const name in OPERATIONS) {
-  defineSync(`${name}Sync`, core[name], OPERATIONS[name]);
+  const now = core[`${name}Sync`];
+  if (now === undefined) defineSync(`${name}Sync`, core[name], OPERATIONS[name]);
+  else define(`${name}Sync`, now, OPERATIONS[name]);
   defineCallback(name, core[name], OPERATIONS[name]);
 }
 defineSync('fdatasyncSync', core.fsync, 1);
 defineCallback('fdatasync', core.fsync, 1);
 
-defineSync('statSync', core.statSync, 2);
-defineSync('lstatSync', core.lstatSync, 2);
-defineSync('fstatSync', core.fstat, 2);
+define('statSync', core.statSync, 2);
+define('lstatSync', core.lstatSync, 2);
+define('fstatSync', core.fstatSync, 2);
 defineCallback('stat', core.stat, 2);
 defineCallback('lstat', core.lstat, 2);
 defineCallback('fstat', core.fstat, 2);
@@ -111,19 +97,19 @@ function defineNative(of, operation) {
   ObjectDefineProperty(operation, 'name', { __proto__: null, value: 'native', configurable: true });
   of.native = operation;
 }
-defineNative(fs.realpathSync, (path, options) => core.realpathNative(path, options)());
+defineNative(fs.realpathSync, (path, options) => run(core.realpathNative(path, options)));
 defineNative(fs.realpath, (...values) => {
   const { callback, passed } = takeCallback(values, 2);
-  later(core.realpathNative(passed[0], passed[1]), callback);
+  callLater(core.realpathNative(passed[0], passed[1]), callback);
 });
 
-define('closeSync', (fd) => core.close(fd)(), 1);
+define('closeSync', core.closeSync, 1);
 define(
   'close',
   (fd, callback = throwIt) => {
-    const work = core.close(fd);
+    const operation = core.close(fd);
     if (typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE('cb', 'Function', callback);
-    later(work, callback);
+    callLater(operation, callback);
   },
   1,
 );
@@ -131,12 +117,12 @@ function throwIt(error) {
   if (error) throw error;
 }
 
-define('existsSync', (path) => core.exists(path)(), 1);
+define('existsSync', core.existsSync, 1);
 define(
   'exists',
   (path, callback) => {
     if (typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE('cb', 'Function', callback);
-    later(core.exists(path), (_, found) => callback(found));
+    callLater(core.exists(path), (_, found) => callback(found));
   },
   2,
 );
@@ -148,37 +134,60 @@ ObjectDefineProperty(fs.exists, PROMISIFY, {
 
 // --- reading and writing a part: the callback gets the buffer, too ---------------------------------------------------
 
-function definePartial(name, range, count, names) {
+function definePartial(name, partial, count, names) {
   define(
     name,
     (...values) => {
       const { callback, passed } = takeCallback(values, count);
-      const { buffer, work } = ReflectApply(range, undefined, passed);
-      later(work, (error, result) => callback(error, result ?? 0, buffer));
+      const { buffer, operation } = ReflectApply(partial, undefined, passed);
+      callLater(operation, (error, result) => callback(error, result ?? 0, buffer));
     },
     count + 1,
   );
   ObjectDefineProperty(fs[name], ARGUMENT_NAMES, { __proto__: null, value: names, enumerable: false });
 }
-const withBuffers = (operation) => (fd, buffers, position) => ({ buffer: buffers, work: operation(fd, buffers, position) });
-definePartial('read', core.readRange, 5, ['bytesRead', 'buffer']);
-definePartial('readv', withBuffers(core.readv), 3, ['bytesRead', 'buffers']);
-definePartial('write', core.writeRange, 5, ['bytesWritten', 'buffer']);
-definePartial('writev', withBuffers(core.writev), 3, ['bytesWritten', 'buffers']);
-defineSync('readSync', core.read, 5);
-defineSync('readvSync', core.readv, 3);
-defineSync('writeSync', core.write, 5);
-defineSync('writevSync', core.writev, 3);
+definePartial('read', core.read, 5, ['bytesRead', 'buffer']);
+definePartial('readv', core.readv, 3, ['bytesRead', 'buffers']);
+definePartial('write', core.write, 5, ['bytesWritten', 'buffer']);
+definePartial('writev', core.writev, 3, ['bytesWritten', 'buffers']);
+define('readSync', core.readSync, 5);
+define('readvSync', core.readvSync, 3);
+define('writeSync', core.writeSync, 5);
+define('writevSync', core.writevSync, 3);
 
-define('opendirSync', (path, options) => core.opendir(path, options, later)(), 2);
+// --- what is made of many operations: used by few, so evaluated when it is first called -----------------------------
+
+/** A promise's outcome for a callback, in a turn of its own: what the callback throws is uncaught. */
+function toCallback(promise, callback) {
+  PromisePrototypeThen(
+    promise,
+    (value) => setImmediate(() => (value === undefined ? callback(null) : callback(null, value))),
+    (error) => setImmediate(() => callback(error)),
+  );
+}
+
+define('cpSync', (from, to, options) => use('node/internal/fs/copy').cpSync(from, to, options), 3);
 define(
-  'opendir',
+  'cp',
+  (...values) => {
+    const { callback, passed } = takeCallback(values, 3);
+    toCallback(use('node/internal/fs/copy').cp(passed[0], passed[1], passed[2]), callback);
+  },
+  4,
+);
+define('globSync', (pattern, options) => use('node/internal/fs/glob').globSync(pattern, options), 2);
+define(
+  'glob',
   (...values) => {
     const { callback, passed } = takeCallback(values, 2);
-    later(core.opendir(passed[0], passed[1], later), callback);
+    toCallback(use('node/internal/fs/glob').globAll(passed[0], passed[1]), callback);
   },
   3,
 );
+define('openAsBlob', (path, options) => use('node:fs/promises').openAsBlob(path, options), 1);
+
+defineSync('opendirSync', core.opendir, 2);
+defineCallback('opendir', core.opendir, 2);
 
 // --- classes and constants -------------------------------------------------------------------------------------------
 

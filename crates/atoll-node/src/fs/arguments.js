@@ -1,6 +1,7 @@
 // Checks of what is passed to node:fs, with Node's error for each.
 const {
-  ArrayBufferIsView, ArrayIsArray, BigInt, DateNow, DatePrototypeGetTime, Number, NumberIsFinite,
+  ArrayBufferIsView, ArrayIsArray, BigInt, DateNow, DatePrototypeGetTime, Error, ErrorCaptureStackTrace, Number,
+  NumberIsFinite, ObjectDefineProperty,
   StringPrototypeIncludes, TypedArrayPrototypeGetSymbolToStringTag, TypedArrayPrototypeIncludes,
 } = primordials;
 const { AbortError, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE } = use('node/internal/errors');
@@ -89,6 +90,36 @@ exports.toOptions = (options, defaults = {}) => {
   if (options.encoding !== 'buffer') checkEncoding(options.encoding);
   if (options.signal !== undefined) validateAbortSignal(options.signal, 'options.signal');
   return { __proto__: null, ...defaults, ...options };
+};
+
+const SYSTEM_ERRORS = {
+  __proto__: null,
+  ERR_FS_CP_DIR_TO_NON_DIR: 'Cannot overwrite non-directory with directory',
+  ERR_FS_CP_EEXIST: 'Target already exists',
+  ERR_FS_CP_EINVAL: 'Invalid src or dest',
+  ERR_FS_CP_FIFO_PIPE: 'Cannot copy a FIFO pipe',
+  ERR_FS_CP_NON_DIR_TO_DIR: 'Cannot overwrite directory with non-directory',
+  ERR_FS_CP_SOCKET: 'Cannot copy a socket file',
+  ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY: 'Cannot overwrite symlink in subdirectory of self',
+  ERR_FS_CP_UNKNOWN: 'Cannot copy an unknown file type',
+  ERR_FS_EISDIR: 'Path is a directory',
+};
+const NUMBERS = { __proto__: null, EEXIST: 17, EISDIR: 21, EINVAL: 22, ENOTDIR: 20 };
+
+/** Node's `SystemError`: what `syscall` would have returned, and why. */
+exports.systemError = (key, syscall, code, why, path) => {
+  const error = new Error(`${SYSTEM_ERRORS[key]}: ${syscall} returned ${code} (${why}) ${path}`);
+  const name = { __proto__: null, value: `SystemError [${key}]`, configurable: true, enumerable: false, writable: true };
+  ObjectDefineProperty(error, 'name', name);
+  ErrorCaptureStackTrace(error, exports.systemError);
+  void error.stack; // V8 words the first line when the stack is first read
+  ObjectDefineProperty(error, 'name', { ...name, value: 'SystemError' });
+  error.code = key;
+  error.info = { code, message: why, path, syscall, errno: NUMBERS[code] };
+  error.errno = NUMBERS[code];
+  error.syscall = syscall;
+  error.path = path;
+  return error;
 };
 
 exports.throwIfAborted = (signal) => {

@@ -1,54 +1,70 @@
-// Every operation of node:fs, once. `exports.x(...)` checks its arguments and returns what is to be done: a function
-// without arguments, which the synchronous form calls at once and the others in a later turn. What it throws is the
-// error of the call.
+// Every operation of node:fs, once. `exports.x(...)` checks its arguments and returns the operation (`later.js`), which the
+// synchronous form does at once and the others later. What is done most often has a synchronous form of its own here
+// (`…Sync`), which makes no object on its way. What these throw is the error of the call.
 const {
-  ArrayBufferIsView, ArrayPrototypePush, ArrayPrototypePushApply, DataViewPrototypeGetByteLength, MathFloor, MathRandom, StringPrototypeEndsWith,
-  StringPrototypeIndexOf, StringPrototypeSlice, SymbolSpecies, TypedArrayPrototypeGetBuffer,
-  TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetSymbolToStringTag, TypedArrayPrototypeSet,
-  TypedArrayPrototypeSubarray, Uint8Array, uncurryThis,
+  ArrayBufferIsView, ArrayPrototypePush, DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength,
+  DataViewPrototypeGetByteOffset, StringPrototypeEndsWith, SymbolSpecies, TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetSymbolToStringTag,
+  TypedArrayPrototypeSet, TypedArrayPrototypeSubarray, Uint8Array, uncurryThis,
 } = primordials;
 const {
-  ERR_FS_EISDIR, ERR_FS_FILE_TOO_LARGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE,
+  ERR_FS_FILE_TOO_LARGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE,
 } = use('node/internal/errors');
 const { validateBoolean, validateBuffer, validateInteger, validateOneOf, validateString } = use('node/internal/validators');
 const {
-  checkBuffers, checkRange, isUint8Array, throwIfAborted, toDescriptor, toFlags, toMode, toOptions, toPath, toPosition,
+  checkBuffers, checkRange, isUint8Array, systemError, throwIfAborted, toDescriptor, toFlags, toMode, toOptions, toPath, toPosition,
   toSeconds, toWritePosition,
 } = use('node/internal/fs/arguments');
+const { kind, operation } = use('node/internal/fs/later');
 const { Dir, constants, direntsFrom, fieldsFor, statsFrom } = use('node/internal/fs/types');
 const { Buffer } = use('node:buffer');
 
 const { from: bufferFrom, alloc: bufferAlloc, [SymbolSpecies]: FastBuffer } = Buffer;
 const toText = uncurryThis(Buffer.prototype.toString);
 
-const CHUNK_BYTES = 64 * 1024; // read at once from a file that does not say its size
-const MAX_FILE_BYTES = 2 ** 31 - 1; // of readFile, as in Node
 const DEFAULT_READ_BYTES = 16 * 1024; // of the buffer that read() makes when it gets none, as in Node
 const FILE_MODE = 0o666;
 const DIRECTORY_MODE = 0o777;
-const EISDIR = 21;
-const MAX_TEMPORARY_NAMES = 100; // tries of mkdtemp; a guest's /tmp cannot hold so many that all of them collide
-const TEMPORARY_CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-const { S_IFDIR, S_IFMT, S_IFREG, O_RDONLY } = constants;
+const { O_RDONLY } = constants;
 const KEEP_LINK = 1;
 const BIG = 2;
 const MAY_MISS = 4;
+
+// Kinds of operations, made when they are first wanted.
+const kinds = { __proto__: null };
+function of(name) {
+  return (kinds[name] ??= kind(name, inPlace[name] ?? native[name]));
+}
 
 function byteLengthOf(view) {
   const isTyped = TypedArrayPrototypeGetSymbolToStringTag(view) !== undefined;
   return isTyped ? TypedArrayPrototypeGetByteLength(view) : DataViewPrototypeGetByteLength(view);
 }
 
+/** The bytes of any view. */
+function bytesOf(view) {
+  if (TypedArrayPrototypeGetSymbolToStringTag(view) !== undefined) {
+    return new Uint8Array(TypedArrayPrototypeGetBuffer(view), TypedArrayPrototypeGetByteOffset(view), TypedArrayPrototypeGetByteLength(view));
+  }
+  return new Uint8Array(DataViewPrototypeGetBuffer(view), DataViewPrototypeGetByteOffset(view), DataViewPrototypeGetByteLength(view));
+}
+
 function asBuffer(bytes) {
   return new FastBuffer(TypedArrayPrototypeGetBuffer(bytes), TypedArrayPrototypeGetByteOffset(bytes), TypedArrayPrototypeGetByteLength(bytes));
 }
 
-/** Bytes of a name or a path, as the program wants them. */
-function encoded(bytes, encoding) {
-  const buffer = asBuffer(bytes);
+/** A name or a path, text or bytes, as the program wants it. */
+function encoded(name, encoding) {
+  if (typeof name === 'string') {
+    if (!encoding || isUtf8(encoding)) return name;
+    const buffer = bufferFrom(name);
+    return encoding === 'buffer' ? buffer : toText(buffer, encoding);
+  }
+  const buffer = asBuffer(name);
   return encoding === 'buffer' ? buffer : toText(buffer, encoding || 'utf8');
 }
+const encodedAs = (encoding) => (!encoding || isUtf8(encoding) ? (name) => encoded(name) : (name) => encoded(name, encoding));
 
 function pathText(path) {
   return typeof path === 'string' ? path : toText(asBuffer(path), 'utf8');
@@ -60,59 +76,73 @@ function isUtf8(encoding) {
 
 // --- metadata --------------------------------------------------------------------------------------------------------
 
-function statOf(path, options, flags) {
+function statNow(path, options, flags) {
+  if (options === undefined || options === null) {
+    native.stat(path, fieldsFor(false), flags);
+    return statsFrom(false, fieldsFor(false), 0);
+  }
   const bigint = options.bigint === true;
-  return () => (native.stat(path, fieldsFor(bigint), flags | (bigint ? BIG : 0)) ? statsFrom(bigint) : undefined);
+  const mayMiss = options.throwIfNoEntry === false ? MAY_MISS : 0;
+  const fields = fieldsFor(bigint);
+  return native.stat(path, fields, flags | mayMiss | (bigint ? BIG : 0)) ? statsFrom(bigint, fields, 0) : undefined;
 }
-const orThrow = (options) => (options.throwIfNoEntry === false ? MAY_MISS : 0);
-exports.statSync = (path, options = {}) => statOf(toPath(path), options ?? {}, orThrow(options ?? {}));
-exports.lstatSync = (path, options = {}) => statOf(toPath(path), options ?? {}, KEEP_LINK | orThrow(options ?? {}));
-exports.stat = (path, options = {}) => statOf(toPath(path), options ?? {}, 0);
-exports.lstat = (path, options = {}) => statOf(toPath(path), options ?? {}, KEEP_LINK);
-exports.fstat = (fd, options = {}) => {
+// Those whose native function works in place when it is called at once.
+const inPlace = {
+  __proto__: null,
+  stat: (path, link, bigint) => statNow(path, { __proto__: null, bigint }, link ? KEEP_LINK : 0),
+};
+exports.statSync = (path, options) => statNow(toPath(path), options, 0);
+exports.lstatSync = (path, options) => statNow(toPath(path), options, KEEP_LINK);
+exports.stat = (path, options) => operation(of('stat'), undefined, toPath(path), false, options?.bigint === true);
+exports.lstat = (path, options) => operation(of('stat'), undefined, toPath(path), true, options?.bigint === true);
+exports.fstatSync = (fd, options) => {
   toDescriptor(fd);
   const bigint = options?.bigint === true;
-  return () => {
-    native.fstat(fd, fieldsFor(bigint), bigint ? BIG : 0);
-    return statsFrom(bigint);
-  };
+  const fields = fieldsFor(bigint);
+  native.fstat(fd, fields, bigint ? BIG : 0);
+  return statsFrom(bigint, fields, 0);
 };
+exports.fstat = (fd, options) => operation(of('fstat'), undefined, toDescriptor(fd), options?.bigint === true, options?.bigint === true);
 
-exports.access = (value, mode) => {
-  const path = toPath(value);
+function toAccess(mode) {
   const wanted = mode ?? constants.F_OK;
   if (typeof wanted !== 'number') throw ERR_INVALID_ARG_TYPE('mode', 'integer', wanted);
   validateInteger(wanted, 'mode', 0, 7);
-  return () => native.access(path, wanted);
-};
+  return wanted;
+}
+exports.accessSync = (path, mode) => native.access(toPath(path), mode === undefined ? 0 : toAccess(mode));
+exports.access = (path, mode) => operation(of('access'), undefined, toPath(path), toAccess(mode));
 
 /** Never throws: what is no path does not exist. */
-exports.exists = (value) => {
+exports.existsSync = (value) => {
   let path;
   try {
     path = toPath(value);
   } catch {
-    return () => false;
+    return false;
   }
-  return () => native.exists(path);
+  return native.exists(path);
+};
+exports.exists = (value) => {
+  let path = '';
+  try {
+    path = toPath(value);
+  } catch {
+    // The empty path is none either.
+  }
+  return operation(of('exists'), undefined, path);
 };
 
 // --- descriptors -----------------------------------------------------------------------------------------------------
 
-exports.open = (value, flags, mode) => {
-  const path = toPath(value);
-  const number = toFlags(flags);
-  const permissions = toMode(mode, FILE_MODE);
-  return () => native.open(path, number, permissions);
-};
+exports.openSync = (path, flags, mode) => native.open(toPath(path), toFlags(flags), toMode(mode, FILE_MODE));
+exports.open = (path, flags, mode) => operation(of('open'), undefined, toPath(path), toFlags(flags), toMode(mode, FILE_MODE));
 
-exports.close = (fd) => {
-  toDescriptor(fd);
-  return () => native.close(fd);
-};
+exports.closeSync = (fd) => native.close(toDescriptor(fd));
+exports.close = (fd) => operation(of('close'), undefined, toDescriptor(fd));
 
 /** `(fd, buffer, offset, length, position)`, `(fd, buffer, { offset, length, position })` or `(fd, { buffer, … })`. */
-exports.readRange = (fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue) => {
+function readRange(fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue) {
   toDescriptor(fd);
   let buffer = bufferOrOptions;
   let offset = offsetOrOptions;
@@ -136,37 +166,58 @@ exports.readRange = (fd, bufferOrOptions, offsetOrOptions, lengthValue, position
     checkRange(offset, length, available);
   }
   const place = toPosition(position);
-  return { buffer, work: () => (length === 0 ? 0 : native.read(fd, buffer, offset, length, place)) };
+  return { buffer, offset, length, place };
+}
+
+exports.readSync = (fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue) => {
+  const { buffer, offset, length, place } = readRange(fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue);
+  return length === 0 ? 0 : native.read(fd, buffer, offset, length, place);
 };
-exports.read = (fd, buffer, offset, length, position) => exports.readRange(fd, buffer, offset, length, position).work;
+
+/** The operation, whose result is a count, and the buffer. */
+exports.read = (fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue) => {
+  const { buffer, offset, length, place } = readRange(fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue);
+  const finish = (bytes) => {
+    const count = TypedArrayPrototypeGetByteLength(bytes);
+    if (count > 0) TypedArrayPrototypeSet(bytesOf(buffer), bytes, offset);
+    return count;
+  };
+  return { buffer, operation: operation(of('read'), finish, fd, length, place) };
+};
+
+/** The buffers, in an array that no program can get at. */
+function ownBuffers(buffers) {
+  checkBuffers(buffers);
+  const own = [];
+  for (let index = 0; index < buffers.length; index++) ArrayPrototypePush(own, buffers[index]);
+  return own;
+}
+
+exports.readvSync = (fd, buffers, position) => {
+  toDescriptor(fd);
+  return native.readv(fd, ownBuffers(buffers), typeof position === 'number' ? toPosition(position) : -1);
+};
 
 exports.readv = (fd, buffers, position) => {
   toDescriptor(fd);
-  checkBuffers(buffers);
-  let place = typeof position === 'number' ? toPosition(position) : -1;
-  return () => {
-    let total = 0;
-    for (let index = 0; index < buffers.length; index++) {
-      const length = byteLengthOf(buffers[index]);
-      const count = length === 0 ? 0 : native.read(fd, buffers[index], 0, length, place);
-      total += count;
-      if (place >= 0) place += count;
-      if (count < length) break;
+  const own = ownBuffers(buffers);
+  let length = 0;
+  for (let index = 0; index < own.length; index++) length += byteLengthOf(own[index]);
+  const finish = (bytes) => {
+    const count = TypedArrayPrototypeGetByteLength(bytes);
+    for (let index = 0, at = 0; at < count; index++) {
+      const end = at + byteLengthOf(own[index]);
+      TypedArrayPrototypeSet(bytesOf(own[index]), TypedArrayPrototypeSubarray(bytes, at, end < count ? end : count));
+      at = end;
     }
-    return total;
+    return count;
   };
+  const place = typeof position === 'number' ? toPosition(position) : -1;
+  return { buffer: buffers, operation: operation(of('read'), finish, fd, length, place) };
 };
 
-function writeBytes(fd, bytes, offset, length, place) {
-  let written = 0;
-  while (written < length) {
-    written += native.write(fd, bytes, offset + written, length - written, place < 0 ? -1 : place + written);
-  }
-  return written;
-}
-
 /** `(fd, buffer, offset, length, position)`, `(fd, buffer, options)` or `(fd, string, position, encoding)`. */
-exports.writeRange = (fd, data, offsetOrOptions, lengthValue, positionValue) => {
+function writeRange(fd, data, offsetOrOptions, lengthValue, positionValue) {
   toDescriptor(fd);
   if (ArrayBufferIsView(data)) {
     let offset = offsetOrOptions;
@@ -179,17 +230,27 @@ exports.writeRange = (fd, data, offsetOrOptions, lengthValue, positionValue) => 
     if (typeof length !== 'number') length = available - offset;
     if (offset > available) throw ERR_OUT_OF_RANGE('offset', `<= ${available}`, offset);
     checkRange(offset, length, available);
-    const place = toWritePosition(position);
-    return { buffer: data, work: () => (length === 0 ? 0 : native.write(fd, data, offset, length, place)) };
+    return { bytes: data, offset, length, place: toWritePosition(position) };
   }
   if (typeof data !== 'string') throw ERR_INVALID_ARG_TYPE('buffer', ['string', 'Buffer', 'TypedArray', 'DataView'], data);
   if (lengthValue !== undefined && lengthValue !== null) validateEncoding(data, lengthValue);
   const bytes = bufferFrom(data, lengthValue ?? 'utf8');
-  const length = byteLengthOf(bytes);
-  const place = toWritePosition(offsetOrOptions);
-  return { buffer: data, work: () => (length === 0 ? 0 : native.write(fd, bytes, 0, length, place)) };
+  return { bytes, offset: 0, length: byteLengthOf(bytes), place: toWritePosition(offsetOrOptions) };
+}
+
+exports.writeSync = (fd, data, offsetOrOptions, lengthValue, positionValue) => {
+  if (typeof data === 'string' && (lengthValue === undefined || lengthValue === null || isUtf8(lengthValue))) {
+    toDescriptor(fd);
+    return data === '' ? 0 : native.writeText(fd, data, toWritePosition(offsetOrOptions));
+  }
+  const { bytes, offset, length, place } = writeRange(fd, data, offsetOrOptions, lengthValue, positionValue);
+  return length === 0 ? 0 : native.write(fd, bytes, offset, length, place);
 };
-exports.write = (fd, data, offset, length, position) => exports.writeRange(fd, data, offset, length, position).work;
+
+exports.write = (fd, data, offsetOrOptions, lengthValue, positionValue) => {
+  const { bytes, offset, length, place } = writeRange(fd, data, offsetOrOptions, lengthValue, positionValue);
+  return { buffer: data, operation: operation(of('write'), undefined, fd, bytes, offset, length, place) };
+};
 
 function validateEncoding(data, encoding) {
   validateString(encoding, 'encoding');
@@ -198,236 +259,171 @@ function validateEncoding(data, encoding) {
   }
 }
 
-exports.writev = (fd, buffers, position) => {
+exports.writevSync = (fd, buffers, position) => {
   toDescriptor(fd);
-  checkBuffers(buffers);
-  let place = toWritePosition(position);
-  return () => {
-    let total = 0;
-    for (let index = 0; index < buffers.length; index++) {
-      const count = writeBytes(fd, buffers[index], 0, byteLengthOf(buffers[index]), place);
-      total += count;
-      if (place >= 0) place += count;
-    }
-    return total;
-  };
+  return native.writev(fd, ownBuffers(buffers), toWritePosition(position));
 };
 
-exports.ftruncate = (fd, length = 0) => {
+exports.writev = (fd, buffers, position) => {
   toDescriptor(fd);
-  validateInteger(length ?? 0, 'len');
-  const bytes = length > 0 ? length : 0;
-  return () => native.ftruncate(fd, bytes);
+  const own = ownBuffers(buffers);
+  let length = 0;
+  for (let index = 0; index < own.length; index++) length += byteLengthOf(own[index]);
+  const bytes = new Uint8Array(length);
+  for (let index = 0, at = 0; index < own.length; index++) {
+    TypedArrayPrototypeSet(bytes, bytesOf(own[index]), at);
+    at += byteLengthOf(own[index]);
+  }
+  return { buffer: buffers, operation: operation(of('write'), undefined, fd, bytes, 0, length, toWritePosition(position)) };
 };
-exports.fsync = (fd) => {
-  toDescriptor(fd);
-  return () => native.fsync(fd);
-};
-exports.fchmod = (fd, mode) => {
-  toDescriptor(fd);
-  const permissions = toMode(mode);
-  return () => native.fchmod(fd, permissions);
-};
-exports.futimes = (fd, accessed, modified) => {
-  toDescriptor(fd);
-  const from = toSeconds(accessed, 'atime');
-  const to = toSeconds(modified, 'mtime');
-  return () => native.futimes(fd, from, to);
-};
+
+function toLength(length) {
+  validateInteger(length, 'len');
+  return length > 0 ? length : 0;
+}
+exports.ftruncate = (fd, length = 0) => operation(of('ftruncate'), undefined, toDescriptor(fd), toLength(length));
+exports.fsync = (fd) => operation(of('fsync'), undefined, toDescriptor(fd));
+exports.fchmod = (fd, mode) => operation(of('fchmod'), undefined, toDescriptor(fd), toMode(mode));
+exports.futimes = (fd, accessed, modified) =>
+  operation(of('futimes'), undefined, toDescriptor(fd), toSeconds(accessed, 'atime'), toSeconds(modified, 'mtime'));
 
 // --- whole files -----------------------------------------------------------------------------------------------------
 
-/** All bytes from a file's position to its end, as Buffer. */
-function readRest(fd, signal) {
-  const fields = fieldsFor(false);
-  native.fstat(fd, fields, 0);
-  const regular = (fields[1] & S_IFMT) === S_IFREG;
-  const size = regular ? fields[8] : 0;
-  if (size > MAX_FILE_BYTES) throw ERR_FS_FILE_TOO_LARGE(size);
-  if (size > 0) {
-    const bytes = new Uint8Array(size);
-    let filled = 0;
-    while (filled < size) {
-      throwIfAborted(signal);
-      const count = native.read(fd, bytes, filled, size - filled, -1);
-      if (count === 0) break;
-      filled += count;
-    }
-    return new FastBuffer(TypedArrayPrototypeGetBuffer(bytes), 0, filled);
-  }
-  const chunks = [];
-  let total = 0;
-  for (;;) {
-    throwIfAborted(signal);
-    const chunk = new Uint8Array(CHUNK_BYTES);
-    const count = native.read(fd, chunk, 0, CHUNK_BYTES, -1);
-    if (count === 0) break;
-    total += count;
-    if (total > MAX_FILE_BYTES) throw ERR_FS_FILE_TOO_LARGE(total);
-    ArrayPrototypePush(chunks, TypedArrayPrototypeSubarray(chunk, 0, count));
-  }
-  const bytes = new Uint8Array(total);
-  for (let index = 0, at = 0; index < chunks.length; index++) {
-    TypedArrayPrototypeSet(bytes, chunks[index], at);
-    at += TypedArrayPrototypeGetByteLength(chunks[index]);
-  }
-  return asBuffer(bytes);
+function tooLarge(size) {
+  throw ERR_FS_FILE_TOO_LARGE(size);
 }
 
-function readAndClose(fd, signal) {
-  try {
-    return readRest(fd, signal);
-  } finally {
-    native.close(fd);
-  }
+/** What has been read, as the program wants it. A number is the size of a file that is too long. */
+function readResult(content, encoding) {
+  if (typeof content === 'string') return content;
+  if (typeof content === 'number') tooLarge(content);
+  const buffer = asBuffer(content);
+  return encoding && encoding !== 'buffer' ? toText(buffer, encoding) : buffer;
 }
 
-exports.readFile = (pathOrFd, value) => {
-  const options = toOptions(value, { flag: 'r' });
-  const { encoding, signal } = options;
-  const finish = (buffer) => (encoding && encoding !== 'buffer' ? toText(buffer, encoding) : buffer);
-  throwIfAborted(signal);
-  if (typeof pathOrFd === 'number') {
-    toDescriptor(pathOrFd);
-    return () => finish(readRest(pathOrFd, signal));
-  }
-  const path = toPath(pathOrFd);
-  const flags = toFlags(options.flag, 'options.flag');
-  if (flags !== O_RDONLY) {
-    return () => finish(readAndClose(native.open(path, flags, FILE_MODE), signal));
-  }
-  if (isUtf8(encoding)) {
-    return () => {
-      throwIfAborted(signal);
-      const text = native.readText(path);
-      return typeof text === 'string' ? text : finish(readAndClose(text, signal));
-    };
-  }
-  return () => {
-    throwIfAborted(signal);
-    const bytes = native.readFile(path);
-    return finish(typeof bytes === 'number' ? readAndClose(bytes, signal) : asBuffer(bytes));
-  };
+function toTarget(pathOrFd) {
+  return typeof pathOrFd === 'number' && pathOrFd >= 0 && pathOrFd === (pathOrFd | 0) ? pathOrFd : toPath(pathOrFd);
+}
+
+exports.readFileSync = (pathOrFd, value) => {
+  if (value === 'utf8' || value === 'utf-8') return readResult(native.readText(toTarget(pathOrFd), O_RDONLY, FILE_MODE));
+  if (value === undefined) return readResult(native.readFile(toTarget(pathOrFd), O_RDONLY, FILE_MODE, false));
+  const { encoding, flag } = toOptions(value, { flag: 'r' });
+  const target = toTarget(pathOrFd);
+  const flags = typeof target === 'number' ? O_RDONLY : toFlags(flag, 'options.flag');
+  if (isUtf8(encoding)) return readResult(native.readText(target, flags, FILE_MODE));
+  return readResult(native.readFile(target, flags, FILE_MODE, false), encoding);
 };
 
-function writeWhole(pathOrFd, data, value, flag) {
-  const options = toOptions(value, { encoding: 'utf8', mode: FILE_MODE, flag, flush: false });
-  const { signal } = options;
-  if (options.flush !== undefined && options.flush !== null) validateBoolean(options.flush, 'options.flush');
-  const flush = options.flush === true;
-  let bytes = data;
-  if (!ArrayBufferIsView(data)) {
-    if (typeof data !== 'string') throw ERR_INVALID_ARG_TYPE('data', ['string', 'Buffer', 'TypedArray', 'DataView'], data);
-    bytes = bufferFrom(data, options.encoding || 'utf8');
-  }
-  const length = byteLengthOf(bytes);
+exports.readFile = (pathOrFd, value) => {
+  const { encoding, flag, signal } = toOptions(value, { flag: 'r' });
   throwIfAborted(signal);
-  if (typeof pathOrFd === 'number') {
-    toDescriptor(pathOrFd);
-    return () => {
-      writeBytes(pathOrFd, bytes, 0, length, -1);
-      if (flush) native.fsync(pathOrFd);
-    };
-  }
-  const path = toPath(pathOrFd);
-  const flags = toFlags(options.flag, 'options.flag');
-  const mode = toMode(options.mode, FILE_MODE);
-  return () => {
+  const target = toTarget(pathOrFd);
+  const flags = typeof target === 'number' ? O_RDONLY : toFlags(flag, 'options.flag');
+  const finish = (content) => {
     throwIfAborted(signal);
-    const fd = native.open(path, flags, mode);
-    try {
-      writeBytes(fd, bytes, 0, length, -1);
-      if (flush) native.fsync(fd);
-    } finally {
-      native.close(fd);
-    }
+    return readResult(content, encoding);
   };
+  return operation(of('readFile'), finish, target, flags, FILE_MODE, isUtf8(encoding));
+};
+
+const WRITE_OPTIONS = { __proto__: null, encoding: 'utf8', mode: FILE_MODE, flush: false };
+
+/** Calls `use(target, content, flags, mode, flush, signal)` with the checked arguments of writeFile and appendFile. */
+function withWhole(use, pathOrFd, data, value, flag) {
+  const options = toOptions(value, { ...WRITE_OPTIONS, flag });
+  if (options.flush !== undefined && options.flush !== null) validateBoolean(options.flush, 'options.flush');
+  let content = data;
+  if (typeof data === 'string') {
+    const encoding = options.encoding || 'utf8';
+    if (!isUtf8(encoding)) content = bufferFrom(data, encoding);
+  } else if (!ArrayBufferIsView(data)) {
+    throw ERR_INVALID_ARG_TYPE('data', ['string', 'Buffer', 'TypedArray', 'DataView'], data);
+  }
+  throwIfAborted(options.signal);
+  const target = toTarget(pathOrFd);
+  const flags = typeof target === 'number' ? 0 : toFlags(options.flag, 'options.flag');
+  return use(target, content, flags, toMode(options.mode, FILE_MODE), options.flush === true, options.signal);
 }
-exports.writeFile = (path, data, options) => writeWhole(path, data, options, 'w');
-exports.appendFile = (path, data, options) => writeWhole(path, data, options, 'a');
+
+const writeNow = (target, content, flags, mode, flush) => native.writeFile(target, content, flags, mode, flush);
+exports.writeFileSync = (path, data, options) => withWhole(writeNow, path, data, options, 'w');
+exports.appendFileSync = (path, data, options) => withWhole(writeNow, path, data, options, 'a');
+
+const writeOperation = (target, content, flags, mode, flush, signal) =>
+  operation(of('writeFile'), signal && (() => throwIfAborted(signal)), target, content, flags, mode, flush);
+exports.writeFile = (path, data, options) => withWhole(writeOperation, path, data, options, 'w');
+exports.appendFile = (path, data, options) => withWhole(writeOperation, path, data, options, 'a');
 
 exports.truncate = (value, length = 0) => {
   if (typeof value === 'number') return exports.ftruncate(value, length);
-  const path = toPath(value);
-  validateInteger(length ?? 0, 'len');
-  const bytes = length > 0 ? length : 0;
-  return () => {
-    const fd = native.open(path, constants.O_RDWR, FILE_MODE);
-    try {
-      native.ftruncate(fd, bytes);
-    } finally {
-      native.close(fd);
-    }
-  };
+  return operation(of('truncate'), undefined, toPath(value), toLength(length));
 };
 
 exports.copyFile = (source, destination, mode) => {
   const from = toPath(source, 'src');
   const to = toPath(destination, 'dest');
   validateInteger(mode ?? 0, 'mode', 0, 7);
-  return () => native.copyFile(from, to, mode ?? 0);
+  return operation(of('copyFile'), undefined, from, to, mode ?? 0);
 };
 
 // --- directories -----------------------------------------------------------------------------------------------------
-
-/** Names of one directory in the wanted encoding, with what they are. */
-function list(path, encoding, opened = false) {
-  const raw = encoding !== undefined && encoding !== null && !isUtf8(encoding);
-  const { 0: names, 1: kinds } = native.readDir(path, raw, opened);
-  if (raw) for (let index = 0; index < names.length; index++) names[index] = encoded(names[index], encoding);
-  return { names, kinds };
-}
 
 function joined(directory, name) {
   return StringPrototypeEndsWith(directory, '/') ? directory + name : `${directory}/${name}`;
 }
 
-/** Names of a directory and all below it, breadth first; links to directories are listed and not entered. */
-function listAll(base, withTypes) {
-  const results = [];
-  const directories = [''];
-  for (let index = 0; index < directories.length; index++) {
-    const below = directories[index];
-    const path = below === '' ? base : joined(base, below);
-    const { names, kinds } = list(path, 'utf8');
-    for (let at = 0; at < names.length; at++) {
-      const relative = below === '' ? names[at] : `${below}/${names[at]}`;
-      if (kinds[at] === constants.UV_DIRENT_DIR) ArrayPrototypePush(directories, relative);
-      if (!withTypes) ArrayPrototypePush(results, relative);
-    }
-    if (withTypes) ArrayPrototypePushApply(results, direntsFrom(names, kinds, path));
+/** Entries of a directory and all below it, breadth first, from what the native function returns. */
+function direntsOfTree(tree, base) {
+  const { 0: folders, 1: counts, 2: names, 3: types } = tree;
+  const entries = [];
+  for (let index = 0, at = 0; index < folders.length; index++) {
+    const path = folders[index] === '' ? base : joined(base, folders[index]);
+    direntsFrom(names, types, path, at, at + counts[index], entries);
+    at += counts[index];
   }
-  return results;
+  return entries;
 }
 
+/** An operation for readdir, or one with a `result` where the native function's is the program's. */
 exports.readdir = (value, options) => {
+  if (options === undefined) return operation(of('readNames'), undefined, toPath(value));
   const { encoding, recursive, withFileTypes } = toOptions(options);
   const path = toPath(value);
   if (recursive !== undefined && recursive !== null) validateBoolean(recursive, 'options.recursive');
+  const plain = !encoding || isUtf8(encoding);
   if (recursive) {
     const base = pathText(path);
-    return () => {
-      const results = listAll(base, withFileTypes);
-      if (withFileTypes || !encoding || isUtf8(encoding)) return results;
-      for (let index = 0; index < results.length; index++) results[index] = encoded(bufferFrom(results[index]), encoding);
-      return results;
-    };
+    if (withFileTypes) return operation(of('listTree'), (tree) => direntsOfTree(tree, base), path, true);
+    return operation(of('listTree'), plain ? undefined : (names) => encodedAll(names, encoding), path, false);
   }
-  return () => {
-    const { names, kinds } = list(path, encoding);
-    return withFileTypes ? direntsFrom(names, kinds, encoding === 'buffer' ? bufferFrom(path) : pathText(path)) : names;
+  if (plain && !withFileTypes) return operation(of('readNames'), undefined, path);
+  const finish = (listing) => {
+    const { 0: names, 1: types } = listing;
+    if (!plain) encodedAll(names, encoding);
+    return withFileTypes ? direntsFrom(names, types, typeof path === 'string' ? path : asBuffer(path), 0, names.length, []) : names;
   };
+  return operation(of('readDir'), finish, path, !plain);
 };
 
-exports.opendir = (value, options, later) => {
-  const { encoding, recursive } = toOptions(options, { encoding: 'utf8' });
+function encodedAll(names, encoding) {
+  for (let index = 0; index < names.length; index++) names[index] = encoded(names[index], encoding);
+  return names;
+}
+
+exports.opendir = (value, options) => {
+  const { encoding, recursive, bufferSize } = toOptions(options, { encoding: 'utf8', bufferSize: 32 });
   const path = toPath(value);
+  validateInteger(bufferSize, 'options.bufferSize', 1, 2 ** 32 - 1);
   const base = pathText(path);
-  return () => {
-    if (recursive) return new Dir(base, listAll(base, true), later);
-    const { names, kinds } = list(path, encoding, true);
-    return new Dir(base, direntsFrom(names, kinds, base), later);
+  if (recursive) return operation(of('listTree'), (tree) => new Dir(base, direntsOfTree(tree, base)), path, true);
+  const plain = !encoding || isUtf8(encoding);
+  const finish = (listing) => {
+    const { 0: names, 1: types } = listing;
+    if (!plain) encodedAll(names, encoding);
+    return new Dir(base, direntsFrom(names, types, base, 0, names.length, []));
   };
+  return operation(of('readDir'), finish, path, !plain, true);
 };
 
 exports.mkdir = (value, options) => {
@@ -442,148 +438,64 @@ exports.mkdir = (value, options) => {
     }
     if (options.mode !== undefined) mode = toMode(options.mode, DIRECTORY_MODE, 'options.mode');
   }
-  const path = toPath(value);
-  return () => (recursive ? native.makeDirs(path, mode) : native.makeDir(path, mode));
+  return operation(of(recursive ? 'makeDirs' : 'makeDir'), undefined, toPath(value), mode);
 };
 
 exports.mkdtemp = (prefix, options) => {
   const { encoding } = toOptions(options);
-  const base = pathText(toPath(prefix, 'prefix'));
-  return () => {
-    for (let attempt = 1; ; attempt++) {
-      let path = base;
-      for (let index = 0; index < 6; index++) path += TEMPORARY_CHARACTERS[MathFloor(MathRandom() * TEMPORARY_CHARACTERS.length)];
-      try {
-        native.makeDir(path, 0o700);
-        return encoding && !isUtf8(encoding) ? encoded(bufferFrom(path), encoding) : path;
-      } catch (error) {
-        if (error.code !== 'EEXIST' || attempt === MAX_TEMPORARY_NAMES) {
-          error.message = `${StringPrototypeSlice(error.message, 0, StringPrototypeIndexOf(error.message, ', mkdir '))}, mkdtemp '${base}XXXXXX'`;
-          error.syscall = 'mkdtemp';
-          error.path = `${base}XXXXXX`;
-          throw error;
-        }
-      }
-    }
-  };
+  return operation(of('makeTemporary'), encodedAs(encoding), toPath(prefix, 'prefix'));
 };
 
 exports.rmdir = (value, options) => {
   const path = toPath(value);
   const recursive = options?.recursive ?? false;
   validateBoolean(recursive, 'options.recursive');
-  return () => {
-    if (!recursive) return native.removeDir(path);
-    const fields = fieldsFor(false);
-    native.stat(path, fields, KEEP_LINK);
-    return (fields[1] & S_IFMT) === S_IFDIR ? native.removeTree(path) : native.removeDir(path);
-  };
+  return operation(of(recursive ? 'removeDirAll' : 'removeDir'), undefined, path);
 };
-
-function isDirectory(path) {
-  const error = ERR_FS_EISDIR(`rm returned EISDIR (is a directory) ${path}`);
-  error.errno = EISDIR;
-  error.syscall = 'rm';
-  error.path = path;
-  return error;
-}
 
 exports.rm = (value, options) => {
   const path = toPath(value);
   if (options !== undefined && (options === null || typeof options !== 'object')) throw ERR_INVALID_ARG_TYPE('options', 'Object', options);
-  const { force = false, recursive = false } = options ?? {};
+  const { force = false, recursive = false, retryDelay = 100, maxRetries = 0 } = options ?? {};
   validateBoolean(force, 'options.force');
   validateBoolean(recursive, 'options.recursive');
-  return () => {
-    const fields = fieldsFor(false);
-    if (!native.stat(path, fields, KEEP_LINK | (force ? MAY_MISS : 0))) return;
-    const directory = (fields[1] & S_IFMT) === S_IFDIR;
-    if (directory && !recursive) throw isDirectory(pathText(path));
-    if (directory) native.removeTree(path);
-    else native.unlink(path);
+  validateInteger(retryDelay, 'options.retryDelay', 0, 2 ** 31 - 1);
+  validateInteger(maxRetries, 'options.maxRetries', 0, 2 ** 32 - 1);
+  const finish = (wantsRecursive) => {
+    if (wantsRecursive) throw systemError('ERR_FS_EISDIR', 'rm', 'EISDIR', 'is a directory', pathText(path));
   };
+  return operation(of('remove'), finish, path, force, recursive);
 };
 
 // --- names -----------------------------------------------------------------------------------------------------------
 
-const onPath = (name) => (value) => {
-  const path = toPath(value);
-  return () => native[name](path);
-};
-exports.unlink = onPath('unlink');
-
-const onTwoPaths = (name, first, second) => (source, destination) => {
-  const from = toPath(source, first);
-  const to = toPath(destination, second);
-  return () => native[name](from, to);
-};
-exports.rename = onTwoPaths('rename', 'oldPath', 'newPath');
-exports.link = onTwoPaths('link', 'existingPath', 'newPath');
+exports.unlink = (path) => operation(of('unlink'), undefined, toPath(path));
+exports.rename = (from, to) => operation(of('rename'), undefined, toPath(from, 'oldPath'), toPath(to, 'newPath'));
+exports.link = (from, to) => operation(of('link'), undefined, toPath(from, 'existingPath'), toPath(to, 'newPath'));
 
 exports.symlink = (value, place, type) => {
   const target = toPath(value, 'target');
   const path = toPath(place);
   if (typeof type === 'string') validateOneOf(type, 'type', ['dir', 'file', 'junction']);
-  return () => native.symlink(target, path);
+  return operation(of('symlink'), undefined, target, path);
 };
 
-exports.chmod = (value, mode) => {
-  const path = toPath(value);
-  const permissions = toMode(mode);
-  return () => native.chmod(path, permissions);
-};
+exports.chmod = (path, mode) => operation(of('chmod'), undefined, toPath(path), toMode(mode));
 
-const setTimes = (link) => (value, accessed, modified) => {
-  const path = toPath(value);
-  const from = toSeconds(accessed, 'atime');
-  const to = toSeconds(modified, 'mtime');
-  return () => native.utimes(path, from, to, link);
-};
+const setTimes = (link) => (path, accessed, modified) =>
+  operation(of('utimes'), undefined, toPath(path), toSeconds(accessed), toSeconds(modified), link);
 exports.utimes = setTimes(false);
 exports.lutimes = setTimes(true);
 
-exports.readlink = (value, options) => {
-  const { encoding } = toOptions(options);
-  const path = toPath(value);
-  return () => encoded(native.readLink(path), encoding);
-};
-
-exports.realpathNative = (value, options) => {
-  const { encoding } = toOptions(options);
-  const path = toPath(value);
-  return () => encoded(native.realPath(path), encoding);
-};
+exports.readlink = (path, options) => operation(of('readLink'), encodedAs(toOptions(options).encoding), toPath(path));
+exports.realpathNative = (path, options) => operation(of('realPath'), encodedAs(toOptions(options).encoding), toPath(path));
 
 /** Node's own walk: `..` goes up in the text, and errors name the part of the path that is missing. */
 exports.realpath = (value, options) => {
   const { encoding } = toOptions(options);
-  const path = toPath(value);
-  return () => {
-    const absolute = use('node:path').default.resolve(pathText(path));
-    try {
-      return encoded(native.realPath(absolute), encoding);
-    } catch (error) {
-      blamePart(absolute);
-      throw error;
-    }
-  };
+  const path = use('node:path').default.resolve(pathText(toPath(value)));
+  return operation(of('walkedPath'), encodedAs(encoding), path);
 };
-
-/** Throws what the first part of a path that cannot be followed says. */
-function blamePart(path) {
-  const fields = fieldsFor(false);
-  let here = '';
-  for (let start = 1; start > 0; ) {
-    const slash = StringPrototypeIndexOf(path, '/', start);
-    here += `/${slash === -1 ? StringPrototypeSlice(path, start) : StringPrototypeSlice(path, start, slash)}`;
-    start = slash + 1;
-    native.stat(here, fields, KEEP_LINK);
-    if ((fields[1] & S_IFMT) !== constants.S_IFLNK) continue;
-    native.stat(here, fields, 0);
-    here = toText(asBuffer(native.realPath(here)), 'utf8');
-    if (here === '/') here = '';
-  }
-}
 
 exports.asBuffer = asBuffer;
 exports.isUint8Array = isUint8Array;

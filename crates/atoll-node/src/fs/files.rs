@@ -1,14 +1,11 @@
-//! Open files, and reading whole ones.
+//! Open files.
 
-use super::errors::{mounts, of_file, path, thrown};
+use super::errors::{file_failed, of_file, path, thrown};
+use super::operation::{Context, Done, Outcome};
 use super::{FsState, UMASK};
 use atoll_engine::{Call, JsError, NativeResult, Value};
 use atoll_vfs::{Errno, FinalLink, FsError, NewFile, OpenFile, OpenOptions, Time};
 use std::sync::Arc;
-
-/// Files up to this many bytes are read in one call, through memory that is not the isolate's. Longer ones are opened
-/// and read into a Buffer that the isolate has allocated, so that its own limit applies to them.
-const WHOLE_READ_BYTES: u64 = 1 << 20;
 
 // The guest's flags of `open`, the same on every host (`constants` in types.js).
 const O_ACCMODE: u32 = 0o3;
@@ -23,7 +20,7 @@ const O_NOFOLLOW: u32 = 0o400_000;
 const O_PATH: u32 = 0o10_000_000;
 const O_TMPFILE: u32 = 0o20_000_000;
 
-fn options(flags: u32, mode: u32) -> Result<OpenOptions, Errno> {
+pub(super) fn options(flags: u32, mode: u32) -> Result<OpenOptions, Errno> {
     if flags & O_ACCMODE == O_ACCMODE {
         return Err(Errno::EINVAL);
     }
@@ -48,29 +45,46 @@ fn options(flags: u32, mode: u32) -> Result<OpenOptions, Errno> {
 }
 
 /// `(path, flags, mode)` → descriptor.
-pub(super) fn open(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn open(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "open")?;
     let (flags, mode) = (call.u32(1)?, call.u32(2)?);
-    let fail = |errno| thrown(&FsError::new(errno, "open").with_path(&named.given));
-    let options = options(flags, mode).map_err(fail)?;
-    call.state::<FsState>().require_room().map_err(fail)?;
-    let file = mounts(call).open(&named.path, &options).map_err(|error| named.error(&error, "open"))?;
-    call.state::<FsState>().keep(file).map(Value::from).map_err(fail)
+    let options = options(flags, mode).map_err(|errno| named.errno(errno, "open"))?;
+    let place = call.state::<FsState>().reserve().map_err(|errno| named.errno(errno, "open"))?;
+    Ok(move |context: &Context| {
+        // Its place among the descriptors is the operation's until the file has one.
+        let _ = &place;
+        context.mounts.open(&named.path, &options).map(Outcome::Opened).map_err(|error| named.error(&error, "open"))
+    })
 }
 
 /// `(fd)`.
-pub(super) fn close(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn close(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let descriptor = call.u32(0)?;
-    call.state::<FsState>().close(descriptor).map_err(|errno| of_file(errno, "close"))?;
-    Ok(Value::Undefined)
+    // The number is free from here on; what is under way keeps the file itself open.
+    let file = call.state::<FsState>().close(descriptor).map_err(|errno| of_file(errno, "close"))?;
+    let file = std::sync::Mutex::new(Some(file));
+    Ok(move |_: &Context| {
+        drop(file.lock().map(|mut file| file.take()));
+        Ok(().into())
+    })
 }
 
-fn file(call: &mut Call<'_, '_, '_>, syscall: &'static str) -> Result<Arc<OpenFile>, JsError> {
+/// The open file of argument 0.
+pub(super) fn file(call: &mut Call<'_, '_, '_>, syscall: &'static str) -> Result<Arc<OpenFile>, JsError> {
     let descriptor = call.u32(0)?;
     call.state::<FsState>().file(descriptor).map_err(|errno| of_file(errno, syscall))
 }
 
-/// Offset, length and position of a read or write: arguments 2 to 4. The position is -1 for the file's own.
+/// A position argument: -1 is the file's own.
+pub(super) fn position(call: &mut Call<'_, '_, '_>, index: usize) -> Result<Option<u64>, JsError> {
+    if call.number(index)? < 0.0 { Ok(None) } else { call.u64(index).map(Some) }
+}
+
+/// Offset, length and position of a read or write: arguments 2 to 4.
 struct Extent {
     offset: usize,
     length: usize,
@@ -79,18 +93,20 @@ struct Extent {
 
 fn extent(call: &mut Call<'_, '_, '_>) -> Result<Extent, JsError> {
     let (offset, length) = (call.u64(2)?, call.u64(3)?);
-    let position = if call.number(4)? < 0.0 { None } else { Some(call.u64(4)?) };
+    let position = position(call, 4)?;
     let checked = |number: u64| usize::try_from(number).map_err(|_| JsError::range_error("out of range"));
     Ok(Extent { offset: checked(offset)?, length: checked(length)?, position })
 }
 
 impl Extent {
-    fn of<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
-        bytes.get(self.offset..self.offset.checked_add(self.length)?)
+    fn of<'b>(&self, bytes: &'b [u8]) -> Result<&'b [u8], JsError> {
+        let end = self.offset.checked_add(self.length);
+        end.and_then(|end| bytes.get(self.offset..end)).ok_or_else(outside)
     }
 
-    fn of_mut<'b>(&self, bytes: &'b mut [u8]) -> Option<&'b mut [u8]> {
-        bytes.get_mut(self.offset..self.offset.checked_add(self.length)?)
+    fn of_mut<'b>(&self, bytes: &'b mut [u8]) -> Result<&'b mut [u8], JsError> {
+        let end = self.offset.checked_add(self.length);
+        end.and_then(|end| bytes.get_mut(self.offset..end)).ok_or_else(outside)
     }
 }
 
@@ -98,19 +114,67 @@ fn outside() -> JsError {
     JsError::range_error("the range is outside of the buffer")
 }
 
+fn read_into(file: &OpenFile, target: &mut [u8], position: Option<u64>) -> Result<usize, FsError> {
+    match position {
+        Some(position) => file.read_at(target, position),
+        None => file.read(target),
+    }
+}
+
+/// Writes all of `data`.
+pub(super) fn write_from(file: &OpenFile, mut data: &[u8], mut position: Option<u64>) -> Result<(), FsError> {
+    while !data.is_empty() {
+        let count = match position {
+            Some(position) => file.write_at(data, position)?,
+            None => file.write(data)?,
+        };
+        if count == 0 {
+            return Err(FsError::new(Errno::EIO, "write"));
+        }
+        data = &data[count..];
+        position = position.map(|position| position + count as u64);
+    }
+    Ok(())
+}
+
 /// `(fd, buffer, offset, length, position)` → count of bytes.
 pub(super) fn read(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let file = file(call, "read")?;
     let extent = extent(call)?;
     let count = call.with_bytes_mut(1, |bytes| {
-        let target = extent.of_mut(bytes).ok_or_else(outside)?;
-        let result = match extent.position {
-            Some(position) => file.read_at(target, position),
-            None => file.read(target),
-        };
-        result.map_err(|error| thrown(&error))
+        read_into(&file, extent.of_mut(bytes)?, extent.position).map_err(|error| thrown(&error))
     })??;
     Ok(Value::Number(count as f64))
+}
+
+/// `(fd, buffers, position)` → count of bytes; the buffers are an array of the platform's own.
+pub(super) fn readv(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let file = file(call, "read")?;
+    let mut position = position(call, 2)?;
+    let mut total = 0;
+    call.with_each_bytes(1, |_, bytes| {
+        let count = if bytes.is_empty() { 0 } else { read_into(&file, bytes, position).map_err(|error| thrown(&error))? };
+        total += count;
+        position = position.map(|position| position + count as u64);
+        Ok(count == bytes.len())
+    })?;
+    Ok(Value::Number(total as f64))
+}
+
+/// `(fd, length, position)` → the bytes, put off. They are read into memory of their own: the program's buffer may be
+/// gone, or looked at, while the operation is under way.
+pub(super) fn read_later(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let file = file(call, "read")?;
+    let length = usize::try_from(call.u64(1)?).map_err(|_| outside())?;
+    let position = position(call, 2)?;
+    Ok(move |context: &Context| {
+        let mut buffer = context.allocate(length)?;
+        let count = read_into(&file, &mut buffer, position).map_err(|error| file_failed(&error))?;
+        buffer.truncate(count);
+        Ok(Value::Buffer(buffer).into())
+    })
 }
 
 /// `(fd, buffer, offset, length, position)` → count of bytes.
@@ -118,7 +182,7 @@ pub(super) fn write(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let file = file(call, "write")?;
     let extent = extent(call)?;
     let count = call.with_bytes(1, |bytes| {
-        let source = extent.of(bytes).ok_or_else(outside)?;
+        let source = extent.of(bytes)?;
         let result = match extent.position {
             Some(position) => file.write_at(source, position),
             None => file.write(source),
@@ -128,59 +192,99 @@ pub(super) fn write(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(Value::Number(count as f64))
 }
 
-/// `(path)` → its bytes, or the descriptor of a file that is too long for one call.
-pub(super) fn read_file(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    whole(call, Value::Bytes)
+/// `(fd, text, position)` → count of bytes of its UTF-8.
+pub(super) fn write_text(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let file = file(call, "write")?;
+    let position = position(call, 2)?;
+    let count = call.with_utf8(1, |bytes| {
+        let result = match position {
+            Some(position) => file.write_at(bytes, position),
+            None => file.write(bytes),
+        };
+        result.map_err(|error| thrown(&error))
+    })??;
+    Ok(Value::Number(count as f64))
 }
 
-/// `(path)` → its UTF-8 text, or the descriptor of a file that is too long for one call.
-pub(super) fn read_text(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    whole(call, |bytes| {
-        let text = String::from_utf8(bytes);
-        Value::String(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+/// `(fd, buffers, position)` → count of bytes; the buffers are an array of the platform's own.
+pub(super) fn writev(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let file = file(call, "write")?;
+    let mut position = position(call, 2)?;
+    let mut total = 0;
+    call.with_each_bytes(1, |_, bytes| {
+        write_from(&file, bytes, position).map_err(|error| thrown(&error))?;
+        total += bytes.len();
+        position = position.map(|position| position + bytes.len() as u64);
+        Ok(true)
+    })?;
+    Ok(Value::Number(total as f64))
+}
+
+/// `(fd, buffer, offset, length, position)` → count of bytes, put off: a copy of the buffer is written.
+pub(super) fn write_later(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let file = file(call, "write")?;
+    let extent = extent(call)?;
+    let mut buffer = memory_for(call, extent.length)?;
+    call.with_bytes(1, |bytes| extent.of(bytes).map(|source| buffer.copy_from_slice(source)))??;
+    Ok(move |_: &Context| {
+        let result = match extent.position {
+            Some(position) => file.write_at(&buffer, position),
+            None => file.write(&buffer),
+        };
+        Ok(Value::Number(result.map_err(|error| file_failed(&error))? as f64).into())
     })
 }
 
-fn whole(call: &mut Call<'_, '_, '_>, value: impl FnOnce(Vec<u8>) -> Value) -> NativeResult {
-    let named = path(call, 0, "open")?;
-    let fail = |errno| thrown(&FsError::new(errno, "open").with_path(&named.given));
-    call.state::<FsState>().require_room().map_err(fail)?;
-    let mounts = mounts(call);
-    match mounts.read(&named.path, WHOLE_READ_BYTES) {
-        Ok(bytes) => Ok(value(bytes)),
-        Err(error) if error.errno == Errno::EFBIG => {
-            let file = mounts.open(&named.path, &OpenOptions::READ).map_err(|error| named.error(&error, "open"))?;
-            call.state::<FsState>().keep(file).map(Value::from).map_err(fail)
-        }
-        Err(error) => Err(named.error(&error, "open")),
+/// Memory of the guest's for what an operation works on until it is over.
+pub(super) fn memory_for(call: &mut Call<'_, '_, '_>, bytes: usize) -> Result<atoll_engine::GuestBuffer, JsError> {
+    if let Ok(memory) = Context::of(call).allocate(bytes) {
+        return Ok(memory);
     }
+    call.collect_garbage();
+    Context::of(call).allocate(bytes).map_err(JsError::from)
+}
+
+/// An operation on an open file that says nothing but whether it worked.
+fn on_file<W: Fn(&OpenFile) -> Result<(), FsError> + Send>(
+    call: &mut Call<'_, '_, '_>,
+    syscall: &'static str,
+    work: W,
+) -> Result<impl Fn(&Context) -> Done + Send + use<W>, JsError> {
+    let file = file(call, syscall)?;
+    Ok(move |_: &Context| work(&file).map(Outcome::from).map_err(|error| file_failed(&error)))
 }
 
 /// `(fd, length)`.
-pub(super) fn truncate(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn truncate(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let length = call.u64(1)?;
-    file(call, "ftruncate")?.truncate(length).map_err(|error| thrown(&error))?;
-    Ok(Value::Undefined)
+    on_file(call, "ftruncate", move |file| file.truncate(length))
 }
 
 /// `(fd)`.
-pub(super) fn sync(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    file(call, "fsync")?.sync().map_err(|error| thrown(&error))?;
-    Ok(Value::Undefined)
+pub(super) fn sync(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    on_file(call, "fsync", OpenFile::sync)
 }
 
 /// `(fd, mode)`.
-pub(super) fn chmod(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn chmod(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let mode = call.u32(1)?;
-    file(call, "fchmod")?.set_permissions(mode).map_err(|error| thrown(&error))?;
-    Ok(Value::Undefined)
+    on_file(call, "fchmod", move |file| file.set_permissions(mode))
 }
 
 /// `(fd, accessed, modified)`, in seconds.
-pub(super) fn utimes(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn utimes(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let (accessed, modified) = (time(call.number(1)?), time(call.number(2)?));
-    file(call, "futime")?.set_times(accessed, modified).map_err(|error| thrown(&error))?;
-    Ok(Value::Undefined)
+    on_file(call, "futime", move |file| file.set_times(accessed, modified))
 }
 
 /// Seconds as JavaScript has them, to the microsecond as Node keeps them.

@@ -1,22 +1,30 @@
 //! `node:fs` and `node:fs/promises` over the guest filesystem.
 //!
-//! Every call is one native function on the worker's own thread: path to bytes, no message and no other thread. The
-//! asynchronous forms make the same call in a later turn, in the order they were asked for.
+//! Every synchronous call is one native function on the worker's own thread: path to bytes, no message and no other thread.
+//! The asynchronous forms are the same operations, prepared on that thread, done on one of a few that all workers share
+//! (`pool.rs`), and delivered in batches (`batch.rs`).
 //!
+//! * `operation.rs`: what an operation is; `files.rs`, `metadata.rs`, `paths.rs`, `tree.rs`, `whole.rs`: the operations.
 //! * `core.js`: every operation once, as checked arguments → what is to be done.
 //! * `types.js`: `Stats`, `BigIntStats`, `Dirent`, `Dir` and the constants.
 //! * `arguments.js`: checks of paths, flags, options.
 //! * `api.js`: the synchronous and the callback functions. `promises.js`: the promises and `FileHandle`.
 
+mod batch;
 mod errors;
 mod files;
 mod metadata;
+mod operation;
 mod paths;
+mod pool;
 mod tree;
+mod whole;
 
-use atoll_engine::{Builtin, natives};
+use atoll_engine::{Builtin, Call, NativeResult, natives};
 use atoll_vfs::{Errno, GuestPath, MountTable, OpenFile};
+use operation::operations;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// `node:fs`.
 pub(crate) const BUILTIN: Builtin =
@@ -38,45 +46,130 @@ pub(crate) const ARGUMENTS: Builtin = Builtin {
     globals: &[],
 };
 
+/// How operations are done.
+pub(crate) const LATER_BUILTIN: Builtin = Builtin {
+    name: "node/internal/fs/later",
+    source: include_str!("later.js"),
+    natives: natives! {
+        "collect" => batch::collect,
+        "number" => number,
+        "submit" => submit,
+        "wait" => batch::wait,
+    },
+    globals: &[],
+};
+
+/// Copying trees.
+pub(crate) const COPY: Builtin = Builtin {
+    name: "node/internal/fs/copy",
+    source: include_str!("copy.js"),
+    natives: natives! {},
+    globals: &[],
+};
+
+/// Finding files by patterns.
+pub(crate) const GLOB: Builtin = Builtin {
+    name: "node/internal/fs/glob",
+    source: include_str!("glob.js"),
+    natives: natives! {},
+    globals: &[],
+};
+
 /// The operations.
 pub(crate) const CORE: Builtin = Builtin {
     name: "node/internal/fs/core",
     source: include_str!("core.js"),
     natives: natives! {
-        "access" => paths::access,
-        "chmod" => paths::chmod,
-        "close" => files::close,
-        "copyFile" => tree::copy_file,
+        "access" => now::access,
+        "chmod" => now::chmod,
+        "close" => now::close,
+        "copyFile" => now::copyFile,
         "exists" => paths::exists,
-        "fchmod" => files::chmod,
+        "fchmod" => now::fchmod,
         "fstat" => metadata::of_descriptor,
-        "fsync" => files::sync,
-        "ftruncate" => files::truncate,
-        "futimes" => files::utimes,
-        "link" => paths::link,
-        "makeDir" => paths::make_dir,
-        "makeDirs" => tree::make_dirs,
-        "open" => files::open,
+        "fsync" => now::fsync,
+        "ftruncate" => now::ftruncate,
+        "futimes" => now::futimes,
+        "link" => now::link,
+        "listTree" => now::listTree,
+        "makeDir" => now::makeDir,
+        "makeDirs" => now::makeDirs,
+        "makeTemporary" => now::makeTemporary,
+        "open" => now::open,
         "read" => files::read,
-        "readDir" => paths::read_dir,
-        "readFile" => files::read_file,
-        "readLink" => paths::read_link,
-        "readText" => files::read_text,
-        "realPath" => paths::real_path,
-        "removeDir" => paths::remove_dir,
-        "removeTree" => tree::remove,
-        "rename" => paths::rename,
+        "readDir" => now::readDir,
+        "readFile" => now::readFile,
+        "readLink" => now::readLink,
+        "readNames" => now::readNames,
+        "readText" => whole::read_text,
+        "readv" => files::readv,
+        "realPath" => now::realPath,
+        "remove" => now::remove,
+        "removeDir" => now::removeDir,
+        "removeDirAll" => now::removeDirAll,
+        "rename" => now::rename,
         "stat" => metadata::of_path,
-        "symlink" => paths::symlink,
-        "unlink" => paths::unlink,
-        "utimes" => paths::utimes,
+        "symlink" => now::symlink,
+        "truncate" => now::truncate,
+        "unlink" => now::unlink,
+        "utimes" => now::utimes,
+        "walkedPath" => now::walkedPath,
         "write" => files::write,
+        "writeFile" => whole::write_file,
+        "writeText" => files::write_text,
+        "writev" => files::writev,
     },
     globals: &[],
 };
 
-/// Files that one worker may have open at once; Linux's usual limit for a process.
-const MAX_OPEN_FILES: usize = 1024;
+operations! {
+    now {
+        access => paths::access, quick;
+        chmod => paths::chmod, quick;
+        close => files::close, quick;
+        copyFile => whole::copy_file, slow;
+        fchmod => files::chmod, quick;
+        fsync => files::sync, slow;
+        ftruncate => files::truncate, slow;
+        futimes => files::utimes, quick;
+        link => paths::link, quick;
+        listTree => tree::list_tree, slow;
+        makeDir => paths::make_dir, quick;
+        makeDirs => tree::make_dirs, quick;
+        makeTemporary => tree::make_temporary, quick;
+        open => files::open, quick;
+        readDir => paths::read_dir, quick;
+        readFile => whole::read_file, quick;
+        readLink => paths::read_link, quick;
+        readNames => paths::read_names, quick;
+        realPath => paths::real_path, quick;
+        remove => tree::remove, quick;
+        removeDir => paths::remove_dir, quick;
+        removeDirAll => tree::remove_dir_all, slow;
+        rename => paths::rename, quick;
+        symlink => paths::symlink, quick;
+        truncate => whole::truncate, quick;
+        unlink => paths::unlink, quick;
+        utimes => paths::utimes, quick;
+        walkedPath => paths::walked_path, quick;
+    }
+    later {
+        exists => paths::exists_later, quick;
+        fstat => metadata::fstat, quick;
+        read => files::read_later, quick;
+        stat => metadata::stat, quick;
+        write => files::write_later, quick;
+        writeFile => whole::write_file_later, quick;
+    }
+}
+
+fn number(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    batch::number(call, LATER)
+}
+
+fn submit(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    batch::submit(call, LATER)
+}
 
 /// The first number for an open file: 0, 1 and 2 are the standard streams, which are not files here.
 const FIRST_DESCRIPTOR: usize = 3;
@@ -88,41 +181,88 @@ const UMASK: u32 = 0o022;
 #[derive(Debug)]
 pub struct FsState {
     mounts: Arc<MountTable>,
-    working_directory: GuestPath,
+    working_directory: Arc<GuestPath>,
     /// Open files by descriptor less [`FIRST_DESCRIPTOR`].
     files: Vec<Option<Arc<OpenFile>>>,
+    /// How many of these are open.
+    open: usize,
+    /// How many may be.
+    max_open: usize,
+    /// Files that are being opened.
+    opening: Arc<AtomicUsize>,
+    /// By request, what was put off.
+    submissions: Vec<(u64, batch::Submissions)>,
+    /// Where it waits for a thread; made with the first.
+    queue: Option<Arc<pool::Queue>>,
+}
+
+/// A place among the descriptors for a file that is being opened, until it is dropped.
+#[derive(Debug)]
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for FsState {
+    fn drop(&mut self) {
+        if let Some(queue) = &self.queue {
+            queue.close();
+        }
+    }
 }
 
 impl FsState {
-    /// For a worker with these mounts; relative paths are taken from `working_directory`.
-    pub fn new(mounts: Arc<MountTable>, working_directory: GuestPath) -> Self {
-        Self { mounts, working_directory, files: Vec::new() }
+    /// For a worker with these mounts, which may have `max_open` files open at a time; relative paths are taken from
+    /// `working_directory`.
+    pub fn new(mounts: Arc<MountTable>, working_directory: GuestPath, max_open: usize) -> Self {
+        Self {
+            mounts,
+            working_directory: Arc::new(working_directory),
+            files: Vec::new(),
+            open: 0,
+            max_open,
+            opening: Arc::default(),
+            submissions: Vec::new(),
+            queue: None,
+        }
     }
 
     /// How many files are open.
     pub fn open_files(&self) -> usize {
-        self.files.iter().flatten().count()
+        self.open
     }
 
     /// Keeps an open file under the lowest free number.
     fn keep(&mut self, file: OpenFile) -> Result<u32, Errno> {
-        let free = self.files.iter().position(Option::is_none);
+        // The common case first: all numbers below are taken.
+        let free = if self.open == self.files.len() { None } else { self.files.iter().position(Option::is_none) };
         let index = match free {
             Some(index) => index,
-            None if self.files.len() < MAX_OPEN_FILES => {
+            None if self.files.len() < self.max_open => {
                 self.files.push(None);
                 self.files.len() - 1
             }
             None => return Err(Errno::EMFILE),
         };
         self.files[index] = Some(Arc::new(file));
+        self.open += 1;
         u32::try_from(index + FIRST_DESCRIPTOR).map_err(|_| Errno::EMFILE)
     }
 
     /// That one more file can be opened, before it is.
     fn require_room(&self) -> Result<(), Errno> {
-        let full = self.files.len() == MAX_OPEN_FILES && self.files.iter().all(Option::is_some);
-        if full { Err(Errno::EMFILE) } else { Ok(()) }
+        let taken = self.open + self.opening.load(Ordering::Relaxed);
+        if taken >= self.max_open { Err(Errno::EMFILE) } else { Ok(()) }
+    }
+
+    /// Takes a place for a file that is going to be opened.
+    fn reserve(&mut self) -> Result<Place, Errno> {
+        self.require_room()?;
+        self.opening.fetch_add(1, Ordering::Relaxed);
+        Ok(Place(Arc::clone(&self.opening)))
     }
 
     fn slot(&mut self, descriptor: u32) -> Result<&mut Option<Arc<OpenFile>>, Errno> {
@@ -134,8 +274,11 @@ impl FsState {
         self.slot(descriptor)?.clone().ok_or(Errno::EBADF)
     }
 
-    fn close(&mut self, descriptor: u32) -> Result<(), Errno> {
-        self.slot(descriptor)?.take().map(drop).ok_or(Errno::EBADF)
+    /// Takes a file out; it is closed when nothing uses it any more.
+    fn close(&mut self, descriptor: u32) -> Result<Arc<OpenFile>, Errno> {
+        let file = self.slot(descriptor)?.take().ok_or(Errno::EBADF)?;
+        self.open -= 1;
+        Ok(file)
     }
 }
 
@@ -144,12 +287,14 @@ mod tests {
     use super::*;
     use atoll_vfs::{Access, Memory, NewFile, OpenOptions, Quota};
 
+    const MAX_OPEN_FILES: usize = 200;
+
     fn state() -> FsState {
         let mounts = MountTable::builder()
             .mount("/tmp", Memory::new(Quota::DEFAULT), Access::ReadWrite)
             .and_then(atoll_vfs::MountTableBuilder::build)
             .unwrap();
-        FsState::new(Arc::new(mounts), GuestPath::root())
+        FsState::new(Arc::new(mounts), GuestPath::root(), MAX_OPEN_FILES)
     }
 
     fn opened(state: &FsState) -> OpenFile {
@@ -165,12 +310,12 @@ mod tests {
             assert_eq!(state.keep(file), Ok(expected));
         }
         state.close(4).unwrap();
-        assert_eq!(state.close(4), Err(Errno::EBADF));
+        assert_eq!(state.close(4).unwrap_err(), Errno::EBADF);
         assert_eq!(state.file(4).unwrap_err(), Errno::EBADF);
         let file = opened(&state);
         assert_eq!(state.keep(file), Ok(4));
         for number in [0, 1, 2, 6, u32::MAX] {
-            assert_eq!(state.close(number), Err(Errno::EBADF), "{number}");
+            assert_eq!(state.close(number).unwrap_err(), Errno::EBADF, "{number}");
         }
         assert_eq!(state.open_files(), 3);
     }
@@ -184,9 +329,13 @@ mod tests {
             state.keep(file).unwrap();
         }
         assert_eq!(state.require_room(), Err(Errno::EMFILE));
+        assert_eq!(state.reserve().unwrap_err(), Errno::EMFILE);
         let file = opened(&state);
         assert_eq!(state.keep(file), Err(Errno::EMFILE));
         state.close(100).unwrap();
+        let place = state.reserve().unwrap();
+        assert_eq!(state.require_room(), Err(Errno::EMFILE));
+        drop(place);
         state.require_room().unwrap();
     }
 }

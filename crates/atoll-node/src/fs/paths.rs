@@ -1,136 +1,241 @@
 //! Calls on one or two names.
 
-use super::errors::{Named, bytes_or_text, mounts, path, thrown, two_paths};
+use super::errors::{Named, path, thrown, two_paths};
 use super::files::time;
+use super::operation::{Context, Done, Failure, Outcome};
 use super::{FsState, UMASK};
-use atoll_engine::{Call, NativeResult, Value};
-use atoll_vfs::{AccessMode, DirEntry, FileKind, FinalLink, FsError, MountTable};
+use atoll_engine::{Call, JsError, NativeResult, Texts, Value};
+use atoll_vfs::{AccessMode, FileKind, FinalLink, FsError, GuestPath, Listing, Metadata, MountTable};
+use std::sync::Arc;
 
-fn on_path(
+fn on_path<W: Fn(&MountTable, &GuestPath) -> Result<(), FsError> + Send>(
     call: &mut Call<'_, '_, '_>,
     syscall: &'static str,
-    work: impl FnOnce(&MountTable, &Named) -> Result<(), FsError>,
-) -> NativeResult {
+    work: W,
+) -> Result<impl Fn(&Context) -> Done + Send + use<W>, JsError> {
     let named = path(call, 0, syscall)?;
-    work(&mounts(call), &named).map_err(|error| named.error(&error, syscall))?;
-    Ok(Value::Undefined)
+    Ok(move |context: &Context| {
+        work(&context.mounts, &named.path).map(Outcome::from).map_err(|error| named.error(&error, syscall))
+    })
 }
 
-fn on_two_paths(
+fn on_two_paths<W: Fn(&MountTable, &GuestPath, &GuestPath) -> Result<(), FsError> + Send>(
     call: &mut Call<'_, '_, '_>,
     syscall: &'static str,
-    work: impl FnOnce(&MountTable, &Named, &Named) -> Result<(), FsError>,
-) -> NativeResult {
+    work: W,
+) -> Result<impl Fn(&Context) -> Done + Send + use<W>, JsError> {
     let (from, to) = two_paths(call, syscall)?;
-    work(&mounts(call), &from, &to).map_err(|error| from.error_with(&to, error.errno, syscall))?;
-    Ok(Value::Undefined)
+    Ok(move |context: &Context| {
+        let done = work(&context.mounts, &from.path, &to.path);
+        done.map(Outcome::from).map_err(|error| from.errno_with(&to, error.errno, syscall))
+    })
 }
 
 /// `(path, mode)`: bits 4, 2 and 1 for reading, writing and executing.
-pub(super) fn access(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn access(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let mode = call.u32(1)?;
     let wanted = AccessMode { read: mode & 4 != 0, write: mode & 2 != 0, execute: mode & 1 != 0 };
-    on_path(call, "access", |mounts, named| mounts.access(&named.path, wanted))
+    on_path(call, "access", move |mounts, path| mounts.access(path, wanted))
 }
 
-/// `(path)` → whether it is there.
+/// `(path)` → whether it is there, at once.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "the type of natives; that a path cannot exist is an answer, not an error"
 )]
 pub(super) fn exists(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    let Ok(named) = path(call, 0, "access") else { return Ok(Value::Bool(false)) };
-    Ok(Value::Bool(mounts(call).access(&named.path, AccessMode::default()).is_ok()))
+    let working_directory = Arc::clone(&call.state::<FsState>().working_directory);
+    let Ok(Ok(path)) = call.with_utf8(0, |bytes| working_directory.join_bytes(bytes)) else {
+        return Ok(Value::Bool(false));
+    };
+    Ok(Value::Bool(call.state::<FsState>().mounts.access(&path, AccessMode::default()).is_ok()))
+}
+
+/// `(path)` → whether it is there, put off.
+pub(super) fn exists_later(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let working_directory = Arc::clone(&call.state::<FsState>().working_directory);
+    let path = call.with_utf8(0, |bytes| working_directory.join_bytes(bytes).ok())?;
+    Ok(move |context: &Context| {
+        let found = path.as_ref().is_some_and(|path| context.mounts.access(path, AccessMode::default()).is_ok());
+        Ok(found.into())
+    })
 }
 
 /// `(path, mode)`.
-pub(super) fn chmod(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn chmod(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let mode = call.u32(1)?;
-    on_path(call, "chmod", |mounts, named| mounts.set_permissions(&named.path, mode))
+    on_path(call, "chmod", move |mounts, path| mounts.set_permissions(path, mode))
 }
 
 /// `(path, accessed, modified, link)`, in seconds; `link` means a link itself.
-pub(super) fn utimes(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn utimes(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let (accessed, modified) = (time(call.number(1)?), time(call.number(2)?));
     let (last, syscall) = if call.boolean(3) { (FinalLink::Keep, "lutime") } else { (FinalLink::Follow, "utime") };
-    on_path(call, syscall, |mounts, named| mounts.set_times(&named.path, last, accessed, modified))
+    on_path(call, syscall, move |mounts, path| mounts.set_times(path, last, accessed, modified))
 }
 
 /// `(path, mode)`.
-pub(super) fn make_dir(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn make_dir(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let mode = call.u32(1)? & !UMASK;
-    on_path(call, "mkdir", |mounts, named| mounts.create_dir(&named.path, mode))
+    on_path(call, "mkdir", move |mounts, path| mounts.create_dir(path, mode))
 }
 
 /// `(path)`.
-pub(super) fn remove_dir(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    on_path(call, "rmdir", |mounts, named| mounts.remove_dir(&named.path))
+pub(super) fn remove_dir(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    on_path(call, "rmdir", MountTable::remove_dir)
 }
 
 /// `(path)`.
-pub(super) fn unlink(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    on_path(call, "unlink", |mounts, named| mounts.remove_file(&named.path))
+pub(super) fn unlink(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    on_path(call, "unlink", MountTable::remove_file)
 }
 
 /// `(from, to)`.
-pub(super) fn rename(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    on_two_paths(call, "rename", |mounts, from, to| mounts.rename(&from.path, &to.path))
+pub(super) fn rename(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    on_two_paths(call, "rename", MountTable::rename)
 }
 
 /// `(from, to)`.
-pub(super) fn link(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    on_two_paths(call, "link", |mounts, from, to| mounts.hard_link(&from.path, &to.path))
+pub(super) fn link(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    on_two_paths(call, "link", MountTable::hard_link)
 }
 
 /// `(target, path)`; the target is text, whatever it names.
-pub(super) fn symlink(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    let target = bytes_or_text(call, 0)?;
-    let link = bytes_or_text(call, 1)?;
-    let made = call.state::<FsState>().working_directory.join_bytes(&link).map_err(atoll_vfs::PathError::errno);
-    let mounts = mounts(call);
-    made.and_then(|path| mounts.symlink(&target, &path).map_err(|error| error.errno)).map_err(|errno| {
-        let error = FsError::new(errno, "symlink").with_path(String::from_utf8_lossy(&target).as_ref());
-        thrown(&error.with_dest(String::from_utf8_lossy(&link).as_ref()))
-    })?;
-    Ok(Value::Undefined)
+pub(super) fn symlink(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let target = call.with_utf8(0, <[u8]>::to_vec)?;
+    let link = call.with_utf8(1, <[u8]>::to_vec)?;
+    let path = call.state::<FsState>().working_directory.join_bytes(&link).map_err(atoll_vfs::PathError::errno);
+    Ok(move |context: &Context| {
+        let made = path.clone().and_then(|path| context.mounts.symlink(&target, &path).map_err(|error| error.errno));
+        made.map(Outcome::from).map_err(|errno| {
+            let error = FsError::new(errno, "symlink").with_path(&*String::from_utf8_lossy(&target));
+            thrown(&error.with_dest(&*String::from_utf8_lossy(&link))).into()
+        })
+    })
 }
 
 /// `(path)` → the link's text, as bytes.
-pub(super) fn read_link(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn read_link(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "readlink")?;
-    mounts(call).read_link(&named.path).map(Value::Bytes).map_err(|error| named.error(&error, "readlink"))
+    Ok(move |context: &Context| {
+        let target = context.mounts.read_link(&named.path).map_err(|error| named.error(&error, "readlink"))?;
+        Ok(text_or_bytes(target).into())
+    })
 }
 
-/// `(path)` → the path without links, as bytes.
-pub(super) fn real_path(call: &mut Call<'_, '_, '_>) -> NativeResult {
+/// Text where it is UTF-8.
+fn text_or_bytes(bytes: Vec<u8>) -> Value {
+    String::from_utf8(bytes).map_or_else(|error| Value::Bytes(error.into_bytes()), Value::String)
+}
+
+/// `(path)` → the path without links: as text, or as bytes where it is no UTF-8.
+pub(super) fn real_path(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "realpath")?;
-    let real = mounts(call).canonicalize(&named.path).map_err(|error| named.error(&error, "realpath"))?;
-    Ok(Value::Bytes(real.as_bytes().to_vec()))
+    Ok(move |context: &Context| {
+        let real = context.mounts.canonicalize(&named.path).map_err(|error| named.error(&error, "realpath"))?;
+        Ok(text_or_bytes(real.as_bytes().to_vec()).into())
+    })
+}
+
+/// As [`real_path`], for an absolute path without `..`. Its error is that of the first part that can't be followed, as it is
+/// of a program that walks along the path.
+pub(super) fn walked_path(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let named = path(call, 0, "lstat")?;
+    Ok(move |context: &Context| match context.mounts.canonicalize(&named.path) {
+        Ok(real) => Ok(text_or_bytes(real.as_bytes().to_vec()).into()),
+        Err(error) => Err(blamed(&context.mounts, &named.path).unwrap_or_else(|| named.error(&error, "lstat"))),
+    })
+}
+
+/// What the first part of a path that cannot be followed says.
+fn blamed(mounts: &MountTable, path: &GuestPath) -> Option<Failure> {
+    let mut here = GuestPath::root();
+    for name in path.components() {
+        let next = here.join_bytes(name).ok()?;
+        let part = Named::from(next);
+        let found: Metadata = match mounts.symlink_metadata(&part.path) {
+            Ok(found) => found,
+            Err(error) => return Some(part.error(&error, "lstat")),
+        };
+        if found.kind() != FileKind::Symlink {
+            here = part.path;
+            continue;
+        }
+        if let Err(error) = mounts.metadata(&part.path) {
+            return Some(part.error(&error, "stat"));
+        }
+        here = mounts.canonicalize(&part.path).ok()?;
+    }
+    None
 }
 
 /// `(path, as_bytes, syscall)` → `[names, kinds]`: the names sorted by their bytes, as strings or as bytes, and for each
 /// a byte that says what it is (`UV_DIRENT_…`).
-pub(super) fn read_dir(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn read_dir(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let as_bytes = call.boolean(1);
     let syscall = if call.boolean(2) { "opendir" } else { "scandir" };
     let named = path(call, 0, syscall)?;
-    let mut entries = mounts(call).read_dir(&named.path).map_err(|error| named.error(&error, syscall))?;
-    entries.sort_unstable_by(|left, right| left.name.cmp(&right.name));
-    let kinds = entries.iter().map(|entry| kind(entry.kind)).collect();
-    let name = |DirEntry { name, .. }| {
-        if as_bytes {
-            return Value::Bytes(name);
-        }
-        // Where it is no UTF-8, the program gets a name it cannot open; with `encoding: 'buffer'` it gets the real one.
-        let text = String::from_utf8(name);
-        Value::String(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
-    };
-    let names = entries.into_iter().map(name).collect();
-    Ok(Value::List(vec![Value::List(names), Value::Bytes(kinds)]))
+    Ok(move |context: &Context| {
+        let listing = listing(&context.mounts, &named, syscall)?;
+        let kinds = listing.iter().map(|(_, found)| kind(found)).collect();
+        Ok(Value::List(vec![names(&listing, as_bytes), Value::Bytes(kinds)]).into())
+    })
+}
+
+/// `(path)` → the names alone, as strings.
+pub(super) fn read_names(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let named = path(call, 0, "scandir")?;
+    Ok(move |context: &Context| Ok(names(&listing(&context.mounts, &named, "scandir")?, false).into()))
+}
+
+fn listing(mounts: &MountTable, named: &Named, syscall: &'static str) -> Result<Listing, Failure> {
+    let mut listing = mounts.read_dir(&named.path).map_err(|error| named.error(&error, syscall))?;
+    listing.sort();
+    Ok(listing)
+}
+
+/// Where a name is no UTF-8, the program gets a text that it cannot open; as bytes it gets the real one.
+fn names(listing: &Listing, as_bytes: bool) -> Value {
+    if as_bytes {
+        return Value::List(listing.iter().map(|(name, _)| Value::Bytes(name.to_vec())).collect());
+    }
+    let mut names = Texts::with_capacity(listing.len(), listing.name_bytes());
+    listing.iter().for_each(|(name, _)| names.push(&[name]));
+    Value::Texts(names)
 }
 
 /// `UV_DIRENT_…`, as in `constants`.
-fn kind(kind: FileKind) -> u8 {
+pub(super) fn kind(kind: FileKind) -> u8 {
     match kind {
         FileKind::Regular => 1,
         FileKind::Directory => 2,

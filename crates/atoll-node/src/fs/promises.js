@@ -6,17 +6,14 @@ const {
 const { ERR_INVALID_ARG_TYPE } = use('node/internal/errors');
 const core = use('node/internal/fs/core');
 const { constants } = use('node/internal/fs/types');
-const { later } = use('node:fs');
+const { promiseLater } = use('node/internal/fs/later');
 const EventEmitter = use('node:events').default;
 
 const promises = {};
 
 /** What `operation(...values)` comes to, in a later turn. A mistake in the arguments is a rejection, too. */
 function promised(operation, values) {
-  return new Promise((resolve, reject) => {
-    const work = ReflectApply(operation, undefined, values);
-    later(work, (error, result) => (error ? reject(error) : resolve(result)));
-  });
+  return promiseLater(() => ReflectApply(operation, undefined, values));
 }
 
 // --- FileHandle ------------------------------------------------------------------------------------------------------
@@ -52,15 +49,22 @@ class FileHandle extends EventEmitter {
     return this.#fd;
   }
 
-  /** Runs an operation on the descriptor, which is looked at when the operation's turn comes. */
-  #on(syscall, operation) {
-    return promised(() => {
-      const work = operation(handleOf(this, syscall));
-      return () => {
-        handleOf(this, syscall);
-        return work();
+  /** Has an operation done on the descriptor. */
+  #on(syscall, prepare) {
+    return promiseLater(() => prepare(handleOf(this, syscall)));
+  }
+
+  /** As `#on`, for an operation on a part, whose count is told beside its buffer. */
+  #onPart(syscall, prepare, name, bufferName) {
+    return promiseLater(() => {
+      const { buffer, operation } = prepare(handleOf(this, syscall));
+      const { finish } = operation;
+      operation.finish = (value) => {
+        const count = finish === undefined ? value : finish(value);
+        return { __proto__: null, [name]: count, [bufferName]: buffer };
       };
-    }, []);
+      return operation;
+    });
   }
 
   appendFile(data, options) {
@@ -80,17 +84,11 @@ class FileHandle extends EventEmitter {
   }
 
   read(buffer, offset, length, position) {
-    return this.#on('read', (fd) => {
-      const range = core.readRange(fd, buffer, offset, length, position);
-      return () => ({ __proto__: null, bytesRead: range.work(), buffer: range.buffer });
-    });
+    return this.#onPart('read', (fd) => core.read(fd, buffer, offset, length, position), 'bytesRead', 'buffer');
   }
 
   readv(buffers, position) {
-    return this.#on('readv', (fd) => {
-      const work = core.readv(fd, buffers, position);
-      return () => ({ __proto__: null, bytesRead: work(), buffers });
-    });
+    return this.#onPart('readv', (fd) => core.readv(fd, buffers, position), 'bytesRead', 'buffers');
   }
 
   readFile(options) {
@@ -110,17 +108,11 @@ class FileHandle extends EventEmitter {
   }
 
   write(data, offset, length, position) {
-    return this.#on('write', (fd) => {
-      const range = core.writeRange(fd, data, offset, length, position);
-      return () => ({ __proto__: null, bytesWritten: range.work(), buffer: range.buffer });
-    });
+    return this.#onPart('write', (fd) => core.write(fd, data, offset, length, position), 'bytesWritten', 'buffer');
   }
 
   writev(buffers, position) {
-    return this.#on('writev', (fd) => {
-      const work = core.writev(fd, buffers, position);
-      return () => ({ __proto__: null, bytesWritten: work(), buffers });
-    });
+    return this.#onPart('writev', (fd) => core.writev(fd, buffers, position), 'bytesWritten', 'buffers');
   }
 
   writeFile(data, options) {
@@ -128,20 +120,14 @@ class FileHandle extends EventEmitter {
   }
 
   close() {
-    if (this.#fd === -1) return PromiseResolve(undefined);
-    this.#closing ??= PromisePrototypeThen(
-      this.#on('close', (fd) => {
-        const work = core.close(fd);
-        return () => {
-          this.#fd = -1;
-          this.#closing = undefined;
-          work();
-        };
-      }),
-      () => {
-        this.emit('close');
-      },
-    );
+    if (this.#fd === -1 && this.#closing === undefined) return PromiseResolve(undefined);
+    if (this.#closing !== undefined) return this.#closing;
+    const closed = this.#on('close', core.close);
+    this.#fd = -1;
+    this.#closing = PromisePrototypeThen(closed, () => {
+      this.#closing = undefined;
+      this.emit('close');
+    });
     return this.#closing;
   }
 
@@ -185,13 +171,14 @@ for (const name in OPERATIONS) {
   define(name, (...values) => promised(operation, values), OPERATIONS[name]);
 }
 define('realpath', (path, options) => promised(core.realpathNative, [path, options]), 2);
-define('opendir', (path, options) => promised(core.opendir, [path, options, later]), 2);
+define('opendir', (path, options) => promised(core.opendir, [path, options]), 2);
 
 function openHandle(path, flags, mode) {
-  return promised(() => {
-    const work = core.open(path, flags, mode);
-    return () => new FileHandle(work(), promises);
-  }, []);
+  return promiseLater(() => {
+    const operation = core.open(path, flags, mode);
+    operation.finish = (fd) => new FileHandle(fd, promises);
+    return operation;
+  });
 }
 define('open', openHandle, 3);
 
@@ -208,14 +195,7 @@ function writeTo(target, data, options, operation) {
   const whole = typeof data === 'string' || ArrayBufferIsView(data);
   const method = whole ? undefined : data?.[SymbolAsyncIterator] ?? data?.[SymbolIterator];
   if (typeof method === 'function') return writeEach(target, data, options, operation);
-  if (!isHandle(target)) return promised(operation, [target, data, options]);
-  return promised(() => {
-    const work = operation(handleOf(target, 'write'), data, options);
-    return () => {
-      handleOf(target, 'write');
-      return work();
-    };
-  }, []);
+  return promiseLater(() => operation(isHandle(target) ? handleOf(target, 'write') : target, data, options));
 }
 
 async function writeEach(target, parts, options, operation) {
@@ -233,6 +213,23 @@ async function writeEach(target, parts, options, operation) {
     if (own) await handle.close();
   }
 }
+
+define('cp', async (from, to, options) => use('node/internal/fs/copy').cp(from, to, options), 3);
+define(
+  'glob',
+  async function* (pattern, options) {
+    const found = await use('node/internal/fs/glob').globAll(pattern, options);
+    for (let index = 0; index < found.length; index++) yield found[index];
+  },
+  2,
+);
+
+/** A Blob with a file's content, which is read at once: it does not change with the file. */
+exports.openAsBlob = async (path, options = {}) => {
+  if (options === null || typeof options !== 'object') throw ERR_INVALID_ARG_TYPE('options', 'Object', options);
+  const content = await promised(core.readFile, [path]);
+  return new (use('web/blob').Blob)([content], { type: options.type ?? '' });
+};
 
 ObjectDefineProperty(promises, 'constants', { __proto__: null, value: constants, enumerable: true, configurable: false, writable: false });
 

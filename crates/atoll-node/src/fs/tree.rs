@@ -1,30 +1,37 @@
-//! Calls that are made of several: `mkdir -p`, `rm -r`, copying a file.
+//! Calls that are made of several: `mkdir -p`, `rm -r`, listing all that is below.
 
 use super::UMASK;
-use super::errors::{Named, mounts, path, two_paths};
-use atoll_engine::{Call, NativeResult, Value};
-use atoll_vfs::{Errno, FinalLink, FsError, GuestPath, MountTable, NewFile, OpenOptions};
+use super::errors::{Named, path, thrown};
+use super::operation::{Context, Done, Failure, Outcome};
+use super::paths::kind;
+use atoll_engine::{Call, JsError, Texts, Value};
+use atoll_vfs::{Errno, FileKind, FsError, GuestPath, MountTable};
 
-/// How much of a file is copied at once.
-const COPY_BYTES: usize = 128 * 1024;
+/// Names that one recursive listing may hold, as many as a listing of one directory.
+const MAX_LISTED_NAMES: usize = 1 << 20;
 
-/// `COPYFILE_EXCL`: the destination must not exist.
-const EXCLUSIVE: u32 = 1;
-/// `COPYFILE_FICLONE_FORCE`: sharing blocks or nothing.
-const CLONE_FORCE: u32 = 4;
+/// Tries of `mkdtemp`: 36 bits of chance collide as often only where somebody makes them.
+const MAX_TEMPORARY_NAMES: usize = 100;
+
+const TEMPORARY_CHARACTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// `(path, mode)` → the first directory that was made, if any; relative where the path is.
-pub(super) fn make_dirs(call: &mut Call<'_, '_, '_>) -> NativeResult {
+pub(super) fn make_dirs(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "mkdir")?;
     let mode = call.u32(1)? & !UMASK;
-    let made = make_all(&mounts(call), &named.path, mode).map_err(|error| named.error(&error, "mkdir"))?;
-    Ok(made.map_or(Value::Undefined, |made| Value::String(as_written(&named, &made))))
+    Ok(move |context: &Context| {
+        let made = make_all(&context.mounts, &named.path, mode).map_err(|error| named.error(&error, "mkdir"))?;
+        Ok(made.map_or(Value::Undefined, |made| Value::String(as_written(&named, &made))).into())
+    })
 }
 
 /// An ancestor of a path in the way the program wrote the path: relative where it was relative.
 fn as_written(named: &Named, ancestor: &GuestPath) -> String {
     let mut levels = named.path.components().count().saturating_sub(ancestor.components().count());
-    let mut written = named.given.as_str();
+    let given = named.given();
+    let mut written = &*given;
     let is_plain = |part: &str| part != "." && part != "..";
     if !written.split('/').all(is_plain) {
         return ancestor.to_string();
@@ -82,80 +89,146 @@ fn make_one(mounts: &MountTable, path: &GuestPath, mode: u32) -> Result<(), FsEr
     }
 }
 
-/// `(path)`: removes it with everything below.
-pub(super) fn remove(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    let named = path(call, 0, "rm")?;
-    remove_all(&mounts(call), &named.path).map_err(|error| named.error(&error, "rm"))?;
-    Ok(Value::Undefined)
-}
-
-fn remove_all(mounts: &MountTable, path: &GuestPath) -> Result<(), FsError> {
-    if !mounts.symlink_metadata(path)?.is_dir() {
-        return mounts.remove_file(path);
-    }
-    // Directories still to be removed, each after all that was found in it.
-    let mut pending = vec![(path.clone(), false)];
-    while let Some((directory, emptied)) = pending.pop() {
-        if emptied {
-            mounts.remove_dir(&directory)?;
-            continue;
-        }
-        let entries = mounts.read_dir(&directory)?;
-        pending.push((directory.clone(), true));
-        for entry in entries {
-            let child = directory
-                .join_bytes(&entry.name)
-                .map_err(|error| FsError::new(error.errno(), "rm").with_path(&directory))?;
-            if entry.kind == atoll_vfs::FileKind::Directory {
-                pending.push((child, false));
-            } else {
-                mounts.remove_file(&child)?;
+/// `(prefix)` → the directory that was made.
+pub(super) fn make_temporary(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let template = call.with_utf8(0, |prefix| [prefix, b"XXXXXX"].concat())?;
+    let shown = String::from_utf8_lossy(&template).into_owned();
+    let failed = move |errno| -> JsError { thrown(&FsError::new(errno, "mkdtemp").with_path(&shown)) };
+    let working_directory = std::sync::Arc::clone(&call.state::<super::FsState>().working_directory);
+    Ok(move |context: &Context| {
+        for _ in 0..MAX_TEMPORARY_NAMES {
+            let mut name = template.clone();
+            let mut chance = [0; 6];
+            getrandom::fill(&mut chance).map_err(|_| failed(Errno::EIO))?;
+            let start = name.len() - chance.len();
+            for (slot, byte) in name[start..].iter_mut().zip(chance) {
+                *slot = TEMPORARY_CHARACTERS[usize::from(byte) % TEMPORARY_CHARACTERS.len()];
+            }
+            let path = working_directory.join_bytes(&name).map_err(|error| failed(error.errno()))?;
+            match context.mounts.create_dir(&path, 0o700) {
+                Ok(()) => return Ok(Value::String(String::from_utf8_lossy(&name).into_owned()).into()),
+                Err(error) if error.errno == Errno::EEXIST => {}
+                Err(error) => return Err(failed(error.errno).into()),
             }
         }
-    }
-    Ok(())
+        Err(failed(Errno::EEXIST).into())
+    })
 }
 
-/// `(from, to, mode)`.
-pub(super) fn copy_file(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    let (from, to) = two_paths(call, "copyfile")?;
-    let mode = call.u32(2)?;
-    copy(&mounts(call), &from.path, &to.path, mode).map_err(|error| from.error_with(&to, error.errno, "copyfile"))?;
-    Ok(Value::Undefined)
-}
-
-fn copy(mounts: &MountTable, from: &GuestPath, to: &GuestPath, mode: u32) -> Result<(), FsError> {
-    let fail = |errno| Err(FsError::new(errno, "copyfile"));
-    if mode & CLONE_FORCE != 0 {
-        return fail(Errno::ENOSYS);
-    }
-    let source = mounts.open(from, &OpenOptions::READ)?;
-    let metadata = source.metadata()?;
-    if metadata.is_dir() {
-        return fail(Errno::EISDIR);
-    }
-    let exclusive = mode & EXCLUSIVE != 0;
-    let options = OpenOptions {
-        read: false,
-        write: true,
-        create: if exclusive { NewFile::Always } else { NewFile::IfMissing },
-        mode: metadata.mode & !UMASK,
-        final_link: FinalLink::Follow,
-        ..OpenOptions::READ
-    };
-    let target = mounts.open(to, &options)?;
-    let found = target.metadata()?;
-    if (found.dev, found.ino) == (metadata.dev, metadata.ino) {
-        return Ok(());
-    }
-    target.truncate(0)?;
-    let mut buffer = vec![0; COPY_BYTES];
-    loop {
-        match source.read(&mut buffer)? {
-            0 => return Ok(()),
-            count => target.write_all(&buffer[..count])?,
+/// `(path, force, recursive)` → whether it is a directory that only a recursive removal removes.
+pub(super) fn remove(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let named = path(call, 0, "lstat")?;
+    let (force, recursive) = (call.boolean(1), call.boolean(2));
+    Ok(move |context: &Context| {
+        let metadata = match context.mounts.symlink_metadata(&named.path) {
+            Ok(metadata) => metadata,
+            Err(error) if force && error.errno == Errno::ENOENT => return Ok(Outcome::from(false)),
+            // With both, Node does not look before it tries.
+            Err(error) => return Err(named.error(&error, if force && recursive { "unlink" } else { "lstat" })),
+        };
+        let removed = match (metadata.is_dir(), recursive) {
+            (true, false) => return Ok(Outcome::from(true)),
+            (true, true) => context.mounts.remove_tree(&named.path).map_err(|error| named.error(&error, "rmdir")),
+            (false, _) => context.mounts.remove_file(&named.path).map_err(|error| named.error(&error, "unlink")),
+        };
+        match removed {
+            Ok(()) => Ok(Outcome::from(false)),
+            Err(failure) => Err(failure),
         }
+    })
+}
+
+/// `(path)`: removes a directory with all that is below, another name as `rmdir` does: not at all.
+pub(super) fn remove_dir_all(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let named = path(call, 0, "rmdir")?;
+    Ok(move |context: &Context| {
+        let metadata = context.mounts.symlink_metadata(&named.path).map_err(|error| named.error(&error, "lstat"))?;
+        let removed = if metadata.is_dir() {
+            context.mounts.remove_tree(&named.path)
+        } else {
+            context.mounts.remove_dir(&named.path)
+        };
+        removed.map(Outcome::from).map_err(|error| named.error(&error, "rmdir"))
+    })
+}
+
+/// `(path, grouped)` → all names below, breadth first, directory by directory. As relative paths, with what links to
+/// directories lead to, as Node has it; or grouped, without, which gives `[directories, counts, names, kinds]`: each directory's path below the
+/// first with the number of its names, and for all of these a byte of `UV_DIRENT_…`.
+pub(super) fn list_tree(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let named = path(call, 0, "scandir")?;
+    let grouped = call.boolean(1);
+    Ok(move |context: &Context| {
+        let mut folders: Vec<Vec<u8>> = vec![Vec::new()];
+        let (mut names, mut kinds) = (Texts::default(), Vec::new());
+        let (mut paths, mut counts) = (Texts::default(), Vec::new());
+        let mut next = 0;
+        while next < folders.len() {
+            let folder = std::mem::take(&mut folders[next]);
+            let path = if next == 0 { Ok(named.path.clone()) } else { named.path.join_bytes(&folder) };
+            let read = path
+                .map_err(|error| FsError::new(error.errno(), "scandir"))
+                .and_then(|path| context.mounts.read_dir(&path));
+            let mut listing = read.map_err(|error| below(&named, &folder, error.errno))?;
+            listing.sort();
+            if kinds.len() + listing.len() > MAX_LISTED_NAMES {
+                return Err(below(&named, &folder, Errno::EOVERFLOW));
+            }
+            let prefix: &[&[u8]] = if next == 0 { &[] } else { &[&folder, b"/"] };
+            for (name, found) in listing.iter() {
+                let child = || [prefix.concat().as_slice(), name].concat();
+                let enters = found == FileKind::Directory
+                    || !grouped
+                        && found == FileKind::Symlink
+                        && is_directory(&context.mounts, &named.path, &child());
+                if enters {
+                    folders.push(child());
+                }
+                if grouped {
+                    names.push(&[name]);
+                } else {
+                    let (first, second) = (prefix.first().copied(), prefix.get(1).copied());
+                    names.push(&[first.unwrap_or_default(), second.unwrap_or_default(), name]);
+                }
+                kinds.push(kind(found));
+            }
+            if grouped {
+                paths.push(&[&folder]);
+                counts.push(Value::Number(listing.len() as f64));
+            }
+            next += 1;
+        }
+        Ok(if grouped {
+            Value::List(vec![Value::Texts(paths), Value::List(counts), Value::Texts(names), Value::Bytes(kinds)])
+        } else {
+            Value::Texts(names)
+        }
+        .into())
+    })
+}
+
+fn is_directory(mounts: &MountTable, base: &GuestPath, below: &[u8]) -> bool {
+    base.join_bytes(below).is_ok_and(|path| mounts.metadata(&path).is_ok_and(|found| found.is_dir()))
+}
+
+/// The error of a directory below the one that was named.
+fn below(named: &Named, folder: &[u8], errno: Errno) -> Failure {
+    let mut path = named.given().into_owned();
+    if !folder.is_empty() {
+        if !path.ends_with('/') {
+            path.push('/');
+        }
+        path.push_str(&String::from_utf8_lossy(folder));
     }
+    thrown(&FsError::new(errno, "scandir").with_path(path)).into()
 }
 
 #[cfg(test)]
@@ -194,13 +267,13 @@ mod tests {
         assert_eq!(errno(make_all(&table, &at("/app/x/y"), 0o755)), Errno::EROFS);
         let deep = at(&format!("/tmp{}", "/d".repeat(300)));
         assert_eq!(make_all(&table, &deep, 0o755).unwrap(), Some(at("/tmp/d")));
-        remove_all(&table, &at("/tmp/d")).unwrap();
+        table.remove_tree(&at("/tmp/d")).unwrap();
     }
 
     #[test]
     fn the_first_directory_is_told_as_it_was_written() {
         let written = |given: &str, path: &str, ancestor: &str| {
-            as_written(&Named { path: at(path), given: given.to_owned() }, &at(ancestor))
+            as_written(&Named::new(at(path), given), &at(ancestor))
         };
         assert_eq!(written("/tmp/a/b", "/tmp/a/b", "/tmp/a"), "/tmp/a");
         assert_eq!(written("/tmp/a//b/", "/tmp/a/b", "/tmp/a/b"), "/tmp/a//b/");
@@ -217,30 +290,10 @@ mod tests {
         table.write(&at("/tmp/kept/file"), b"x").unwrap();
         table.write(&at("/tmp/a/b/file"), b"x").unwrap();
         table.symlink(b"/tmp/kept", &at("/tmp/a/link")).unwrap();
-        remove_all(&table, &at("/tmp/a")).unwrap();
+        table.remove_tree(&at("/tmp/a")).unwrap();
         assert_eq!(errno(table.metadata(&at("/tmp/a"))), Errno::ENOENT);
         assert_eq!(table.read(&at("/tmp/kept/file"), 10).unwrap(), b"x");
-        assert_eq!(errno(remove_all(&table, &at("/tmp/a"))), Errno::ENOENT);
-        assert_eq!(errno(remove_all(&table, &at("/app"))), Errno::EROFS);
-    }
-
-    #[test]
-    fn a_copy_has_the_content_and_the_permissions() {
-        let table = tree();
-        let content: Vec<u8> = (0..COPY_BYTES * 2 + 5).map(|index| (index % 253) as u8).collect();
-        table.write(&at("/tmp/a"), &content).unwrap();
-        table.set_permissions(&at("/tmp/a"), 0o755).unwrap();
-        copy(&table, &at("/tmp/a"), &at("/tmp/b"), EXCLUSIVE).unwrap();
-        assert_eq!(table.read(&at("/tmp/b"), 1 << 30).unwrap(), content);
-        assert_eq!(table.metadata(&at("/tmp/b")).unwrap().mode & 0o777, 0o755);
-        assert_eq!(errno(copy(&table, &at("/tmp/a"), &at("/tmp/b"), EXCLUSIVE)), Errno::EEXIST);
-        table.write(&at("/tmp/short"), b"short").unwrap();
-        copy(&table, &at("/tmp/short"), &at("/tmp/b"), 0).unwrap();
-        assert_eq!(table.read(&at("/tmp/b"), 10).unwrap(), b"short");
-        copy(&table, &at("/tmp/b"), &at("/tmp/b"), 0).unwrap();
-        assert_eq!(table.read(&at("/tmp/b"), 10).unwrap(), b"short", "a file copied onto itself stays");
-        assert_eq!(errno(copy(&table, &at("/tmp"), &at("/tmp/c"), 0)), Errno::EISDIR);
-        assert_eq!(errno(copy(&table, &at("/tmp/b"), &at("/app/c"), 0)), Errno::EROFS);
-        assert_eq!(errno(copy(&table, &at("/tmp/b"), &at("/tmp/c"), CLONE_FORCE)), Errno::ENOSYS);
+        assert_eq!(errno(table.remove_tree(&at("/tmp/a"))), Errno::ENOENT);
+        assert_eq!(errno(table.remove_tree(&at("/app"))), Errno::EROFS);
     }
 }

@@ -1,10 +1,11 @@
 // What the calls of node:fs return beside JavaScript's own types, and the constants.
 const {
-  Array, BigInt64Array, Date, Float64Array, FunctionPrototypeCall, MathRound, Number, ObjectDefineProperties,
-  ObjectDefineProperty, ObjectFreeze, ObjectSetPrototypeOf, Promise, SymbolAsyncDispose, SymbolAsyncIterator,
+  ArrayPrototypePush, BigInt64Array, Date, Float64Array, FunctionPrototypeCall, MathRound, Number, ObjectDefineProperties,
+  ObjectDefineProperty, ObjectFreeze, ObjectSetPrototypeOf, Promise, Symbol, SymbolAsyncDispose, SymbolAsyncIterator,
   SymbolDispose,
 } = primordials;
 const { ERR_DIR_CLOSED, ERR_INVALID_ARG_TYPE } = use('node/internal/errors');
+const { setImmediate } = use('web/timers');
 
 // --- constants: Linux's, on every host -------------------------------------------------------------------------------
 
@@ -135,7 +136,16 @@ const lazyTimes = {
 };
 
 function Stats(dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, atimeMs, mtimeMs, ctimeMs, birthtimeMs) {
-  FunctionPrototypeCall(StatsBase, this, dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks);
+  this.dev = dev;
+  this.mode = mode;
+  this.nlink = nlink;
+  this.uid = uid;
+  this.gid = gid;
+  this.rdev = rdev;
+  this.blksize = blksize;
+  this.ino = ino;
+  this.size = size;
+  this.blocks = blocks;
   this.atimeMs = atimeMs;
   this.mtimeMs = mtimeMs;
   this.ctimeMs = ctimeMs;
@@ -167,63 +177,73 @@ const fields = new Float64Array(FIELDS);
 const bigFields = new BigInt64Array(FIELDS);
 exports.fieldsFor = (bigint) => (bigint ? bigFields : fields);
 
-/** The object for what `fieldsFor(bigint)` has been filled with. */
-exports.statsFrom = (bigint) => {
+/** The object for the result at `index` of an array of results, such as `fieldsFor(bigint)` has been filled with. */
+exports.statsFrom = (bigint, f, index) => {
+  const at = index * FIELDS;
   if (bigint) {
-    const f = bigFields;
-    const time = (index) => f[index] * 1000000000n + f[index + 1];
-    return new BigIntStats(f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], time(10), time(12), time(14), time(16));
+    const time = (field) => f[at + field] * 1000000000n + f[at + field + 1];
+    return new BigIntStats(
+      f[at], f[at + 1], f[at + 2], f[at + 3], f[at + 4], f[at + 5], f[at + 6], f[at + 7], f[at + 8], f[at + 9],
+      time(10), time(12), time(14), time(16),
+    );
   }
-  const f = fields;
-  const time = (index) => f[index] * 1000 + f[index + 1] / 1000000;
-  return new Stats(f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], time(10), time(12), time(14), time(16));
+  return new Stats(
+    f[at], f[at + 1], f[at + 2], f[at + 3], f[at + 4], f[at + 5], f[at + 6], f[at + 7], f[at + 8], f[at + 9],
+    f[at + 10] * 1000 + f[at + 11] / 1000000, f[at + 12] * 1000 + f[at + 13] / 1000000,
+    f[at + 14] * 1000 + f[at + 15] / 1000000, f[at + 16] * 1000 + f[at + 17] / 1000000,
+  );
 };
 
 // --- directories -----------------------------------------------------------------------------------------------------
 
+const KIND = Symbol('type');
+
 class Dirent {
-  #kind;
   constructor(name, path, kind) {
     this.name = name;
     this.parentPath = path;
     this.path = path;
-    this.#kind = kind;
-  }
-
-  static is(entry, kind) {
-    return entry.#kind === kind;
+    this[KIND] = kind;
   }
 }
-const { is } = Dirent;
-delete Dirent.is;
 for (const name in KINDS) {
   const kind = KINDS[name][1];
   defineMethod(Dirent.prototype, name, function () {
-    return is(this, kind);
+    return this[KIND] === kind;
   });
 }
 exports.Dirent = Dirent;
 
-/** `names` and `kinds` side by side, as the native function returns them. */
-exports.direntsFrom = (names, kinds, path) => {
-  const entries = new Array(names.length);
-  for (let index = 0; index < names.length; index++) entries[index] = new Dirent(names[index], path, kinds[index]);
-  return entries;
+/** Entries for a part of `names` and `kinds`, which lie side by side as the native function returns them. */
+exports.direntsFrom = (names, kinds, path, start, end, into) => {
+  for (let index = start; index < end; index++) ArrayPrototypePush(into, new Dirent(names[index], path, kinds[index]));
+  return into;
 };
+
+/** What `work` returns or throws, for a callback in a later turn. */
+function later(work, callback) {
+  setImmediate(() => {
+    let value;
+    try {
+      value = work();
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    callback(null, value);
+  });
+}
 
 /** An open directory: its entries were all read when it was opened. */
 class Dir {
   #path;
   #entries;
   #next = 0;
-  #later;
 
-  /** `later(work, callback)` runs `work` in a later turn and hands its result to a Node callback. */
-  constructor(path, entries, later) {
-    if (typeof later !== 'function') throw use('node/internal/errors').ERR_MISSING_ARGS('handle');
+  constructor(path, entries) {
+    if (entries === undefined) throw use('node/internal/errors').ERR_MISSING_ARGS('handle');
     this.#path = path;
     this.#entries = entries;
-    this.#later = later;
   }
 
   get path() {
@@ -243,11 +263,11 @@ class Dir {
   #promised(work, callback) {
     if (callback !== undefined) {
       if (typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE('callback', 'Function', callback);
-      this.#later(work, callback);
+      later(work, callback);
       return undefined;
     }
     return new Promise((resolve, reject) => {
-      this.#later(work, (error, value) => (error ? reject(error) : resolve(value)));
+      later(work, (error, value) => (error ? reject(error) : resolve(value)));
     });
   }
 

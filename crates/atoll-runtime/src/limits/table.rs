@@ -256,6 +256,13 @@ limits! {
         bounds: "files in `/tmp`, which are kept in memory",
         effect: "Writing fails with `ENOSPC`.",
     }
+    /// Files that are open at a time.
+    open_files: u32 = "open-files" in Count {
+        serve: 1_024, run: Value(1_024), range: 1..=65_536,
+        scope: Worker, hit: Hit::Throws,
+        bounds: "files that a worker has open at a time through `node:fs`",
+        effect: "Opening one more fails with `EMFILE`. What a worker has open is closed with it. The system has a limit for the                  whole process, too, which many workers can reach together: then it is `EMFILE` for each.",
+    }
     /// Whether code may be made from strings.
     allow_eval: bool = "eval" in Switch {
         serve: 1, run: Value(1), range: 0..=1,

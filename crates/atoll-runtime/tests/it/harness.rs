@@ -80,6 +80,26 @@ pub(crate) fn app_with(
     origin: Option<&HttpOrigin>,
     isolation: Isolation,
 ) -> (Arc<App>, Arc<Recorder>) {
+    app_on(mounts(directory), entry, Options { isolation, origin, ..options_of(limits, &["one"]) })
+}
+
+/// What else an app may differ in.
+pub(crate) struct Options<'a> {
+    pub(crate) limits: Limits,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) origin: Option<&'a HttpOrigin>,
+    pub(crate) isolation: Isolation,
+}
+
+/// An app with these limits and arguments.
+pub(crate) fn options_of(limits: Limits, arguments: &[&str]) -> Options<'static> {
+    let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    Options { limits, arguments, origin: None, isolation: Isolation::Warm }
+}
+
+/// An app over any mounts, of which `/app` has the entry.
+pub(crate) fn app_on(mounts: Arc<MountTable>, entry: &str, options: Options<'_>) -> (Arc<App>, Arc<Recorder>) {
+    let Options { limits, arguments, origin, isolation } = options;
     let mut env = vec![("GREETING".to_owned(), "hello".to_owned())];
     env.extend(origin.map(|origin| ("ATOLL_TEST_ORIGIN".to_owned(), origin.url())));
     let port = origin.map(|origin| origin.address().port());
@@ -87,7 +107,6 @@ pub(crate) fn app_with(
         port.iter().flat_map(|port| [format!("127.0.0.1:{port}"), format!("localhost:{port}")]).collect();
     let rules = NetRules::new(allowed.iter().map(String::as_str)).expect("addresses");
     let recorder = Arc::new(Recorder::default());
-    let mounts = mounts(directory);
     let options =
         LoaderOptions { conditions: Vec::new(), cache: None, tsconfig: true, builtins: atoll_runtime::builtin_names() };
     let app = App {
@@ -98,7 +117,7 @@ pub(crate) fn app_with(
         loader: Arc::new(Loader::new(Arc::clone(&mounts), options)),
         mounts,
         env,
-        arguments: vec!["one".to_owned()],
+        arguments,
         working_directory: GuestPath::new("/app").expect("a path"),
         fetch: FetchClient::new(rules),
         limits,

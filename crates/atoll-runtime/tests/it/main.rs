@@ -3,6 +3,7 @@
 
 mod code_cache;
 mod costs;
+mod filesystem;
 mod globals;
 mod guest_tests;
 mod harness;

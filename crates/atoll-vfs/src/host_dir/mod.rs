@@ -17,16 +17,18 @@
 
 mod confine;
 mod file;
+mod remove;
 mod walk;
 
 use crate::layer::{
-    AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
+    AccessMode, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
     Time,
 };
-use crate::{Errno, LayerPath};
+use crate::{Errno, LayerPath, Listing};
 pub use confine::Confinement;
 use confine::{Parent, Root};
 use file::HostFile;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use sys::{FileType, Mode, OFlags};
 pub(crate) use walk::MAX_LINKS;
@@ -164,6 +166,30 @@ fn kind(file_type: FileType) -> Option<FileKind> {
     })
 }
 
+/// All names of an open directory with their types.
+fn list(directory: impl AsFd) -> Result<Listing, Errno> {
+    let mut listing = Listing::default();
+    let mut of_unknown_kind = Vec::new();
+    sys::read_dir(directory.as_fd(), |name, file_type| {
+        let kind = kind(file_type).unwrap_or_else(|| {
+            of_unknown_kind.push((listing.len(), name.to_vec()));
+            FileKind::Regular
+        });
+        listing.push(name, kind);
+        listing.len() <= MAX_LISTED_NAMES
+    })?;
+    if listing.len() > MAX_LISTED_NAMES {
+        return Err(Errno::EOVERFLOW);
+    }
+    for (index, name) in of_unknown_kind {
+        // A name that has gone meanwhile keeps the default; the program will find out when it opens it.
+        if let Ok(stat) = sys::stat_at(directory.as_fd(), &name) {
+            listing.set_kind(index, FileKind::from_mode(stat.mode));
+        }
+    }
+    Ok(listing)
+}
+
 impl Layer for HostDir {
     fn metadata(&self, path: LayerPath<'_>, last: FinalLink) -> LayerResult<Metadata> {
         // One call where the name is directly in the root; three otherwise (open, statx, close).
@@ -184,6 +210,11 @@ impl Layer for HostDir {
         Ok(Box::new(file))
     }
 
+    fn open_described(&self, path: LayerPath<'_>, options: &OpenOptions) -> LayerResult<(Box<dyn File>, Metadata)> {
+        let (file, metadata) = self.open_file(path, options)?;
+        Ok((Box::new(file), metadata))
+    }
+
     fn read(&self, path: LayerPath<'_>, limit: u64) -> LayerResult<Vec<u8>> {
         let (file, metadata) = self.open_file(path, &OpenOptions::READ)?;
         if metadata.is_dir() {
@@ -192,29 +223,10 @@ impl Layer for HostDir {
         Ok(file.read_all(metadata.size, limit)?)
     }
 
-    fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Vec<DirEntry>> {
+    fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Listing> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
         let directory = self.root.open(path, flags, Mode::empty(), FinalLink::Follow)?;
-        let mut entries = Vec::new();
-        let mut of_unknown_kind = Vec::new();
-        sys::read_dir(&directory, |name, file_type| {
-            let kind = kind(file_type).unwrap_or_else(|| {
-                of_unknown_kind.push(entries.len());
-                FileKind::Regular
-            });
-            entries.push(DirEntry { name: name.to_vec(), kind });
-            entries.len() <= MAX_LISTED_NAMES
-        })?;
-        if entries.len() > MAX_LISTED_NAMES {
-            return Err(Errno::EOVERFLOW.into());
-        }
-        for index in of_unknown_kind {
-            // A name that has gone meanwhile keeps the default; the program will find out when it opens it.
-            if let Ok(stat) = sys::stat_at(&directory, &entries[index].name) {
-                entries[index].kind = FileKind::from_mode(stat.mode);
-            }
-        }
-        Ok(entries)
+        Ok(list(&directory)?)
     }
 
     fn read_link(&self, path: LayerPath<'_>) -> LayerResult<Vec<u8>> {
@@ -263,6 +275,11 @@ impl Layer for HostDir {
     fn remove_file(&self, path: LayerPath<'_>) -> LayerResult<()> {
         let (directory, name) = self.parent(path, Errno::EISDIR)?;
         Ok(sys::unlink_at(directory, name)?)
+    }
+
+    fn remove_tree(&self, path: LayerPath<'_>) -> LayerResult<()> {
+        let (directory, name) = self.parent(path, Errno::EBUSY)?;
+        remove::tree(&self.root, directory, path, name)
     }
 
     fn rename(&self, from: LayerPath<'_>, to: LayerPath<'_>) -> LayerResult<()> {

@@ -11,9 +11,9 @@ mod inode;
 mod resolve;
 
 use crate::layer::{
-    AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Time,
+    AccessMode, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Time,
 };
-use crate::{Errno, LayerPath, MAX_PATH_BYTES};
+use crate::{Errno, LayerPath, Listing, MAX_PATH_BYTES};
 use file::MemoryFile;
 use inode::{Body, Inode, Usage};
 use resolve::{Found, Purpose};
@@ -139,11 +139,13 @@ impl Layer for Memory {
         Ok(Box::new(MemoryFile::new(node, *options)))
     }
 
-    fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Vec<DirEntry>> {
+    fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Listing> {
         let _shape = self.reading();
         let node = self.find(path, FinalLink::Follow)?.node.ok_or(Errno::ENOENT)?;
         let names = node.names()?;
-        Ok(names.iter().map(|(name, inode)| DirEntry { name: name.to_vec(), kind: inode.kind() }).collect())
+        let mut listing = Listing::default();
+        names.iter().for_each(|(name, inode)| listing.push(name, inode.kind()));
+        Ok(listing)
     }
 
     fn read_link(&self, path: LayerPath<'_>) -> LayerResult<Vec<u8>> {

@@ -8,9 +8,9 @@ pub use build::{MountError, MountTableBuilder};
 pub use open::OpenFile;
 
 use crate::layer::{
-    AccessMode, DirEntry, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time,
+    AccessMode, File, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time,
 };
-use crate::{Ending, Errno, FsError, GuestPath, LayerPath};
+use crate::{Ending, Errno, FsError, GuestPath, LayerPath, Listing};
 use std::sync::Arc;
 
 /// What a guest may do below a mount point, whatever the layer could.
@@ -74,7 +74,14 @@ impl MountTable {
 
     /// Opens a file or, for reading, a directory.
     pub fn open(&self, path: &GuestPath, options: &OpenOptions) -> Result<OpenFile, FsError> {
-        self.named("open", path, |table| table.open_errno(path, options))
+        let open = |layer: &dyn Layer, below: LayerPath<'_>, options: &OpenOptions| Ok((layer.open(below, options)?, ()));
+        self.named("open", path, |table| table.open_errno(path, options, open)).map(|(file, ())| file)
+    }
+
+    /// As [`MountTable::open`], with what `fstat` tells of what was opened.
+    pub fn open_described(&self, path: &GuestPath, options: &OpenOptions) -> Result<(OpenFile, Metadata), FsError> {
+        let open = |layer: &dyn Layer, below: LayerPath<'_>, options: &OpenOptions| layer.open_described(below, options);
+        self.named("open", path, |table| table.open_errno(path, options, open))
     }
 
     /// The whole content of a file; `EFBIG` when it is longer than `limit` bytes.
@@ -105,7 +112,7 @@ impl MountTable {
     }
 
     /// The names of a directory, in no order that means anything.
-    pub fn read_dir(&self, path: &GuestPath) -> Result<Vec<DirEntry>, FsError> {
+    pub fn read_dir(&self, path: &GuestPath) -> Result<Listing, FsError> {
         self.named("scandir", path, |table| {
             table.apply(path, FinalLink::Follow, false, |layer, below| layer.read_dir(below))
         })
@@ -172,6 +179,23 @@ impl MountTable {
                 return Err(if is_dir { Errno::EISDIR } else { Errno::ENOTDIR });
             }
             table.apply(path, FinalLink::Keep, true, |layer, below| layer.remove_file(below))
+        })
+    }
+
+    /// Removes a name, and where it is a directory all that is below; links are removed, not followed. A mount point below
+    /// is `EBUSY`.
+    pub fn remove_tree(&self, path: &GuestPath) -> Result<(), FsError> {
+        self.named("rm", path, |table| {
+            table.find(path).0.require(true)?;
+            table.require_name(path, Errno::EINVAL)?;
+            // With a slash at the end, a link to a directory is not its own.
+            if path.wants_directory() && !table.stat(&path.clone().without_slash(), FinalLink::Keep)?.is_dir() {
+                return Err(Errno::ENOTDIR);
+            }
+            table.apply_with(path, FinalLink::Keep, true, |mount, below| {
+                table.unless_mounted(mount, below)?;
+                mount.layer.remove_tree(below)
+            })
         })
     }
 
@@ -301,7 +325,12 @@ impl MountTable {
         })
     }
 
-    fn open_errno(&self, path: &GuestPath, options: &OpenOptions) -> Result<OpenFile, Errno> {
+    fn open_errno<T>(
+        &self,
+        path: &GuestPath,
+        options: &OpenOptions,
+        open: impl Fn(&dyn Layer, LayerPath<'_>, &OpenOptions) -> LayerResult<(Box<dyn File>, T)>,
+    ) -> Result<(OpenFile, T), Errno> {
         let mutates = options.mutates();
         let mut options = *options;
         if path.wants_directory() {
@@ -315,8 +344,8 @@ impl MountTable {
         }
         let last = if options.create == NewFile::Always { FinalLink::Keep } else { options.final_link };
         self.apply_with(path, last, mutates, |mount, below| {
-            let file = mount.layer.open(below, &options)?;
-            Ok(OpenFile::new(file, options, mount.access))
+            let (file, found) = open(&*mount.layer, below, &options)?;
+            Ok((OpenFile::new(file, options, mount.access), found))
         })
     }
 

@@ -170,8 +170,20 @@ fn operations_take_few_system_calls() {
     assert_eq!(calls(&|| drop(layer.read_link(at("a/b/c/d/e/link")).unwrap())), ["openat2", "readlinkat"], "readlink");
     assert_eq!(calls(&|| layer.access(deep, AccessMode::default()).unwrap()), ["openat2"], "existence");
     assert_eq!(calls(&|| drop(layer.open(deep, &OpenOptions::READ).unwrap())), ["openat2", "statx"], "open");
+    assert_eq!(
+        calls(&|| drop(layer.open_described(deep, &OpenOptions::READ).unwrap())),
+        ["openat2", "statx"],
+        "open, and what was opened"
+    );
     assert_eq!(calls(&|| layer.create_dir(at("new"), 0o755).unwrap()), ["mkdirat"], "mkdir in the root");
     assert_eq!(calls(&|| layer.create_dir(at("a/b/new"), 0o755).unwrap()), ["openat2", "mkdirat"], "mkdir below");
+    let removal = ["openat2", "openat", "getdents64", "getdents64"];
+    let below = ["openat", "getdents64", "getdents64", "unlinkat", "unlinkat", "unlinkat"];
+    assert_eq!(
+        calls(&|| layer.remove_tree(at("a/b/c/d")).unwrap()),
+        [&removal[..], &below, &["unlinkat"]].concat(),
+        "removing a tree: one call for each name, three and the listing for each directory"
+    );
 }
 
 #[test]

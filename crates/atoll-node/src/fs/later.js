@@ -1,0 +1,116 @@
+// How operations of node:fs are done: at once, or put off to a thread of the process's pool. What becomes of the latter
+// comes back in batches, in a turn of the request that asked.
+const {
+  ArrayPrototypePop, ArrayPrototypePush, ArrayPrototypeSlice, BigInt64Array, Float64Array, Promise, PromisePrototypeThen,
+  TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength,
+} = primordials;
+const { statsFrom } = use('node/internal/fs/types');
+const timers = use('web/timers');
+
+const FAILED = 1;
+const STATS = 2;
+
+/** A kind of operation: `now(a, b, c, d, e)` does it at once; `name` is under which it can be put off. */
+exports.kind = (name, now) => ({ __proto__: null, now, number: native.number(name) });
+
+/** An operation, checked and ready. What its native function returns is passed through `finish`, if there is one. */
+class Operation {
+  callback = undefined;
+  resolve = undefined;
+  reject = undefined;
+
+  constructor(kind, finish, a, b, c, d, e) {
+    this.kind = kind;
+    this.finish = finish;
+    this.a = a;
+    this.b = b;
+    this.c = c;
+    this.d = d;
+    this.e = e;
+  }
+}
+exports.operation = (kind, finish, a, b, c, d, e) => new Operation(kind, finish, a, b, c, d, e);
+
+/** Does it at once. */
+exports.run = (operation) => {
+  const value = operation.kind.now(operation.a, operation.b, operation.c, operation.d, operation.e);
+  return operation.finish === undefined ? value : operation.finish(value);
+};
+
+const pending = []; // operations by ticket
+const freeTickets = [];
+
+function submit(operation) {
+  const ticket = freeTickets.length > 0 ? ArrayPrototypePop(freeTickets) : pending.length;
+  pending[ticket] = operation;
+  const { number } = operation.kind;
+  if (native.submit(operation.a, operation.b, operation.c, operation.d, operation.e, number, ticket)) awaitResults();
+}
+
+/** Has it done later; `callback(error, result)` is called then, without a result where there is none. */
+exports.callLater = (operation, callback) => {
+  operation.callback = callback;
+  submit(operation);
+};
+
+/** Has it done later. A promise for its result; what `prepare()` throws rejects it. */
+exports.promiseLater = (prepare) =>
+  new Promise((resolve, reject) => {
+    const operation = prepare();
+    operation.resolve = resolve;
+    operation.reject = reject;
+    submit(operation);
+  });
+
+function awaitResults() {
+  PromisePrototypeThen(native.wait(), deliver);
+}
+
+function deliver() {
+  const { 0: results, 1: packed, 2: again } = native.collect();
+  if (again) awaitResults();
+  let numbers;
+  let integers;
+  if (TypedArrayPrototypeGetByteLength(packed) > 0) {
+    const memory = TypedArrayPrototypeGetBuffer(packed);
+    numbers = new Float64Array(memory);
+    integers = new BigInt64Array(memory);
+  }
+  const callbacks = [];
+  for (let index = 0; index < results.length; index += 3) {
+    const ticket = results[index];
+    const operation = pending[ticket];
+    pending[ticket] = undefined;
+    ArrayPrototypePush(freeTickets, ticket);
+    let failed = results[index + 1] === FAILED;
+    let value = results[index + 2];
+    if (!failed) {
+      try {
+        if (results[index + 1] === STATS) value = statsFrom(operation.c === true, operation.c === true ? integers : numbers, value);
+        if (operation.finish !== undefined) value = operation.finish(value);
+      } catch (error) {
+        failed = true;
+        value = error;
+      }
+    }
+    if (operation.callback === undefined) (failed ? operation.reject : operation.resolve)(value);
+    else ArrayPrototypePush(callbacks, { __proto__: null, callback: operation.callback, failed, value });
+  }
+  if (callbacks.length > 0) timers.setImmediate(runCallbacks, callbacks);
+}
+
+/** Each callback sees what the one before has put off (ticks, promises) done. What one throws is uncaught; the rest run. */
+function runCallbacks(calls) {
+  let index = 0;
+  try {
+    while (index < calls.length) {
+      if (index > 0) timers.afterCallback();
+      const { callback, failed, value } = calls[index++];
+      if (failed) callback(value);
+      else if (value === undefined) callback(null);
+      else callback(null, value);
+    }
+  } finally {
+    if (index < calls.length) timers.setImmediate(runCallbacks, ArrayPrototypeSlice(calls, index));
+  }
+}
