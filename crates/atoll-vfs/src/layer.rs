@@ -341,4 +341,15 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
         let _ = (path, mode);
         Err(Errno::EROFS.into())
     }
+
+    /// Metadata of a path none of whose components is a symbolic link but, at most, the last, which is kept. `ELOOP`
+    /// where another one is. A layer above asks this, which follows links itself.
+    fn metadata_plain(&self, path: LayerPath<'_>) -> LayerResult<Metadata> {
+        if let Some((directory, _)) = path.split_last()
+            && self.canonicalize(directory)? != directory.as_bytes()
+        {
+            return Err(Errno::ELOOP.into());
+        }
+        self.metadata(path, FinalLink::Keep)
+    }
 }

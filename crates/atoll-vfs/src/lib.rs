@@ -38,6 +38,7 @@ mod error;
 mod host_dir;
 mod layer;
 mod memory;
+mod overlay;
 mod path;
 mod table;
 
@@ -49,5 +50,6 @@ pub use layer::{
     Time,
 };
 pub use memory::{Memory, Quota};
+pub use overlay::{Overlay, OverlayError};
 pub use path::{Ending, GuestPath, LayerPath, MAX_NAME_BYTES, MAX_PATH_BYTES, PathError};
 pub use table::{Access, MountError, MountTable, MountTableBuilder, OpenFile};

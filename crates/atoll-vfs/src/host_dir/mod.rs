@@ -306,6 +306,10 @@ impl Layer for HostDir {
         };
         Ok(file.set_permissions(mode)?)
     }
+
+    fn metadata_plain(&self, path: LayerPath<'_>) -> LayerResult<Metadata> {
+        Ok(metadata(sys::stat(&self.root.open_plain(path)?)?))
+    }
 }
 
 /// Access by permission bits alone, for kernels without `faccessat2`: what any class may do, is allowed; the open that
