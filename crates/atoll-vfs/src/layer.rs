@@ -345,11 +345,26 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     /// Metadata of a path none of whose components is a symbolic link but, at most, the last, which is kept. `ELOOP`
     /// where another one is. A layer above asks this, which follows links itself.
     fn metadata_plain(&self, path: LayerPath<'_>) -> LayerResult<Metadata> {
-        if let Some((directory, _)) = path.split_last()
-            && self.canonicalize(directory)? != directory.as_bytes()
+        refuse_links(self, path)?;
+        self.metadata(path, FinalLink::Keep)
+    }
+}
+
+/// `ELOOP` where a component of the path but the last is a symbolic link, for layers that have no quicker way to find
+/// out. Where it cannot be said, because something is missing on the way, what is asked next will find that.
+pub(crate) fn refuse_links<L: Layer + ?Sized>(layer: &L, path: LayerPath<'_>) -> LayerResult<()> {
+    let Some((directory, _)) = path.split_last() else { return Ok(()) };
+    if layer.canonicalize(directory).is_ok_and(|real| real == directory.as_bytes()) {
+        return Ok(());
+    }
+    let mut above = Some(directory);
+    while let Some(place) = above {
+        if !place.is_root()
+            && layer.metadata(place, FinalLink::Keep).is_ok_and(|found| found.kind() == FileKind::Symlink)
         {
             return Err(Errno::ELOOP.into());
         }
-        self.metadata(path, FinalLink::Keep)
+        above = place.split_last().map(|(directory, _)| directory);
     }
+    Ok(())
 }

@@ -21,7 +21,7 @@ mod walk;
 
 use crate::layer::{
     AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
-    Time,
+    Time, refuse_links,
 };
 use crate::{Errno, LayerPath};
 pub use confine::Confinement;
@@ -308,6 +308,10 @@ impl Layer for HostDir {
     }
 
     fn metadata_plain(&self, path: LayerPath<'_>) -> LayerResult<Metadata> {
+        if self.root.confinement == Confinement::Walk {
+            refuse_links(self, path)?;
+            return self.metadata(path, FinalLink::Keep);
+        }
         Ok(metadata(sys::stat(&self.root.open_plain(path)?)?))
     }
 }

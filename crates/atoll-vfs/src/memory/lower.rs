@@ -136,12 +136,7 @@ impl Lower {
     }
 
     /// What `name` stands for in a lower directory.
-    pub(super) fn child(
-        &self,
-        directory: &[u8],
-        name: &[u8],
-        usage: &Arc<Usage>,
-    ) -> Result<Option<Arc<Inode>>, Errno> {
+    pub(super) fn child(&self, directory: &[u8], name: &[u8], usage: &Arc<Usage>) -> Result<Option<Arc<Inode>>, Errno> {
         let path = joined(directory, name);
         match self.plain_metadata(&path)? {
             Some(metadata) => self.inode(path.into(), &metadata, usage).map(Some),

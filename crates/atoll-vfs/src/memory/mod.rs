@@ -170,7 +170,13 @@ impl Memory {
 fn may_open(node: &Inode, options: &OpenOptions) -> Result<(), Errno> {
     match node.kind() {
         FileKind::Symlink => Err(if options.directory { Errno::ENOTDIR } else { Errno::ELOOP }),
-        FileKind::Directory => if options.mutates() { Err(Errno::EISDIR) } else { Ok(()) },
+        FileKind::Directory => {
+            if options.mutates() {
+                Err(Errno::EISDIR)
+            } else {
+                Ok(())
+            }
+        }
         _ if options.directory => Err(Errno::ENOTDIR),
         FileKind::Regular => Ok(()),
         _ => Err(Errno::EACCES),

@@ -1,8 +1,8 @@
 //! The battery on every layer.
 
 use crate::battery;
-use crate::support::{at, list, put};
-use atoll_vfs::{Confinement, FileKind, HostDir, Layer, Memory, Overlay, Quota};
+use crate::support::{at, list, put, sweep};
+use atoll_vfs::{Confinement, HostDir, Layer, Memory, Overlay, Quota};
 use std::sync::Arc;
 
 fn on_host_dir(confinement: Confinement, case: fn(&dyn Layer)) {
@@ -27,29 +27,19 @@ fn host_dir_by_walking() {
 
 /// The names that the battery uses, as what it does not expect them to be.
 fn litter(layer: &dyn Layer) {
-    for folder in ["a", "b", "d", "d/a", "d/a/deep", "end", "file-link", "moved", "real", "real/deep", "real/deep/file"] {
+    for folder in ["a", "b", "d", "d/a", "d/a/deep", "end", "file-link", "moved", "real", "real/deep", "real/deep/file"]
+    {
         layer.create_dir(at(folder), 0o700).unwrap();
     }
-    for file in ["c", "d/e", "d/file", "d/sub", "d/a/deep/x", "f", "link", "dir-link", "self", "z", "real/deep/new", "x"] {
+    for file in
+        ["c", "d/e", "d/file", "d/sub", "d/a/deep/x", "f", "link", "dir-link", "self", "z", "real/deep/new", "x"]
+    {
         put(layer, file, b"litter");
     }
     for link in ["empty", "large", "s", "t", "ping", "real/file", "hop-1"] {
         layer.symlink(b"d/file", at(link)).unwrap();
     }
     layer.hard_link(at("c"), at("new")).unwrap();
-}
-
-/// Removes all that a layer shows.
-fn sweep(layer: &dyn Layer, directory: &str) {
-    for (name, kind) in list(layer, directory).unwrap() {
-        let path = if directory.is_empty() { name } else { format!("{directory}/{name}") };
-        if kind == FileKind::Directory {
-            sweep(layer, &path);
-            layer.remove_dir(at(&path)).unwrap();
-        } else {
-            layer.remove_file(at(&path)).unwrap();
-        }
-    }
 }
 
 /// An overlay over what is hidden by it: the battery must not notice.

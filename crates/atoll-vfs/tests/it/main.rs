@@ -7,6 +7,8 @@ mod equivalence;
 mod host_dir;
 mod layers;
 mod memory;
+mod operations;
+mod overlay;
 mod paths;
 mod race;
 mod support;
