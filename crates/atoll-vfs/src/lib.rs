@@ -47,7 +47,7 @@ pub use error::FsError;
 pub use host_dir::{Confinement, HostDir, HostDirError};
 pub use layer::{
     AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
-    Time,
+    Owner, Statistics, Time,
 };
 pub use memory::{Memory, Quota};
 pub use overlay::{Overlay, OverlayError};

@@ -2,7 +2,7 @@
 
 use super::{PERMISSION_MASK, metadata};
 use crate::Errno;
-use crate::layer::{File, Metadata, Time};
+use crate::layer::{File, Metadata, Owner, Time};
 use atoll_sys::fs::{self as sys, Mode};
 use std::os::fd::OwnedFd;
 
@@ -86,4 +86,20 @@ impl File for HostFile {
         self.require_writable()?;
         Ok(sys::set_mode(&self.fd, Mode::from_raw_mode(mode & PERMISSION_MASK))?)
     }
+
+    fn sync_data(&self) -> Result<(), Errno> {
+        Ok(sys::sync_data(&self.fd)?)
+    }
+
+    fn set_owner(&self, owner: Owner) -> Result<(), Errno> {
+        self.require_writable()?;
+        accept_owner(&self.fd, owner)
+    }
+}
+
+/// That a file belongs to this owner already, which is all that a guest may want.
+pub(super) fn accept_owner(file: &OwnedFd, owner: Owner) -> Result<(), Errno> {
+    let found = sys::stat(file)?;
+    let is_so = owner.uid.is_none_or(|uid| uid == found.uid) && owner.gid.is_none_or(|gid| gid == found.gid);
+    if is_so { Ok(()) } else { Err(Errno::EPERM) }
 }

@@ -21,12 +21,12 @@ mod walk;
 
 use crate::layer::{
     AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
-    Time, refuse_links,
+    Owner, Statistics, Time, refuse_links,
 };
 use crate::{Errno, LayerPath};
 pub use confine::Confinement;
 use confine::{Parent, Root};
-use file::HostFile;
+use file::{HostFile, accept_owner};
 use std::path::{Path, PathBuf};
 use sys::{FileType, Mode, OFlags};
 pub(crate) use walk::MAX_LINKS;
@@ -313,6 +313,25 @@ impl Layer for HostDir {
             return self.metadata(path, FinalLink::Keep);
         }
         Ok(metadata(sys::stat(&self.root.open_plain(path)?)?))
+    }
+
+    fn set_owner(&self, path: LayerPath<'_>, last: FinalLink, owner: Owner) -> LayerResult<()> {
+        self.require_writable()?;
+        Ok(accept_owner(&self.root.open(path, OFlags::PATH, Mode::empty(), last)?, owner)?)
+    }
+
+    /// The numbers of the host's filesystem: a guest that may write should know how much room there is.
+    fn statistics(&self, path: LayerPath<'_>) -> LayerResult<Statistics> {
+        let found = sys::filesystem(&self.root.open(path, OFlags::PATH, Mode::empty(), FinalLink::Follow)?)?;
+        Ok(Statistics {
+            kind: found.kind,
+            block_size: found.block_size,
+            blocks: found.blocks,
+            free_blocks: found.free_blocks,
+            available_blocks: found.available_blocks,
+            inodes: found.inodes,
+            free_inodes: found.free_inodes,
+        })
     }
 }
 

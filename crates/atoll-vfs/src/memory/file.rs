@@ -3,7 +3,7 @@
 use super::content::Content;
 use super::inode::Inode;
 use crate::Errno;
-use crate::layer::{File, FileKind, Metadata, OpenOptions, Time};
+use crate::layer::{File, FileKind, Metadata, OpenOptions, Owner, Time};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -70,6 +70,12 @@ impl File for MemoryFile {
     fn set_permissions(&self, mode: u32) -> Result<(), Errno> {
         self.inode.make_own_unnamed()?;
         self.inode.set_permissions(mode);
+        Ok(())
+    }
+
+    fn set_owner(&self, owner: Owner) -> Result<(), Errno> {
+        self.inode.make_own_unnamed()?;
+        self.inode.set_owner(owner);
         Ok(())
     }
 }

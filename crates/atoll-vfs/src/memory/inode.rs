@@ -5,7 +5,7 @@ use super::lower::Origin;
 use super::names::Names;
 use super::usage::{Charge, Usage};
 use crate::Errno;
-use crate::layer::{FileKind, Metadata, Time};
+use crate::layer::{FileKind, Metadata, Owner, Time};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Reported as the preferred block for I/O and used to count allocated units.
@@ -331,6 +331,13 @@ impl Inode {
     pub(super) fn set_permissions(&self, mode: u32) {
         let mut attributes = self.attributes();
         (attributes.mode, attributes.changed) = (mode & PERMISSION_MASK, now());
+    }
+
+    pub(super) fn set_owner(&self, owner: Owner) {
+        let mut attributes = self.attributes();
+        attributes.uid = owner.uid.unwrap_or(attributes.uid);
+        attributes.gid = owner.gid.unwrap_or(attributes.gid);
+        attributes.changed = now();
     }
 
     pub(super) fn touch_changed(&self) {

@@ -18,7 +18,8 @@ mod shortcut;
 mod usage;
 
 use crate::layer::{
-    AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Time,
+    AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Owner,
+    Statistics, Time,
 };
 use crate::{Errno, LayerPath, MAX_PATH_BYTES};
 use content::{Content, settled};
@@ -47,6 +48,10 @@ pub struct Memory {
 const FIRST_DEVICE: u64 = 1 << 32;
 
 static NEXT_DEVICE: AtomicU64 = AtomicU64::new(FIRST_DEVICE);
+
+/// What `statfs` gives as the type of memory (`TMPFS_MAGIC`) and of overlays (`OVERLAYFS_SUPER_MAGIC`).
+const TMPFS_MAGIC: u64 = 0x0102_1994;
+const OVERLAY_MAGIC: u64 = 0x794c_7630;
 
 /// The first number of an inode where there is no layer below.
 const FIRST_INO: u64 = 1;
@@ -332,5 +337,16 @@ impl Layer for Memory {
     fn set_permissions(&self, path: LayerPath<'_>, mode: u32) -> LayerResult<()> {
         self.changeable(path, FinalLink::Follow)?.set_permissions(mode);
         Ok(())
+    }
+
+    fn set_owner(&self, path: LayerPath<'_>, last: FinalLink, owner: Owner) -> LayerResult<()> {
+        self.changeable(path, last)?.set_owner(owner);
+        Ok(())
+    }
+
+    fn statistics(&self, path: LayerPath<'_>) -> LayerResult<Statistics> {
+        self.existing(path, FinalLink::Follow)?;
+        let kind = if self.lower.is_some() { OVERLAY_MAGIC } else { TMPFS_MAGIC };
+        Ok(self.usage.statistics(kind))
     }
 }

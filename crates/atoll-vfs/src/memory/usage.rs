@@ -1,6 +1,8 @@
 //! What a layer in memory holds, and how much it may.
 
+use super::inode::BLOCK_BYTES;
 use crate::Errno;
+use crate::layer::Statistics;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -86,6 +88,22 @@ impl Usage {
 
     pub(super) fn used(&self) -> Quota {
         *self.counters()
+    }
+
+    /// What `statfs` tells.
+    pub(super) fn statistics(&self, kind: u64) -> Statistics {
+        let (limit, used) = (self.limit, self.used());
+        let block_size = u64::from(BLOCK_BYTES);
+        let free_blocks = limit.bytes.saturating_sub(used.bytes) / block_size;
+        Statistics {
+            kind,
+            block_size,
+            blocks: limit.bytes / block_size,
+            free_blocks,
+            available_blocks: free_blocks,
+            inodes: limit.inodes,
+            free_inodes: limit.inodes.saturating_sub(used.inodes),
+        }
     }
 
     pub(super) fn next_ino(&self) -> u64 {

@@ -23,7 +23,9 @@
 //!   as everywhere.
 //! * **Devices, FIFOs and sockets** of the lower layer are listed, renamed and removed, and never opened.
 
-use crate::layer::{AccessMode, DirEntry, File, FinalLink, Layer, LayerResult, Metadata, OpenOptions, Time};
+use crate::layer::{
+    AccessMode, DirEntry, File, FinalLink, Layer, LayerResult, Metadata, OpenOptions, Owner, Statistics, Time,
+};
 use crate::{Errno, LayerPath, Memory, Quota};
 use std::sync::Arc;
 
@@ -109,5 +111,14 @@ impl Layer for Overlay {
 
     fn set_permissions(&self, path: LayerPath<'_>, mode: u32) -> LayerResult<()> {
         self.tree.set_permissions(path, mode)
+    }
+
+    fn set_owner(&self, path: LayerPath<'_>, last: FinalLink, owner: Owner) -> LayerResult<()> {
+        self.tree.set_owner(path, last, owner)
+    }
+
+    /// How much of the quota is left for changes; the lower layer takes none of it.
+    fn statistics(&self, path: LayerPath<'_>) -> LayerResult<Statistics> {
+        self.tree.statistics(path)
     }
 }

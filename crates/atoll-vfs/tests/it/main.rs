@@ -5,6 +5,7 @@
 mod battery;
 mod equivalence;
 mod host_dir;
+mod kernel;
 mod layers;
 mod memory;
 mod operations;

@@ -231,7 +231,7 @@ fn hard_links_of_below_stay_links() {
 #[test]
 fn a_copy_that_does_not_fit_leaves_the_file_as_it_was() {
     let lower = Arc::new(Memory::new(Quota::DEFAULT));
-    put(&*lower, "large", &[7; 100_000]);
+    put(&*lower, "large", &vec![7; 100_000]);
     for bytes in [3, 1000, 99_999] {
         let overlay = Overlay::new(Arc::<Memory>::clone(&lower), Quota { bytes, inodes: 10 }).unwrap();
         let before = of(&overlay, "large");
@@ -240,7 +240,7 @@ fn a_copy_that_does_not_fit_leaves_the_file_as_it_was() {
             fails(overlay.open(at("large"), &writing(NewFile::IfMissing)), Errno::ENOSPC);
         }
         assert_eq!(of(&overlay, "large"), before);
-        assert_eq!(get(&overlay, "large").unwrap(), [7; 100_000]);
+        assert_eq!(get(&overlay, "large").unwrap(), vec![7; 100_000]);
         assert!(overlay.used().bytes <= 5, "at most the name is kept");
     }
     let overlay = Overlay::new(lower, Quota { bytes: 100, inodes: 10 }).unwrap();
@@ -322,7 +322,7 @@ impl Layer for Faulty {
 #[test]
 fn a_copy_that_fails_half_way_leaves_the_file_as_it_was() {
     let layer = Memory::new(Quota::DEFAULT);
-    put(&layer, "large", &[7; 300_000]);
+    put(&layer, "large", &vec![7; 300_000]);
     layer.create_dir(at("d"), 0o755).unwrap();
     let broken = Arc::new(AtomicBool::new(false));
     let overlay = Overlay::new(Arc::new(Faulty { layer, broken: Arc::clone(&broken) }), Quota::DEFAULT).unwrap();
@@ -334,7 +334,7 @@ fn a_copy_that_fails_half_way_leaves_the_file_as_it_was() {
     fails(overlay.remove_dir(at("d")), Errno::EIO);
     broken.store(false, Ordering::Relaxed);
     overlay.remove_dir(at("d")).unwrap();
-    assert_eq!(get(&overlay, "large").unwrap(), [7; 300_000]);
+    assert_eq!(get(&overlay, "large").unwrap(), vec![7; 300_000]);
     overlay.open(at("large"), &APPEND).unwrap().write_at(b"!", 0).unwrap();
     let content = get(&overlay, "large").unwrap();
     assert_eq!((content.len(), content[299_999], content[300_000]), (300_001, 7, b'!'));
