@@ -199,7 +199,7 @@ pub struct Owner {
 }
 
 /// What `statfs` tells of a filesystem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
     /// Type of the filesystem, as Linux numbers them.
     pub kind: u64,

@@ -44,20 +44,25 @@ pub struct Memory {
     lower: Option<Lower>,
 }
 
-/// Device numbers of memory layers start here, above those that hosts give to real ones.
+/// Device numbers of layers that are not the host's start here, above those that hosts give to real ones.
 const FIRST_DEVICE: u64 = 1 << 32;
 
 static NEXT_DEVICE: AtomicU64 = AtomicU64::new(FIRST_DEVICE);
 
+/// A device number for a layer that is not the host's.
+pub(crate) fn next_device() -> u64 {
+    NEXT_DEVICE.fetch_add(1, Ordering::Relaxed)
+}
+
 /// What `statfs` gives as the type of memory (`TMPFS_MAGIC`) and of overlays (`OVERLAYFS_SUPER_MAGIC`).
-const TMPFS_MAGIC: u64 = 0x0102_1994;
+pub(crate) const TMPFS_MAGIC: u64 = 0x0102_1994;
 const OVERLAY_MAGIC: u64 = 0x794c_7630;
 
 /// The first number of an inode where there is no layer below.
 const FIRST_INO: u64 = 1;
 
 fn usage(quota: Quota, first_ino: u64) -> Arc<Usage> {
-    let usage = Usage::new(quota, NEXT_DEVICE.fetch_add(1, Ordering::Relaxed), first_ino);
+    let usage = Usage::new(quota, next_device(), first_ino);
     usage.count_root();
     Arc::new(usage)
 }

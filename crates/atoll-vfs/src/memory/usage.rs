@@ -94,6 +94,10 @@ impl Usage {
     pub(super) fn statistics(&self, kind: u64) -> Statistics {
         let (limit, used) = (self.limit, self.used());
         let block_size = u64::from(BLOCK_BYTES);
+        if limit == Quota::UNLIMITED {
+            // As a tmpfs without a limit.
+            return Statistics { kind, block_size, ..Statistics::default() };
+        }
         let free_blocks = limit.bytes.saturating_sub(used.bytes) / block_size;
         Statistics {
             kind,

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests prepare and inspect directories of the host")]
 
 mod battery;
+mod devices;
 mod equivalence;
 mod host_dir;
 mod kernel;
@@ -11,6 +12,7 @@ mod memory;
 mod operations;
 mod overlay;
 mod paths;
+mod quota;
 mod race;
 mod support;
 mod table;
