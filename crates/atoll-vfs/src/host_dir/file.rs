@@ -103,3 +103,21 @@ pub(super) fn accept_owner(file: &OwnedFd, owner: Owner) -> Result<(), Errno> {
     let is_so = owner.uid.is_none_or(|uid| uid == found.uid) && owner.gid.is_none_or(|gid| gid == found.gid);
     if is_so { Ok(()) } else { Err(Errno::EPERM) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_file_without_a_size_is_read_to_its_end() {
+        let own = sys::open_root(Path::new("/proc/self")).unwrap();
+        let open =
+            |name: &[u8]| HostFile::new(sys::open_at(&own, name, sys::OFlags::RDONLY, Mode::empty()).unwrap(), false);
+        let status = open(b"status").read_all(0, 1 << 20).unwrap();
+        assert!(status.starts_with(b"Name:") && status.len() > 200);
+        let regions = open(b"smaps").read_all(0, 1 << 30).unwrap();
+        assert!(regions.len() > UNKNOWN_SIZE_BYTES, "longer than the first guess");
+        assert_eq!(open(b"smaps").read_all(0, 4096), Err(Errno::EFBIG));
+    }
+}

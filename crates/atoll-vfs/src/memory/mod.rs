@@ -319,8 +319,8 @@ impl Layer for Memory {
     fn hard_link(&self, from: LayerPath<'_>, to: LayerPath<'_>) -> LayerResult<()> {
         let _shape = self.writing();
         let source = self.find(from, FinalLink::Keep)?;
-        let target = self.find(to, FinalLink::Keep)?;
         let node = source.node.as_ref().ok_or(Errno::ENOENT)?;
+        let target = self.find(to, FinalLink::Keep)?;
         if target.node.is_some() {
             return Err(Errno::EEXIST.into());
         }

@@ -217,7 +217,11 @@ impl MountTable {
             if from.wants_directory() || to.wants_directory() {
                 table.require_linking(from, to)?;
             }
-            table.apply_two(from, to, |mount, source, target| mount.layer.hard_link(source, target))
+            table.apply_two(from, to, |mount, source, target| mount.layer.hard_link(source, target)).map_err(|errno| {
+                // What is wrong with the source comes first, but for what a mount refuses before it looks.
+                let source = if errno == Errno::EROFS { Ok(()) } else { table.stat(from, FinalLink::Keep).map(drop) };
+                source.err().unwrap_or(errno)
+            })
         })
         .map_err(|error| error.with_dest(to))
     }
@@ -353,6 +357,7 @@ impl MountTable {
                 return Err(Errno::EISDIR);
             }
             options.directory = true;
+            options.final_link = FinalLink::Follow;
         }
         let last = if options.create == NewFile::Always { FinalLink::Keep } else { options.final_link };
         self.apply_with(path, last, mutates, |mount, below| {

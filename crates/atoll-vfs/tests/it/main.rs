@@ -5,6 +5,7 @@
 mod battery;
 mod devices;
 mod equivalence;
+mod escape;
 mod host_dir;
 mod kernel;
 mod layers;
@@ -14,5 +15,6 @@ mod overlay;
 mod paths;
 mod quota;
 mod race;
+mod resolve;
 mod support;
 mod table;
