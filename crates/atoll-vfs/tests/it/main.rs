@@ -10,6 +10,7 @@ mod host_dir;
 mod kernel;
 mod layers;
 mod memory;
+mod namespace;
 mod operations;
 mod overlay;
 mod paths;
