@@ -8,6 +8,7 @@
 //! * [`clock`]: wall clock and CPU time; [`CpuClock`] reads another thread's CPU time.
 //! * [`descriptors`]: how many descriptors the process may have.
 //! * [`memory`]: how much memory the process holds; [`cgroup`]: how much it may, and when it runs short.
+//! * [`mounts`]: what is mounted where.
 //! * [`priority`]: who goes first.
 //! * `count` (feature): system calls made by this thread, for tests.
 
@@ -24,6 +25,7 @@ mod cpu;
 pub mod descriptors;
 pub mod fs;
 pub mod memory;
+pub mod mounts;
 pub mod priority;
 
 pub use cpu::CpuClock;

@@ -53,11 +53,15 @@ const OPERATIONS = {
   access: 2,
   appendFile: 3,
   chmod: 2,
+  chown: 3,
   copyFile: 3,
   fchmod: 2,
+  fchown: 3,
+  fdatasync: 1,
   fsync: 1,
   ftruncate: 2,
   futimes: 3,
+  lchown: 3,
   link: 2,
   lutimes: 3,
   mkdir: 2,
@@ -69,6 +73,7 @@ const OPERATIONS = {
   rename: 2,
   rm: 2,
   rmdir: 2,
+  statfs: 2,
   symlink: 3,
   truncate: 2,
   unlink: 1,
@@ -81,8 +86,6 @@ for (const name in OPERATIONS) {
   else define(`${name}Sync`, now, OPERATIONS[name]);
   defineCallback(name, core[name], OPERATIONS[name]);
 }
-defineSync('fdatasyncSync', core.fsync, 1);
-defineCallback('fdatasync', core.fsync, 1);
 
 define('statSync', core.statSync, 2);
 define('lstatSync', core.lstatSync, 2);

@@ -126,6 +126,12 @@ exports.throwIfAborted = (signal) => {
   if (signal?.aborted) throw new AbortError(undefined, { cause: signal.reason });
 };
 
+/** The number of a user or a group; -1 leaves what is. */
+exports.toOwner = (value, name) => {
+  validateInteger(value, name, -1, 2 ** 32 - 1);
+  return value;
+};
+
 /** A place in a file; -1 for the file's own position. */
 exports.toPosition = (value, name = 'position') => {
   if (value === undefined || value === null) return -1;

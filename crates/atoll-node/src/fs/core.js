@@ -12,11 +12,11 @@ const {
 } = use('node/internal/errors');
 const { validateBoolean, validateBuffer, validateInteger, validateOneOf, validateString } = use('node/internal/validators');
 const {
-  checkBuffers, checkRange, isUint8Array, systemError, throwIfAborted, toDescriptor, toFlags, toMode, toOptions, toPath, toPosition,
-  toSeconds, toWritePosition,
+  checkBuffers, checkRange, isUint8Array, systemError, throwIfAborted, toDescriptor, toFlags, toMode, toOptions, toPath, toOwner,
+  toPosition, toSeconds, toWritePosition,
 } = use('node/internal/fs/arguments');
 const { kind, operation } = use('node/internal/fs/later');
-const { Dir, constants, direntsFrom, fieldsFor, statsFrom } = use('node/internal/fs/types');
+const { Dir, constants, direntsFrom, fieldsFor, statFsFrom, statsFrom } = use('node/internal/fs/types');
 const { Buffer } = use('node:buffer');
 
 const { from: bufferFrom, alloc: bufferAlloc, [SymbolSpecies]: FastBuffer } = Buffer;
@@ -284,6 +284,8 @@ function toLength(length) {
 exports.ftruncate = (fd, length = 0) => operation(of('ftruncate'), undefined, toDescriptor(fd), toLength(length));
 exports.fsync = (fd) => operation(of('fsync'), undefined, toDescriptor(fd));
 exports.fchmod = (fd, mode) => operation(of('fchmod'), undefined, toDescriptor(fd), toMode(mode));
+exports.fdatasync = (fd) => operation(of('fdatasync'), undefined, toDescriptor(fd));
+exports.fchown = (fd, uid, gid) => operation(of('fchown'), undefined, toDescriptor(fd), toOwner(uid, 'uid'), toOwner(gid, 'gid'));
 exports.futimes = (fd, accessed, modified) =>
   operation(of('futimes'), undefined, toDescriptor(fd), toSeconds(accessed, 'atime'), toSeconds(modified, 'mtime'));
 
@@ -478,6 +480,16 @@ exports.symlink = (value, place, type) => {
   const path = toPath(place);
   if (typeof type === 'string') validateOneOf(type, 'type', ['dir', 'file', 'junction']);
   return operation(of('symlink'), undefined, target, path);
+};
+
+const setOwner = (link) => (path, uid, gid) =>
+  operation(of('chown'), undefined, toPath(path), toOwner(uid, 'uid'), toOwner(gid, 'gid'), link);
+exports.chown = setOwner(false);
+exports.lchown = setOwner(true);
+
+exports.statfs = (path, options) => {
+  const bigint = options?.bigint === true;
+  return operation(of('statfs'), (fields) => statFsFrom(bigint, fields), toPath(path));
 };
 
 exports.chmod = (path, mode) => operation(of('chmod'), undefined, toPath(path), toMode(mode));

@@ -4,7 +4,7 @@ use super::errors::{file_failed, of_file, path, thrown};
 use super::operation::{Context, Done, Outcome};
 use super::{FsState, UMASK};
 use atoll_engine::{Call, JsError, NativeResult, Value};
-use atoll_vfs::{Errno, FinalLink, FsError, NewFile, OpenFile, OpenOptions, Time};
+use atoll_vfs::{Errno, FinalLink, FsError, NewFile, OpenFile, OpenOptions, Owner, Time};
 use std::sync::Arc;
 
 // The guest's flags of `open`, the same on every host (`constants` in types.js).
@@ -269,6 +269,27 @@ pub(super) fn sync(
     call: &mut Call<'_, '_, '_>,
 ) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     on_file(call, "fsync", OpenFile::sync)
+}
+
+/// `(fd)`: without metadata that reading does not take.
+pub(super) fn sync_data(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    on_file(call, "fdatasync", OpenFile::sync_data)
+}
+
+/// `(fd, uid, gid)`; -1 leaves one as it is.
+pub(super) fn chown(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let owner = owner(call)?;
+    on_file(call, "fchown", move |file| file.set_owner(owner))
+}
+
+/// Arguments 1 and 2.
+pub(super) fn owner(call: &mut Call<'_, '_, '_>) -> Result<Owner, JsError> {
+    let mut number = |index| Ok::<_, JsError>(if call.number(index)? < 0.0 { None } else { Some(call.u32(index)?) });
+    Ok(Owner { uid: number(1)?.filter(|uid| *uid != u32::MAX), gid: number(2)?.filter(|gid| *gid != u32::MAX) })
 }
 
 /// `(fd, mode)`.

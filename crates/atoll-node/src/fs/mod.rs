@@ -82,10 +82,13 @@ pub(crate) const CORE: Builtin = Builtin {
     natives: natives! {
         "access" => now::access,
         "chmod" => now::chmod,
+        "chown" => now::chown,
         "close" => now::close,
         "copyFile" => now::copyFile,
         "exists" => paths::exists,
         "fchmod" => now::fchmod,
+        "fchown" => now::fchown,
+        "fdatasync" => now::fdatasync,
         "fstat" => metadata::of_descriptor,
         "fsync" => now::fsync,
         "ftruncate" => now::ftruncate,
@@ -109,6 +112,7 @@ pub(crate) const CORE: Builtin = Builtin {
         "removeDirAll" => now::removeDirAll,
         "rename" => now::rename,
         "stat" => metadata::of_path,
+        "statfs" => now::statfs,
         "symlink" => now::symlink,
         "truncate" => now::truncate,
         "unlink" => now::unlink,
@@ -126,9 +130,12 @@ operations! {
     now {
         access => paths::access, quick;
         chmod => paths::chmod, quick;
+        chown => paths::chown, quick;
         close => files::close, quick;
         copyFile => whole::copy_file, slow;
         fchmod => files::chmod, quick;
+        fchown => files::chown, quick;
+        fdatasync => files::sync_data, slow;
         fsync => files::sync, slow;
         ftruncate => files::truncate, slow;
         futimes => files::utimes, quick;
@@ -147,6 +154,7 @@ operations! {
         removeDir => paths::remove_dir, quick;
         removeDirAll => tree::remove_dir_all, slow;
         rename => paths::rename, quick;
+        statfs => paths::statfs, quick;
         symlink => paths::symlink, quick;
         truncate => whole::truncate, quick;
         unlink => paths::unlink, quick;

@@ -1,11 +1,11 @@
 //! Calls on one or two names.
 
 use super::errors::{Named, path, thrown, two_paths};
-use super::files::time;
+use super::files::{owner, time};
 use super::operation::{Context, Done, Failure, Outcome};
 use super::{FsState, UMASK};
 use atoll_engine::{Call, JsError, NativeResult, Texts, Value};
-use atoll_vfs::{AccessMode, FileKind, FinalLink, FsError, GuestPath, Listing, Metadata, MountTable};
+use atoll_vfs::{AccessMode, FileKind, FinalLink, FsError, GuestPath, Listing, Metadata, MountTable, Statistics};
 use std::sync::Arc;
 
 fn on_path<W: Fn(&MountTable, &GuestPath) -> Result<(), FsError> + Send>(
@@ -71,6 +71,30 @@ pub(super) fn chmod(
 ) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let mode = call.u32(1)?;
     on_path(call, "chmod", move |mounts, path| mounts.set_permissions(path, mode))
+}
+
+/// `(path, uid, gid, link)`; -1 leaves a number as it is, `link` means a link itself.
+pub(super) fn chown(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let owner = owner(call)?;
+    let (last, syscall) = if call.boolean(3) { (FinalLink::Keep, "lchown") } else { (FinalLink::Follow, "chown") };
+    on_path(call, syscall, move |mounts, path| mounts.set_owner(path, last, owner))
+}
+
+/// `(path)` → type, size of a block, blocks, free and available ones, inodes, free ones.
+pub(super) fn statfs(
+    call: &mut Call<'_, '_, '_>,
+) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+    let named = path(call, 0, "statfs")?;
+    Ok(move |context: &Context| {
+        let found = context.mounts.statistics(&named.path).map_err(|error| named.error(&error, "statfs"))?;
+        let Statistics { kind, block_size, blocks, free_blocks, available_blocks, inodes, free_inodes } = found;
+        let fields = [kind, block_size, blocks, free_blocks, available_blocks, inodes, free_inodes];
+        // BigInts are signed here; no filesystem counts so far that it matters.
+        let fields = fields.map(|field| Value::BigInt(i64::try_from(field).unwrap_or(i64::MAX)));
+        Ok(Value::List(fields.into()).into())
+    })
 }
 
 /// `(path, accessed, modified, link)`, in seconds; `link` means a link itself.

@@ -75,8 +75,12 @@ class FileHandle extends EventEmitter {
     return this.#on('fchmod', (fd) => core.fchmod(fd, mode));
   }
 
+  chown(uid, gid) {
+    return this.#on('fchown', (fd) => core.fchown(fd, uid, gid));
+  }
+
   datasync() {
-    return this.#on('fdatasync', core.fsync);
+    return this.#on('fdatasync', core.fdatasync);
   }
 
   sync() {
@@ -149,7 +153,9 @@ const OPERATIONS = {
   __proto__: null,
   access: 2,
   chmod: 2,
+  chown: 3,
   copyFile: 3,
+  lchown: 3,
   link: 2,
   lstat: 2,
   lutimes: 3,
@@ -161,6 +167,7 @@ const OPERATIONS = {
   rm: 2,
   rmdir: 2,
   stat: 2,
+  statfs: 2,
   symlink: 3,
   truncate: 2,
   unlink: 1,

@@ -194,6 +194,29 @@ exports.statsFrom = (bigint, f, index) => {
   );
 };
 
+// --- StatFs ----------------------------------------------------------------------------------------------------------
+
+class StatFs {
+  constructor(type, bsize, blocks, bfree, bavail, files, ffree) {
+    this.type = type;
+    this.bsize = bsize;
+    this.blocks = blocks;
+    this.bfree = bfree;
+    this.bavail = bavail;
+    this.files = files;
+    this.ffree = ffree;
+  }
+}
+
+/** From an array of BigInts, as the native function returns it. */
+exports.statFsFrom = (bigint, fields) => {
+  const { 0: type, 1: size, 2: blocks, 3: free, 4: available, 5: files, 6: freeFiles } = fields;
+  if (bigint) return new StatFs(type, size, blocks, free, available, files, freeFiles);
+  return new StatFs(
+    Number(type), Number(size), Number(blocks), Number(free), Number(available), Number(files), Number(freeFiles),
+  );
+};
+
 // --- directories -----------------------------------------------------------------------------------------------------
 
 const KIND = Symbol('type');
