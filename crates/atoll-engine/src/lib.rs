@@ -27,8 +27,8 @@ pub use modules::{
     CodeCache, ImportKind, ModuleFormat, ModuleLoader, ModuleSource, Resolved, Ripeness, SUFFIX_MARK, SourcePosition,
 };
 pub use native::{
-    Builtin, Call, ErrorKind, Global, GuestBuffer, GuestMemory, JsError, Native, NativeFunction, NativeResult, Texts,
-    Value,
+    Builtin, Call, ErrorKind, Global, GuestBuffer, GuestMemory, GuestShare, JsError, Native, NativeFunction,
+    NativeResult, Texts, Value,
 };
 pub use platform::{initialize, v8_version};
 pub use realm::{Allowance, Binding, Isolate, MemoryUse, Realm, Snapshot, Terminator, TurnBudget, TurnReport};

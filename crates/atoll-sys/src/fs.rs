@@ -66,7 +66,7 @@ pub fn open_root(path: &Path) -> Result<OwnedFd, Errno> {
 }
 
 /// `openat2(2)`: opens `path` with the given restrictions of its resolution. `EAGAIN` is tried again, a bounded number
-/// of times.
+/// of times, unless it may mean that something had to be waited for (`RESOLVE_CACHED`).
 pub fn open_beneath(
     dir: impl AsFd,
     path: &[u8],
@@ -78,7 +78,7 @@ pub fn open_beneath(
     for _ in 0..MAX_OPEN_ATTEMPTS {
         counted!("openat2");
         result = rustix::fs::openat2(dir.as_fd(), path, flags | OFlags::CLOEXEC, mode, resolve);
-        if !matches!(result, Err(Errno::AGAIN | Errno::INTR)) {
+        if !matches!(result, Err(Errno::AGAIN | Errno::INTR)) || resolve.contains(ResolveFlags::CACHED) {
             break;
         }
     }
@@ -129,9 +129,9 @@ fn statx(dir: impl AsFd, name: &[u8], flags: AtFlags) -> Result<Stat, Errno> {
 /// Reads all entries of an open directory but `.` and `..`, in the order of the kernel. `each` gets the name and the
 /// type as the directory records it ([`FileType::Unknown`] on filesystems that do not) and says whether to go on.
 pub fn read_dir(dir: impl AsFd, mut each: impl FnMut(&[u8], FileType) -> bool) -> Result<(), Errno> {
-    let mut buffer = Box::new_uninit_slice(DIRECTORY_BUFFER_BYTES);
-    let buffer: &mut [MaybeUninit<u8>] = &mut buffer;
-    let mut entries = RawDir::new(dir, buffer);
+    // On the stack: a walk through a tree reads thousands of directories, and an allocation of this size is not a cheap one.
+    let mut buffer = [const { MaybeUninit::uninit() }; DIRECTORY_BUFFER_BYTES];
+    let mut entries = RawDir::new(dir, &mut buffer);
     loop {
         if entries.is_buffer_empty() {
             counted!("getdents64");

@@ -91,7 +91,8 @@ mod tests {
     #[test]
     fn names_are_sorted_by_their_bytes_and_keep_their_types() {
         let mut listing = Listing::default();
-        for (name, kind) in [(&b"b"[..], FileKind::Regular), (b"\xff", FileKind::Symlink), (b"a", FileKind::Directory)] {
+        for (name, kind) in [(&b"b"[..], FileKind::Regular), (b"\xff", FileKind::Symlink), (b"a", FileKind::Directory)]
+        {
             listing.push(name, kind);
         }
         listing.sort();

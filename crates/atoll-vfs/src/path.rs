@@ -95,7 +95,11 @@ impl GuestPath {
                 bytes.push(b'/');
             }
             bytes.extend_from_slice(path);
-            return if bytes.len() > MAX_PATH_BYTES { Err(PathError::TooLong) } else { Ok(Self { bytes, ending: Ending::Name }) };
+            return if bytes.len() > MAX_PATH_BYTES {
+                Err(PathError::TooLong)
+            } else {
+                Ok(Self { bytes, ending: Ending::Name })
+            };
         }
         for component in path.split(|byte| *byte == b'/') {
             match component {

@@ -100,7 +100,8 @@ impl BufferBudget {
         admitted
     }
 
-    fn admit(&self, bytes: usize) -> bool {
+    /// Takes `bytes` of the budget, if there are as many.
+    pub(crate) fn admit(&self, bytes: usize) -> bool {
         let admitted = self.used.try_update(Ordering::SeqCst, Ordering::SeqCst, |used| {
             used.checked_add(bytes).filter(|total| *total <= self.limit())
         });
@@ -121,7 +122,8 @@ impl BufferBudget {
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    fn release(&self, bytes: usize) {
+    /// Gives back what `admit` has taken.
+    pub(crate) fn release(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::SeqCst);
         if self.waits.load(Ordering::SeqCst) {
             let (lock, told) = &self.given_back;

@@ -24,11 +24,22 @@ impl GuestMemory {
         memory::allocate_counted(&self.0, bytes).map(|data| GuestBuffer { data, length: bytes })
     }
 
-    /// A copy of `data`.
-    pub fn copy_of(&self, data: &[u8]) -> Option<GuestBuffer> {
-        let mut buffer = self.allocate(data.len())?;
-        buffer.copy_from_slice(data);
-        Some(buffer)
+    /// Takes `bytes` of the budget for memory that is allocated in another way; `None` when the limit does not admit it.
+    pub fn share(&self, bytes: usize) -> Option<GuestShare> {
+        self.0.admit(bytes).then(|| GuestShare { budget: Arc::clone(&self.0), bytes })
+    }
+}
+
+/// A part of a worker's budget that is taken for something of Rust's, until this is dropped.
+#[derive(Debug)]
+pub struct GuestShare {
+    budget: Arc<BufferBudget>,
+    bytes: usize,
+}
+
+impl Drop for GuestShare {
+    fn drop(&mut self) {
+        self.budget.release(self.bytes);
     }
 }
 

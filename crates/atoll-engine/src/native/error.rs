@@ -89,7 +89,8 @@ impl JsError {
         };
         if let Ok(object) = v8::Local::<v8::Object>::try_from(exception) {
             for (name, value) in &self.properties {
-                let Some(key) = v8::String::new(scope, name) else { continue };
+                let key = v8::String::new_from_utf8(scope, name.as_bytes(), v8::NewStringType::Internalized);
+                let Some(key) = key else { continue };
                 if let Ok(value) = copied_to_v8(scope, value) {
                     object.create_data_property(scope, key.into(), value);
                 }

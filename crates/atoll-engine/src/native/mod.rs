@@ -12,7 +12,7 @@ pub(crate) mod lazy_global;
 mod modules;
 mod value;
 
-pub use buffer::{GuestBuffer, GuestMemory};
+pub use buffer::{GuestBuffer, GuestMemory, GuestShare};
 pub use call::Call;
 pub use error::{ErrorKind, JsError};
 pub use value::{Texts, Value};

@@ -66,6 +66,22 @@ impl Texts {
     }
 }
 
+impl Value {
+    /// Memory that the value takes in Rust, bytes, about; without what is counted against the worker's budget already.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::String(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Texts(texts) => texts.bytes.len() + size_of_val(texts.ends.as_slice()),
+            Self::List(values) => size_of_val(values.as_slice()) + values.iter().map(Self::held_bytes).sum::<usize>(),
+            Self::Record(fields) => {
+                size_of_val(fields.as_slice()) + fields.iter().map(|(_, value)| value.held_bytes()).sum::<usize>()
+            }
+            _ => 0,
+        }
+    }
+}
+
 macro_rules! from {
     ($($type:ty, $value:ident => $made:expr;)*) => {
         $(impl From<$type> for Value {

@@ -23,10 +23,17 @@ function define(name, value, length) {
   fs[name] = value;
 }
 
+// name → how many arguments come before the callback at least, where it is more than one
+const REQUIRED = {
+  __proto__: null,
+  appendFile: 2, chmod: 2, chown: 3, copyFile: 2, cp: 2, fchmod: 2, fchown: 3, futimes: 3, lchown: 3, link: 2, lutimes: 3,
+  readv: 2, rename: 2, symlink: 2, utimes: 3, write: 2, writeFile: 2, writev: 2,
+};
+
 /** The callback of a call with at most `count` other arguments is the last one passed; it is taken off `values`. */
-function takeCallback(values, count) {
+function takeCallback(values, count, name) {
   const passed = values.length > count + 1 ? ArrayPrototypeSlice(values, 0, count + 1) : values;
-  const callback = ArrayPrototypePop(passed);
+  const callback = passed.length > (REQUIRED[name] ?? 1) ? ArrayPrototypePop(passed) : undefined;
   if (typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE('cb', 'Function', callback);
   return { callback, passed };
 }
@@ -40,7 +47,7 @@ function defineCallback(name, operation, count) {
   define(
     name,
     (...values) => {
-      const { callback, passed } = takeCallback(values, count);
+      const { callback, passed } = takeCallback(values, count, name);
       callLater(ReflectApply(operation, undefined, passed), callback);
     },
     count + 1,
@@ -82,14 +89,14 @@ const OPERATIONS = {
 };
 for (const name in OPERATIONS) {
   const now = core[`${name}Sync`];
-  if (now === undefined) defineSync(`${name}Sync`, core[name], OPERATIONS[name]);
+  if (now === undefined) defineSync(`${name}Sync`, core[name], name === 'ftruncate' || name === 'statfs' ? 1 : OPERATIONS[name]);
   else define(`${name}Sync`, now, OPERATIONS[name]);
   defineCallback(name, core[name], OPERATIONS[name]);
 }
 
-define('statSync', core.statSync, 2);
-define('lstatSync', core.lstatSync, 2);
-define('fstatSync', core.fstatSync, 2);
+define('statSync', core.statSync, 1);
+define('lstatSync', core.lstatSync, 1);
+define('fstatSync', core.fstatSync, 1);
 defineCallback('stat', core.stat, 2);
 defineCallback('lstat', core.lstat, 2);
 defineCallback('fstat', core.fstat, 2);
@@ -102,7 +109,7 @@ function defineNative(of, operation) {
 }
 defineNative(fs.realpathSync, (path, options) => run(core.realpathNative(path, options)));
 defineNative(fs.realpath, (...values) => {
-  const { callback, passed } = takeCallback(values, 2);
+  const { callback, passed } = takeCallback(values, 2, 'glob');
   callLater(core.realpathNative(passed[0], passed[1]), callback);
 });
 
@@ -141,7 +148,7 @@ function definePartial(name, partial, count, names) {
   define(
     name,
     (...values) => {
-      const { callback, passed } = takeCallback(values, count);
+      const { callback, passed } = takeCallback(values, count, name);
       const { buffer, operation } = ReflectApply(partial, undefined, passed);
       callLater(operation, (error, result) => callback(error, result ?? 0, buffer));
     },
@@ -173,7 +180,7 @@ define('cpSync', (from, to, options) => use('node/internal/fs/copy').cpSync(from
 define(
   'cp',
   (...values) => {
-    const { callback, passed } = takeCallback(values, 3);
+    const { callback, passed } = takeCallback(values, 3, 'cp');
     toCallback(use('node/internal/fs/copy').cp(passed[0], passed[1], passed[2]), callback);
   },
   4,
@@ -182,7 +189,7 @@ define('globSync', (pattern, options) => use('node/internal/fs/glob').globSync(p
 define(
   'glob',
   (...values) => {
-    const { callback, passed } = takeCallback(values, 2);
+    const { callback, passed } = takeCallback(values, 2, 'glob');
     toCallback(use('node/internal/fs/glob').globAll(passed[0], passed[1]), callback);
   },
   3,

@@ -4,15 +4,17 @@
 //! submit(…, ticket) ─► lane ─(end of the turn: the waiter is polled)─► pool ─► lane.done ─(waker)─► collect() in a turn
 //! ```
 //!
-//! What one turn submits is handed to the pool together, and what has been done by the time the worker gets its turn is
+//! What needs no disk, as far as can be known, is done where it is when the turn is over. What else one turn submits is handed
+//! to the pool together, and what has been done by the time the worker gets its turn is
 //! delivered together. Each request has a lane, with one promise (`wait`) that the event loop polls while operations of the
 //! lane are under way: so results are delivered in a turn of their request, on its budget.
 
 use super::FsState;
 use super::metadata;
-use super::operation::{Context, Later, Outcome, keep};
+use super::operation::{Context, Later, Outcome, Pace, keep};
 use super::pool::{Ended, Queue, Task};
-use atoll_engine::{Call, JsError, NativeResult, Value};
+use atoll_engine::{Call, GuestShare, JsError, NativeResult, Value};
+use atoll_vfs::MAX_PATH_BYTES;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +23,13 @@ use std::task::{Poll, Waker};
 /// Operations that one worker may have under way, as many as it may have of other kinds: it bounds the memory of a guest
 /// that starts them in a loop.
 const MAX_PENDING: usize = 65_536;
+
+/// Operations of one turn that are tried on the worker's own thread, as many as are delivered in one: about a millisecond,
+/// for which other workers of the thread wait. More of them are better done beside it.
+const MAX_INSTANT_OPERATIONS: usize = MAX_RESULTS_PER_TURN;
+
+/// What an operation that waits takes beside its paths, bytes, about.
+const OPERATION_BYTES: usize = 256;
 
 /// Results delivered in one turn, so that a burst can't keep a thread's other workers waiting.
 const MAX_RESULTS_PER_TURN: usize = 256;
@@ -89,17 +98,30 @@ impl Future for Waiter {
     type Output = NativeResult;
 
     fn poll(self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        let submitted = std::mem::take(&mut self.lane.state().submitted);
+        let mut instant = 0;
+        let (here, elsewhere): (Vec<_>, Vec<_>) = submitted.into_iter().partition(|task| {
+            instant += usize::from(task.pace == Pace::Instant);
+            task.pace == Pace::Instant && instant <= MAX_INSTANT_OPERATIONS
+        });
+        self.queue.push(elsewhere);
+        let mut done = Vec::with_capacity(here.len());
+        let mut would_wait = Vec::new();
+        for task in here {
+            let ticket = task.ticket;
+            match self.queue.try_now(task) {
+                Ok(ended) => done.push((ticket, ended)),
+                Err(task) => would_wait.push(task),
+            }
+        }
+        self.queue.push(would_wait);
         let mut state = self.lane.state();
-        let submitted = std::mem::take(&mut state.submitted);
-        let is_ready = !state.done.is_empty();
-        if !is_ready {
+        state.done.extend(done);
+        if state.done.is_empty() {
             state.waker = Some(context.waker().clone());
+            return Poll::Pending;
         }
-        drop(state);
-        if !submitted.is_empty() {
-            self.queue.push(submitted);
-        }
-        if is_ready { Poll::Ready(Ok(Value::Undefined)) } else { Poll::Pending }
+        Poll::Ready(Ok(Value::Undefined))
     }
 }
 
@@ -110,13 +132,24 @@ pub(super) fn number(call: &mut Call<'_, '_, '_>, table: &[Later]) -> NativeResu
     found.map(|number| Value::Number(number as f64)).ok_or_else(|| JsError::error("there is no such operation"))
 }
 
+/// A share of the guest's memory for an operation that waits: its paths are copies.
+fn share_for(call: &mut Call<'_, '_, '_>) -> Result<Option<GuestShare>, JsError> {
+    let mut length = |index| call.with_utf8(index, <[u8]>::len).map_or(0, |length| length.min(MAX_PATH_BYTES));
+    let bytes = OPERATION_BYTES + length(0) + length(1);
+    if let Ok(share) = Context::of(call).share(bytes) {
+        return Ok(share);
+    }
+    call.collect_garbage();
+    Context::of(call).share(bytes).map_err(JsError::from)
+}
+
 /// `(…five arguments, operation, ticket)` → whether `wait` must be called.
 pub(super) fn submit(call: &mut Call<'_, '_, '_>, table: &[Later]) -> NativeResult {
     let (number, ticket) = (call.u32(5)?, call.u32(6)?);
     let request = call.request();
     let operation = table.get(number as usize).ok_or_else(|| JsError::error("there is no such operation"))?;
     let prepared = if call.state::<FsState>().pending() < MAX_PENDING {
-        (operation.prepare)(call)
+        share_for(call).and_then(|share| Ok(((operation.prepare)(call)?, share)))
     } else {
         Err(JsError::range_error(format!("more than {MAX_PENDING} asynchronous operations at once")))
     };
@@ -125,12 +158,12 @@ pub(super) fn submit(call: &mut Call<'_, '_, '_>, table: &[Later]) -> NativeResu
     let lane = Arc::clone(&submissions.lane);
     let wait = !std::mem::replace(&mut submissions.is_awaited, true);
     match prepared {
-        Ok(job) => {
-            let is_quick = operation.is_quick;
-            let task = Task { job, ticket, lane: Arc::clone(&lane), is_quick, is_second_try: false };
+        Ok((job, share)) => {
+            let pace = operation.pace;
+            let task = Task { job, ticket, lane: Arc::clone(&lane), pace, is_second_try: false, share };
             lane.submit(task);
         }
-        Err(error) => lane.tell(vec![(ticket, Ended::Done(Err(error.into())))]),
+        Err(error) => lane.tell(vec![(ticket, Ended::Done(Err(error.into()), None))]),
     }
     Ok(Value::Bool(wait))
 }
@@ -168,18 +201,18 @@ pub(super) fn collect(call: &mut Call<'_, '_, '_>) -> NativeResult {
                 lane.submit(task);
                 continue;
             }
-            Ended::Done(Ok(Outcome::Value(value))) => (0, value),
-            Ended::Done(Ok(Outcome::Opened(file))) => match keep(call, file) {
+            Ended::Done(Ok(Outcome::Value(value)), _) => (0, value),
+            Ended::Done(Ok(Outcome::Opened(file)), _) => match keep(call, file) {
                 Ok(value) => (0, value),
                 Err(error) => (1, Value::Error(Box::new(error))),
             },
-            Ended::Done(Ok(Outcome::Metadata { metadata, as_integers })) => {
+            Ended::Done(Ok(Outcome::Metadata { metadata, as_integers }), _) => {
                 let start = stats.len();
                 stats.resize(start + metadata::RESULT_BYTES, 0);
                 metadata::encode(&metadata, as_integers, &mut stats[start..]);
                 (2, Value::Number((start / metadata::RESULT_BYTES) as f64))
             }
-            Ended::Done(Err(failure)) => (1, Value::Error(Box::new(failure.into()))),
+            Ended::Done(Err(failure), _) => (1, Value::Error(Box::new(failure.into()))),
         };
         delivered += 1;
         results.extend([Value::Number(f64::from(ticket)), Value::Number(f64::from(status)), value]);
@@ -216,4 +249,3 @@ impl FsState {
         again
     }
 }
-

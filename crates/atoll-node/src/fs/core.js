@@ -3,14 +3,14 @@
 // (`…Sync`), which makes no object on its way. What these throw is the error of the call.
 const {
   ArrayBufferIsView, ArrayPrototypePush, DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength,
-  DataViewPrototypeGetByteOffset, StringPrototypeEndsWith, SymbolSpecies, TypedArrayPrototypeGetBuffer,
+  DataViewPrototypeGetByteOffset, SymbolSpecies, TypedArrayPrototypeGetBuffer,
   TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetSymbolToStringTag,
   TypedArrayPrototypeSet, TypedArrayPrototypeSubarray, Uint8Array, uncurryThis,
 } = primordials;
 const {
   ERR_FS_FILE_TOO_LARGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE,
 } = use('node/internal/errors');
-const { validateBoolean, validateBuffer, validateInteger, validateOneOf, validateString } = use('node/internal/validators');
+const { validateBoolean, validateBuffer, validateInteger, validateObject, validateOneOf, validateString } = use('node/internal/validators');
 const {
   checkBuffers, checkRange, isUint8Array, systemError, throwIfAborted, toDescriptor, toFlags, toMode, toOptions, toPath, toOwner,
   toPosition, toSeconds, toWritePosition,
@@ -141,48 +141,58 @@ exports.open = (path, flags, mode) => operation(of('open'), undefined, toPath(pa
 exports.closeSync = (fd) => native.close(toDescriptor(fd));
 exports.close = (fd) => operation(of('close'), undefined, toDescriptor(fd));
 
-/** `(fd, buffer, offset, length, position)`, `(fd, buffer, { offset, length, position })` or `(fd, { buffer, … })`. */
-function readRange(fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue) {
+/** Checks what a read was asked for; `length` is 0 where there is nothing to do. */
+function readRange(buffer, offsetValue, lengthValue, position) {
+  validateBuffer(buffer);
+  const available = byteLengthOf(buffer);
+  const offset = offsetValue ?? 0;
+  validateInteger(offset, 'offset', 0);
+  let length = lengthValue === undefined ? available - offset : lengthValue;
+  if (typeof length === 'bigint') throw ERR_INVALID_ARG_TYPE('length', 'number', length);
+  length |= 0;
+  if (length === 0) return { buffer, offset, length, place: -1 };
+  if (available === 0) throw ERR_INVALID_ARG_VALUE('buffer', buffer, 'is empty and cannot be written');
+  checkRange(offset, length, available);
+  return { buffer, offset, length, place: toPosition(position) };
+}
+
+/** `(fd, buffer, offset, length, position)` or `(fd, buffer, { offset, length, position })`. */
+exports.readSync = function (fd, buffer, offsetOrOptions, lengthValue, positionValue) {
+  toDescriptor(fd);
+  validateBuffer(buffer);
+  let offset = offsetOrOptions;
+  let length = lengthValue;
+  let position = positionValue;
+  if (arguments.length <= 3 || typeof offset === 'object') {
+    if (offset !== undefined && offset !== null) validateObject(offset, 'options');
+    ({ offset = 0, length, position } = offset ?? {});
+  } else {
+    length ??= 0;
+  }
+  const range = readRange(buffer, offset, length, position);
+  return range.length === 0 ? 0 : native.read(fd, buffer, range.offset, range.length, range.place);
+};
+
+/** As `readSync`, or `(fd, { buffer, … })`. The operation, whose result is a count, and the buffer. */
+exports.read = (fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue) => {
   toDescriptor(fd);
   let buffer = bufferOrOptions;
   let offset = offsetOrOptions;
   let length = lengthValue;
   let position = positionValue;
-  if (!ArrayBufferIsView(buffer) && (buffer === undefined || buffer === null || typeof buffer === 'object')) {
+  if (!ArrayBufferIsView(buffer)) {
+    if (buffer !== undefined && buffer !== null) validateObject(buffer, 'options');
     ({ buffer = bufferAlloc(DEFAULT_READ_BYTES), offset, length, position } = buffer ?? {});
   } else if (offset !== null && typeof offset === 'object') {
     ({ offset, length, position } = offset);
   }
-  validateBuffer(buffer);
-  const available = byteLengthOf(buffer);
-  offset ??= 0;
-  validateInteger(offset, 'offset', 0);
-  length ??= available - offset;
-  if (typeof length === 'bigint') throw ERR_INVALID_ARG_TYPE('length', 'number', length);
-  length |= 0;
-  if (length !== 0) {
-    if (available === 0) throw ERR_INVALID_ARG_VALUE('buffer', buffer, 'is empty and cannot be written');
-    if (offset > available) throw ERR_OUT_OF_RANGE('offset', `>= 0 && <= ${available}`, offset);
-    checkRange(offset, length, available);
-  }
-  const place = toPosition(position);
-  return { buffer, offset, length, place };
-}
-
-exports.readSync = (fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue) => {
-  const { buffer, offset, length, place } = readRange(fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue);
-  return length === 0 ? 0 : native.read(fd, buffer, offset, length, place);
-};
-
-/** The operation, whose result is a count, and the buffer. */
-exports.read = (fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue) => {
-  const { buffer, offset, length, place } = readRange(fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue);
+  const range = readRange(buffer, offset, length, position);
   const finish = (bytes) => {
     const count = TypedArrayPrototypeGetByteLength(bytes);
-    if (count > 0) TypedArrayPrototypeSet(bytesOf(buffer), bytes, offset);
+    if (count > 0) TypedArrayPrototypeSet(bytesOf(buffer), bytes, range.offset);
     return count;
   };
-  return { buffer, operation: operation(of('read'), finish, fd, length, place) };
+  return { buffer, operation: operation(of('read'), finish, fd, range.length, range.place, range.length === 0) };
 };
 
 /** The buffers, in an array that no program can get at. */
@@ -213,7 +223,7 @@ exports.readv = (fd, buffers, position) => {
     return count;
   };
   const place = typeof position === 'number' ? toPosition(position) : -1;
-  return { buffer: buffers, operation: operation(of('read'), finish, fd, length, place) };
+  return { buffer: buffers, operation: operation(of('read'), finish, fd, length, place, own.length > 0 && length === 0) };
 };
 
 /** `(fd, buffer, offset, length, position)`, `(fd, buffer, options)` or `(fd, string, position, encoding)`. */
@@ -371,16 +381,13 @@ exports.copyFile = (source, destination, mode) => {
 
 // --- directories -----------------------------------------------------------------------------------------------------
 
-function joined(directory, name) {
-  return StringPrototypeEndsWith(directory, '/') ? directory + name : `${directory}/${name}`;
-}
-
 /** Entries of a directory and all below it, breadth first, from what the native function returns. */
 function direntsOfTree(tree, base) {
   const { 0: folders, 1: counts, 2: names, 3: types } = tree;
+  const { join } = use('node:path').default;
   const entries = [];
   for (let index = 0, at = 0; index < folders.length; index++) {
-    const path = folders[index] === '' ? base : joined(base, folders[index]);
+    const path = folders[index] === '' ? base : join(base, folders[index]);
     direntsFrom(names, types, path, at, at + counts[index], entries);
     at += counts[index];
   }

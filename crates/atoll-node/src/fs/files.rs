@@ -45,9 +45,7 @@ pub(super) fn options(flags: u32, mode: u32) -> Result<OpenOptions, Errno> {
 }
 
 /// `(path, flags, mode)` → descriptor.
-pub(super) fn open(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn open(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "open")?;
     let (flags, mode) = (call.u32(1)?, call.u32(2)?);
     let options = options(flags, mode).map_err(|errno| named.errno(errno, "open"))?;
@@ -60,9 +58,7 @@ pub(super) fn open(
 }
 
 /// `(fd)`.
-pub(super) fn close(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn close(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let descriptor = call.u32(0)?;
     // The number is free from here on; what is under way keeps the file itself open.
     let file = call.state::<FsState>().close(descriptor).map_err(|errno| of_file(errno, "close"))?;
@@ -152,25 +148,38 @@ pub(super) fn readv(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let file = file(call, "read")?;
     let mut position = position(call, 2)?;
     let mut total = 0;
+    let mut is_nothing = true;
     call.with_each_bytes(1, |_, bytes| {
-        let count = if bytes.is_empty() { 0 } else { read_into(&file, bytes, position).map_err(|error| thrown(&error))? };
+        is_nothing = false;
+        let count =
+            if bytes.is_empty() { 0 } else { read_into(&file, bytes, position).map_err(|error| thrown(&error))? };
         total += count;
         position = position.map(|position| position + count as u64);
         Ok(count == bytes.len())
     })?;
+    if is_nothing {
+        // What `preadv` says of no buffers.
+        return Err(of_file(Errno::EINVAL, "read"));
+    }
     Ok(Value::Number(total as f64))
 }
 
-/// `(fd, length, position)` → the bytes, put off. They are read into memory of their own: the program's buffer may be
+/// `(fd, length, position, nothing)` → the bytes, put off; none, where nothing is to be read. They are read into memory of their own: the program's buffer may be
 /// gone, or looked at, while the operation is under way.
-pub(super) fn read_later(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn read_later(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let file = file(call, "read")?;
     let length = usize::try_from(call.u64(1)?).map_err(|_| outside())?;
     let position = position(call, 2)?;
+    let is_nothing = call.boolean(3);
     Ok(move |context: &Context| {
         let mut buffer = context.allocate(length)?;
+        if is_nothing {
+            return Ok(Value::Buffer(buffer).into());
+        }
+        if length == 0 {
+            // What `preadv` says of no buffers.
+            return Err(of_file(Errno::EINVAL, "read").into());
+        }
         let count = read_into(&file, &mut buffer, position).map_err(|error| file_failed(&error))?;
         buffer.truncate(count);
         Ok(Value::Buffer(buffer).into())
@@ -221,9 +230,7 @@ pub(super) fn writev(call: &mut Call<'_, '_, '_>) -> NativeResult {
 }
 
 /// `(fd, buffer, offset, length, position)` → count of bytes, put off: a copy of the buffer is written.
-pub(super) fn write_later(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn write_later(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let file = file(call, "write")?;
     let extent = extent(call)?;
     let mut buffer = memory_for(call, extent.length)?;
@@ -257,31 +264,23 @@ fn on_file<W: Fn(&OpenFile) -> Result<(), FsError> + Send>(
 }
 
 /// `(fd, length)`.
-pub(super) fn truncate(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn truncate(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let length = call.u64(1)?;
     on_file(call, "ftruncate", move |file| file.truncate(length))
 }
 
 /// `(fd)`.
-pub(super) fn sync(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn sync(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     on_file(call, "fsync", OpenFile::sync)
 }
 
 /// `(fd)`: without metadata that reading does not take.
-pub(super) fn sync_data(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn sync_data(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     on_file(call, "fdatasync", OpenFile::sync_data)
 }
 
 /// `(fd, uid, gid)`; -1 leaves one as it is.
-pub(super) fn chown(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn chown(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let owner = owner(call)?;
     on_file(call, "fchown", move |file| file.set_owner(owner))
 }
@@ -293,28 +292,25 @@ pub(super) fn owner(call: &mut Call<'_, '_, '_>) -> Result<Owner, JsError> {
 }
 
 /// `(fd, mode)`.
-pub(super) fn chmod(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn chmod(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let mode = call.u32(1)?;
     on_file(call, "fchmod", move |file| file.set_permissions(mode))
 }
 
 /// `(fd, accessed, modified)`, in seconds.
-pub(super) fn utimes(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn utimes(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let (accessed, modified) = (time(call.number(1)?), time(call.number(2)?));
     on_file(call, "futime", move |file| file.set_times(accessed, modified))
 }
 
-/// Seconds as JavaScript has them, to the microsecond as Node keeps them.
+/// Seconds as JavaScript has them, to the microsecond and cut rather than rounded, as in Node.
 pub(super) fn time(seconds: f64) -> Time {
-    let microseconds = (seconds * 1e6).floor() as i64;
-    Time {
-        seconds: microseconds.div_euclid(1_000_000),
-        nanoseconds: (microseconds.rem_euclid(1_000_000) * 1000) as u32,
-    }
+    let whole = seconds.trunc();
+    let nanoseconds = ((seconds - whole) * 1e9) as i64;
+    let nanoseconds = nanoseconds - nanoseconds % 1000;
+    let (seconds, nanoseconds) =
+        if nanoseconds < 0 { (whole as i64 - 1, nanoseconds + 1_000_000_000) } else { (whole as i64, nanoseconds) };
+    Time { seconds, nanoseconds: nanoseconds as u32 }
 }
 
 #[cfg(test)]
@@ -340,6 +336,7 @@ mod tests {
     fn times_are_kept_to_the_microsecond() {
         assert_eq!(time(1.5), Time { seconds: 1, nanoseconds: 500_000_000 });
         assert_eq!(time(-0.25), Time { seconds: -1, nanoseconds: 750_000_000 });
+        assert_eq!(time(1_700_000_000.123), Time { seconds: 1_700_000_000, nanoseconds: 122_999_000 });
         assert_eq!(time(1_700_000_000.123_456), Time { seconds: 1_700_000_000, nanoseconds: 123_456_000 });
     }
 }

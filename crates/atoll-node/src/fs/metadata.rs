@@ -32,9 +32,7 @@ pub(super) fn of_path(call: &mut Call<'_, '_, '_>) -> NativeResult {
             put(call, 1, &metadata, flags)?;
             Ok(Value::Bool(true))
         }
-        Err(error) if flags & MAY_MISS != 0 && error.errno == Errno::ENOENT => {
-            Ok(Value::Bool(false))
-        }
+        Err(error) if flags & MAY_MISS != 0 && error.errno == Errno::ENOENT => Ok(Value::Bool(false)),
         Err(error) => Err(named.error(&error, syscall).into()),
     }
 }
@@ -49,9 +47,7 @@ pub(super) fn of_descriptor(call: &mut Call<'_, '_, '_>) -> NativeResult {
 }
 
 /// `(path, link, bigint)`, put off.
-pub(super) fn stat(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn stat(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let (keep, as_integers) = (call.boolean(1), call.boolean(2));
     let syscall = if keep { "lstat" } else { "stat" };
     let named = path(call, 0, syscall)?;
@@ -64,9 +60,7 @@ pub(super) fn stat(
 }
 
 /// `(fd, bigint)`, put off.
-pub(super) fn fstat(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn fstat(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let (descriptor, as_integers) = (call.u32(0)?, call.boolean(1));
     let file = call.state::<FsState>().file(descriptor).map_err(|errno| of_file(errno, "fstat"))?;
     Ok(move |_: &Context| {
@@ -113,4 +107,3 @@ fn fields(metadata: &Metadata) -> [i64; FIELDS] {
         i64::from(born.nanoseconds),
     ]
 }
-

@@ -60,20 +60,12 @@ pub(crate) const LATER_BUILTIN: Builtin = Builtin {
 };
 
 /// Copying trees.
-pub(crate) const COPY: Builtin = Builtin {
-    name: "node/internal/fs/copy",
-    source: include_str!("copy.js"),
-    natives: natives! {},
-    globals: &[],
-};
+pub(crate) const COPY: Builtin =
+    Builtin { name: "node/internal/fs/copy", source: include_str!("copy.js"), natives: natives! {}, globals: &[] };
 
 /// Finding files by patterns.
-pub(crate) const GLOB: Builtin = Builtin {
-    name: "node/internal/fs/glob",
-    source: include_str!("glob.js"),
-    natives: natives! {},
-    globals: &[],
-};
+pub(crate) const GLOB: Builtin =
+    Builtin { name: "node/internal/fs/glob", source: include_str!("glob.js"), natives: natives! {}, globals: &[] };
 
 /// The operations.
 pub(crate) const CORE: Builtin = Builtin {
@@ -128,7 +120,7 @@ pub(crate) const CORE: Builtin = Builtin {
 
 operations! {
     now {
-        access => paths::access, quick;
+        access => paths::access, instant;
         chmod => paths::chmod, quick;
         chown => paths::chown, quick;
         close => files::close, quick;
@@ -149,7 +141,7 @@ operations! {
         readFile => whole::read_file, quick;
         readLink => paths::read_link, quick;
         readNames => paths::read_names, quick;
-        realPath => paths::real_path, quick;
+        realPath => paths::real_path, instant;
         remove => tree::remove, quick;
         removeDir => paths::remove_dir, quick;
         removeDirAll => tree::remove_dir_all, slow;
@@ -159,13 +151,13 @@ operations! {
         truncate => whole::truncate, quick;
         unlink => paths::unlink, quick;
         utimes => paths::utimes, quick;
-        walkedPath => paths::walked_path, quick;
+        walkedPath => paths::walked_path, instant;
     }
     later {
-        exists => paths::exists_later, quick;
+        exists => paths::exists_later, instant;
         fstat => metadata::fstat, quick;
         read => files::read_later, quick;
-        stat => metadata::stat, quick;
+        stat => metadata::stat, instant;
         write => files::write_later, quick;
         writeFile => whole::write_file_later, quick;
     }

@@ -6,7 +6,7 @@
 
 use super::FsState;
 use super::errors::of_file;
-use atoll_engine::{Call, GuestMemory, JsError, NativeResult, Value};
+use atoll_engine::{Call, GuestMemory, GuestShare, JsError, NativeResult, Value};
 use atoll_vfs::{Metadata, MountTable, OpenFile};
 use std::sync::Arc;
 
@@ -24,6 +24,14 @@ impl Context {
         Self { mounts: Arc::clone(&call.state::<FsState>().mounts), memory }
     }
 
+    /// A part of the guest's budget for what an operation holds.
+    pub(super) fn share(&self, bytes: usize) -> Result<Option<GuestShare>, Failure> {
+        match &self.memory {
+            Some(memory) => memory.share(bytes).map(Some).ok_or(Failure::Memory),
+            None => Ok(None),
+        }
+    }
+
     /// Memory for the guest, counted against its limit.
     pub(super) fn allocate(&self, bytes: usize) -> Result<atoll_engine::GuestBuffer, Failure> {
         self.memory.as_ref().and_then(|memory| memory.allocate(bytes)).ok_or(Failure::Memory)
@@ -37,7 +45,10 @@ pub(super) enum Outcome {
     /// A file that gets a descriptor.
     Opened(OpenFile),
     /// What `stat` tells; how JavaScript gets it depends on where the operation ran.
-    Metadata { metadata: Metadata, as_integers: bool },
+    Metadata {
+        metadata: Metadata,
+        as_integers: bool,
+    },
 }
 
 impl<T: Into<Value>> From<T> for Outcome {
@@ -79,9 +90,19 @@ pub(super) type Job = Box<dyn Fn(&Context) -> Done + Send>;
 pub(super) struct Later {
     pub(super) name: &'static str,
     pub(super) prepare: fn(&mut Call<'_, '_, '_>) -> Result<Job, JsError>,
-    /// Whether it takes microseconds where nothing has to be fetched from a disk: results of such ones are delivered
-    /// together, while those of others go at once.
-    pub(super) is_quick: bool,
+    pub(super) pace: Pace,
+}
+
+/// How long an operation may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Microseconds, and whether anything has to be waited for is known before: it opens paths, and does no more. It is tried
+    /// on the worker's own thread first.
+    Instant,
+    /// Microseconds where nothing has to be fetched from a disk. Results of such ones are delivered together.
+    Quick,
+    /// Longer. Its result is delivered at once.
+    Slow,
 }
 
 impl std::fmt::Debug for Later {
@@ -110,7 +131,7 @@ pub(super) fn keep(call: &mut Call<'_, '_, '_>, file: OpenFile) -> NativeResult 
     call.state::<FsState>().keep(file).map(Value::from).map_err(|errno| of_file(errno, "open"))
 }
 
-/// `name => prepare, quick|slow;`, first those that are done at once too: these get a native `now::name`, and all a place in the
+/// `name => prepare, instant|quick|slow;`, first those that are done at once too: these get a native `now::name`, and all a place in the
 /// table `LATER`.
 macro_rules! operations {
     (now { $($name:ident => $prepare:path, $pace:ident;)* } later { $($only:ident => $prepare_only:path, $pace_only:ident;)* }) => {
@@ -136,10 +157,11 @@ macro_rules! operations {
         operation::Later {
             name: stringify!($name),
             prepare: |call| Ok(Box::new($prepare(call)?)),
-            is_quick: operations!(@$pace),
+            pace: operations!(@$pace),
         }
     };
-    (@quick) => { true };
-    (@slow) => { false };
+    (@instant) => { operation::Pace::Instant };
+    (@quick) => { operation::Pace::Quick };
+    (@slow) => { operation::Pace::Slow };
 }
 pub(super) use operations;

@@ -32,9 +32,7 @@ fn on_two_paths<W: Fn(&MountTable, &GuestPath, &GuestPath) -> Result<(), FsError
 }
 
 /// `(path, mode)`: bits 4, 2 and 1 for reading, writing and executing.
-pub(super) fn access(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn access(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let mode = call.u32(1)?;
     let wanted = AccessMode { read: mode & 4 != 0, write: mode & 2 != 0, execute: mode & 1 != 0 };
     on_path(call, "access", move |mounts, path| mounts.access(path, wanted))
@@ -54,9 +52,7 @@ pub(super) fn exists(call: &mut Call<'_, '_, '_>) -> NativeResult {
 }
 
 /// `(path)` → whether it is there, put off.
-pub(super) fn exists_later(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn exists_later(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let working_directory = Arc::clone(&call.state::<FsState>().working_directory);
     let path = call.with_utf8(0, |bytes| working_directory.join_bytes(bytes).ok())?;
     Ok(move |context: &Context| {
@@ -66,26 +62,20 @@ pub(super) fn exists_later(
 }
 
 /// `(path, mode)`.
-pub(super) fn chmod(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn chmod(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let mode = call.u32(1)?;
     on_path(call, "chmod", move |mounts, path| mounts.set_permissions(path, mode))
 }
 
 /// `(path, uid, gid, link)`; -1 leaves a number as it is, `link` means a link itself.
-pub(super) fn chown(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn chown(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let owner = owner(call)?;
     let (last, syscall) = if call.boolean(3) { (FinalLink::Keep, "lchown") } else { (FinalLink::Follow, "chown") };
     on_path(call, syscall, move |mounts, path| mounts.set_owner(path, last, owner))
 }
 
 /// `(path)` → type, size of a block, blocks, free and available ones, inodes, free ones.
-pub(super) fn statfs(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn statfs(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "statfs")?;
     Ok(move |context: &Context| {
         let found = context.mounts.statistics(&named.path).map_err(|error| named.error(&error, "statfs"))?;
@@ -98,54 +88,40 @@ pub(super) fn statfs(
 }
 
 /// `(path, accessed, modified, link)`, in seconds; `link` means a link itself.
-pub(super) fn utimes(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn utimes(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let (accessed, modified) = (time(call.number(1)?), time(call.number(2)?));
     let (last, syscall) = if call.boolean(3) { (FinalLink::Keep, "lutime") } else { (FinalLink::Follow, "utime") };
     on_path(call, syscall, move |mounts, path| mounts.set_times(path, last, accessed, modified))
 }
 
 /// `(path, mode)`.
-pub(super) fn make_dir(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn make_dir(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let mode = call.u32(1)? & !UMASK;
     on_path(call, "mkdir", move |mounts, path| mounts.create_dir(path, mode))
 }
 
 /// `(path)`.
-pub(super) fn remove_dir(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn remove_dir(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     on_path(call, "rmdir", MountTable::remove_dir)
 }
 
 /// `(path)`.
-pub(super) fn unlink(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn unlink(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     on_path(call, "unlink", MountTable::remove_file)
 }
 
 /// `(from, to)`.
-pub(super) fn rename(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn rename(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     on_two_paths(call, "rename", MountTable::rename)
 }
 
 /// `(from, to)`.
-pub(super) fn link(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn link(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     on_two_paths(call, "link", MountTable::hard_link)
 }
 
 /// `(target, path)`; the target is text, whatever it names.
-pub(super) fn symlink(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn symlink(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let target = call.with_utf8(0, <[u8]>::to_vec)?;
     let link = call.with_utf8(1, <[u8]>::to_vec)?;
     let path = call.state::<FsState>().working_directory.join_bytes(&link).map_err(atoll_vfs::PathError::errno);
@@ -159,9 +135,7 @@ pub(super) fn symlink(
 }
 
 /// `(path)` → the link's text, as bytes.
-pub(super) fn read_link(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn read_link(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "readlink")?;
     Ok(move |context: &Context| {
         let target = context.mounts.read_link(&named.path).map_err(|error| named.error(&error, "readlink"))?;
@@ -175,9 +149,7 @@ fn text_or_bytes(bytes: Vec<u8>) -> Value {
 }
 
 /// `(path)` → the path without links: as text, or as bytes where it is no UTF-8.
-pub(super) fn real_path(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn real_path(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "realpath")?;
     Ok(move |context: &Context| {
         let real = context.mounts.canonicalize(&named.path).map_err(|error| named.error(&error, "realpath"))?;
@@ -187,9 +159,7 @@ pub(super) fn real_path(
 
 /// As [`real_path`], for an absolute path without `..`. Its error is that of the first part that can't be followed, as it is
 /// of a program that walks along the path.
-pub(super) fn walked_path(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn walked_path(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "lstat")?;
     Ok(move |context: &Context| match context.mounts.canonicalize(&named.path) {
         Ok(real) => Ok(text_or_bytes(real.as_bytes().to_vec()).into()),
@@ -219,25 +189,21 @@ fn blamed(mounts: &MountTable, path: &GuestPath) -> Option<Failure> {
     None
 }
 
-/// `(path, as_bytes, syscall)` → `[names, kinds]`: the names sorted by their bytes, as strings or as bytes, and for each
-/// a byte that says what it is (`UV_DIRENT_…`).
-pub(super) fn read_dir(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+/// `(path, as_bytes, syscall)` → `[names, kinds]`: the names sorted by their bytes, as strings or as bytes, and a
+/// string with a character for each, whose code says what it is (`UV_DIRENT_…`).
+pub(super) fn read_dir(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let as_bytes = call.boolean(1);
     let syscall = if call.boolean(2) { "opendir" } else { "scandir" };
     let named = path(call, 0, syscall)?;
     Ok(move |context: &Context| {
         let listing = listing(&context.mounts, &named, syscall)?;
         let kinds = listing.iter().map(|(_, found)| kind(found)).collect();
-        Ok(Value::List(vec![names(&listing, as_bytes), Value::Bytes(kinds)]).into())
+        Ok(Value::List(vec![names(&listing, as_bytes), Value::String(kinds)]).into())
     })
 }
 
 /// `(path)` → the names alone, as strings.
-pub(super) fn read_names(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn read_names(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "scandir")?;
     Ok(move |context: &Context| Ok(names(&listing(&context.mounts, &named, "scandir")?, false).into()))
 }
@@ -259,14 +225,14 @@ fn names(listing: &Listing, as_bytes: bool) -> Value {
 }
 
 /// `UV_DIRENT_…`, as in `constants`.
-pub(super) fn kind(kind: FileKind) -> u8 {
+pub(super) fn kind(kind: FileKind) -> char {
     match kind {
-        FileKind::Regular => 1,
-        FileKind::Directory => 2,
-        FileKind::Symlink => 3,
-        FileKind::Fifo => 4,
-        FileKind::Socket => 5,
-        FileKind::CharDevice => 6,
-        FileKind::BlockDevice => 7,
+        FileKind::Regular => '\x01',
+        FileKind::Directory => '\x02',
+        FileKind::Symlink => '\x03',
+        FileKind::Fifo => '\x04',
+        FileKind::Socket => '\x05',
+        FileKind::CharDevice => '\x06',
+        FileKind::BlockDevice => '\x07',
     }
 }

@@ -8,8 +8,9 @@
 //! begun is dropped, what has is finished and its result dropped.
 
 use super::batch::Lane;
-use super::operation::{Context, Done, Failure, Job};
-use atoll_engine::JsError;
+use super::operation::{Context, Done, Failure, Job, Outcome, Pace};
+use atoll_engine::{GuestShare, JsError};
+use atoll_vfs::without_waiting;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,21 +24,25 @@ const MAX_THREADS_PER_WORKER: usize = 4;
 
 /// Quick operations that a thread takes at a time. Their results are told of together: waking a worker costs as much as
 /// several of them.
-const QUICK_OPERATIONS: usize = 16;
+const QUICK_OPERATIONS: usize = 64;
 
 /// An operation under way.
 pub(super) struct Task {
     pub(super) job: Job,
     pub(super) ticket: u32,
     pub(super) lane: Arc<Lane>,
-    pub(super) is_quick: bool,
+    pub(super) pace: Pace,
     /// Whether memory was short already.
     pub(super) is_second_try: bool,
+    /// What it takes itself, until it has been done.
+    #[expect(dead_code, reason = "it counts for as long as it is there")]
+    pub(super) share: Option<GuestShare>,
 }
 
 /// How it ended.
 pub(super) enum Ended {
-    Done(Done),
+    /// With a share of the guest's memory for the result, until that is delivered.
+    Done(Done, #[expect(dead_code, reason = "it counts for as long as it is there")] Option<GuestShare>),
     /// Memory was short: it is to be tried again after garbage was collected.
     Short(Task),
 }
@@ -76,6 +81,9 @@ impl Queue {
 
     /// Hands operations to the pool.
     pub(super) fn push(self: &Arc<Self>, tasks: Vec<Task>) {
+        if tasks.is_empty() {
+            return;
+        }
         let mut waiting = lock(&self.waiting);
         if waiting.is_closed {
             return;
@@ -103,11 +111,11 @@ impl Queue {
         waiting.is_listed = false;
         let mut taken = Vec::new();
         while taken.len() < QUICK_OPERATIONS
-            && let Some(task) = waiting.tasks.pop_front_if(|task| taken.is_empty() || task.is_quick)
+            && let Some(task) = waiting.tasks.pop_front_if(|task| taken.is_empty() || task.pace != Pace::Slow)
         {
-            let is_quick = task.is_quick;
+            let is_slow = task.pace == Pace::Slow;
             taken.push(task);
-            if !is_quick {
+            if is_slow {
                 break;
             }
         }
@@ -125,16 +133,45 @@ impl Queue {
         waiting.wants_listing()
     }
 
+    /// Does an operation on the worker's own thread, if that need not wait for a disk.
+    pub(super) fn try_now(&self, task: Task) -> Result<Ended, Task> {
+        let done = without_waiting(|| self.attempt(&task));
+        match done {
+            Some(done) => Ok(self.ended(task, done)),
+            None => Err(task),
+        }
+    }
+
+    fn end(&self, task: Task) -> Ended {
+        let done = self.attempt(&task);
+        self.ended(task, done)
+    }
+
+    fn attempt(&self, task: &Task) -> Done {
+        let done = catch_unwind(AssertUnwindSafe(|| (task.job)(&self.context)));
+        done.unwrap_or_else(|_| Err(JsError::error("an internal fault of the runtime").into()))
+    }
+
+    fn ended(&self, task: Task, done: Done) -> Ended {
+        match done.and_then(|outcome| Ok((self.share_for(&outcome)?, outcome))) {
+            Ok((share, outcome)) => Ended::Done(Ok(outcome), share),
+            Err(Failure::Memory) if !task.is_second_try => Ended::Short(Task { is_second_try: true, ..task }),
+            Err(failure) => Ended::Done(Err(failure), None),
+        }
+    }
+
+    fn share_for(&self, outcome: &Outcome) -> Result<Option<GuestShare>, Failure> {
+        match outcome {
+            Outcome::Value(value) if value.held_bytes() > 0 => self.context.share(value.held_bytes()),
+            _ => Ok(None),
+        }
+    }
+
     fn run(&self, tasks: Vec<Task>) {
         let mut told: Vec<(Arc<Lane>, Vec<(u32, Ended)>)> = Vec::new();
         for task in tasks {
-            let done = catch_unwind(AssertUnwindSafe(|| (task.job)(&self.context)));
-            let done = done.unwrap_or_else(|_| Err(JsError::error("an internal fault of the runtime").into()));
             let (lane, ticket) = (Arc::clone(&task.lane), task.ticket);
-            let ended = match done {
-                Err(Failure::Memory) if !task.is_second_try => Ended::Short(Task { is_second_try: true, ..task }),
-                done => Ended::Done(done),
-            };
+            let ended = self.end(task);
             match told.last_mut() {
                 Some((last, results)) if Arc::ptr_eq(last, &lane) => results.push((ticket, ended)),
                 _ => told.push((lane, vec![(ticket, ended)])),
@@ -155,7 +192,8 @@ impl Waiting {
     }
 }
 
-static POOL: Pool = Pool { state: Mutex::new(State { listed: VecDeque::new(), idle: 0, threads: 0 }), woken: Condvar::new() };
+static POOL: Pool =
+    Pool { state: Mutex::new(State { listed: VecDeque::new(), idle: 0, threads: 0 }), woken: Condvar::new() };
 
 struct Pool {
     state: Mutex<State>,
@@ -203,7 +241,8 @@ impl Pool {
         loop {
             state = self.work_until_idle(state);
             state.idle += 1;
-            state = self.woken.wait_while(state, |state| state.listed.is_empty()).unwrap_or_else(PoisonError::into_inner);
+            state =
+                self.woken.wait_while(state, |state| state.listed.is_empty()).unwrap_or_else(PoisonError::into_inner);
             state.idle -= 1;
         }
     }

@@ -151,13 +151,13 @@ function define(name, value, length) {
 // name → how many arguments it takes
 const OPERATIONS = {
   __proto__: null,
-  access: 2,
+  access: 1,
   chmod: 2,
   chown: 3,
   copyFile: 3,
   lchown: 3,
   link: 2,
-  lstat: 2,
+  lstat: 1,
   lutimes: 3,
   mkdir: 2,
   mkdtemp: 2,
@@ -166,10 +166,10 @@ const OPERATIONS = {
   rename: 2,
   rm: 2,
   rmdir: 2,
-  stat: 2,
-  statfs: 2,
+  stat: 1,
+  statfs: 1,
   symlink: 3,
-  truncate: 2,
+  truncate: 1,
   unlink: 1,
   utimes: 3,
 };
@@ -178,7 +178,7 @@ for (const name in OPERATIONS) {
   define(name, (...values) => promised(operation, values), OPERATIONS[name]);
 }
 define('realpath', (path, options) => promised(core.realpathNative, [path, options]), 2);
-define('opendir', (path, options) => promised(core.opendir, [path, options]), 2);
+define('opendir', (path, options) => promised(core.opendir, [path, options]), 3);
 
 function openHandle(path, flags, mode) {
   return promiseLater(() => {

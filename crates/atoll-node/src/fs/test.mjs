@@ -528,4 +528,114 @@ test('the module', () => {
   assertEquals([fs.F_OK, fs.R_OK, fs.W_OK, fs.X_OK], [0, 4, 2, 1]);
 });
 
+
+test('glob', async () => {
+  if (fs.globSync === undefined) return; // Node.js before 22
+  const cwd = fresh();
+  for (const path of ['a/b/c.js', 'a/b/d.ts', 'a/e.js', 'f.js', 'g1.txt', 'g2.txt', '.hidden/x.js', '.dot', 'a/.dot.js', 'sp[a]ce']) {
+    fs.mkdirSync(`${cwd}/${path}`.replace(/\/[^/]*$/, ''), { recursive: true });
+    fs.writeFileSync(`${cwd}/${path}`, '');
+  }
+  fs.symlinkSync('a', `${cwd}/link`);
+  const found = (pattern, options) => fs.globSync(pattern, { cwd, ...options }).sort();
+  const expected = {
+    '*.js': ['f.js'],
+    '**/*.js': ['a/b/c.js', 'a/e.js', 'f.js'],
+    'a/**': ['a', 'a/b', 'a/b/c.js', 'a/b/d.ts', 'a/e.js'],
+    'a/*': ['a/b', 'a/e.js'],
+    '*': ['a', 'f.js', 'g1.txt', 'g2.txt', 'link', 'sp[a]ce'],
+    '.*': ['.dot', '.hidden'],
+    'g?.txt': ['g1.txt', 'g2.txt'],
+    'g[2-9].txt': ['g2.txt'],
+    'g[!2].txt': ['g1.txt'],
+    'g{1,2}.txt': ['g1.txt', 'g2.txt'],
+    'g{1..3}.txt': ['g1.txt', 'g2.txt'],
+    '{a/b,.}/*.{js,ts}': ['a/b/c.js', 'a/b/d.ts', 'f.js'],
+    'a/b/c.js': ['a/b/c.js'],
+    'a/b/none': [],
+    'a/': ['a'],
+    'f.js/': [],
+    'link/*.js': ['link/e.js'],
+    'sp\\[a\\]ce': ['sp[a]ce'],
+    '@(f|x).js': ['f.js'],
+    '!(f).js': [],
+    '+(g)[[:digit:]].txt': ['g1.txt', 'g2.txt'],
+    'a/../f.js': ['f.js'],
+    '**/b/*': ['a/b/c.js', 'a/b/d.ts'],
+    'none/**': [],
+  };
+  for (const pattern in expected) assertEquals(found(pattern), expected[pattern], pattern);
+  assertEquals(found(['*.txt', 'f.js', 'g1.txt']), ['f.js', 'g1.txt', 'g2.txt']);
+  assertEquals(found('**/*.js', { exclude: (path) => path === 'a/b' }), ['a/e.js', 'f.js']);
+  const entries = fs.globSync('a/*', { cwd, withFileTypes: true }).sort((one, other) => (one.name < other.name ? -1 : 1));
+  assertEquals(entries.map((entry) => [entry.name, entry.parentPath, entry.isDirectory()]), [['b', `${cwd}/a`, true], ['e.js', `${cwd}/a`, false]]);
+  assertEquals((await called('glob', '*.js', { cwd })), ['f.js']);
+  const later = [];
+  for await (const path of promises.glob('**/*.ts', { cwd })) later.push(path);
+  assertEquals(later, ['a/b/d.ts']);
+  assertThrows(() => fs.globSync(5), 'ERR_INVALID_ARG_TYPE');
+  assertEquals(found(`${cwd}/*.js`), [`${cwd}/f.js`]);
+});
+
+test('many operations at a time, and what is thrown in a callback', async () => {
+  const directory = fresh();
+  fs.writeFileSync(`${directory}/file`, 'content');
+  const all = [];
+  for (let index = 0; index < 3000; index++) {
+    all.push(index % 3 === 0 ? promises.readFile(`${directory}/file`, 'utf8') : index % 3 === 1 ? promises.stat(`${directory}/file`) : promises.access(`${directory}/none`).catch((error) => error.code));
+  }
+  const outcomes = await Promise.all(all);
+  assert(outcomes.every((outcome, index) => (index % 3 === 0 ? outcome === 'content' : index % 3 === 1 ? outcome.size === 7 : outcome === 'ENOENT')));
+  const seen = [];
+  const caught = new Promise((resolve) => process.once('uncaughtException', (error) => resolve(error.message)));
+  const last = new Promise((resolve) => {
+    fs.stat(directory, () => {
+      process.nextTick(() => seen.push('tick'));
+      throw new Error('thrown');
+    });
+    fs.stat(directory, resolve);
+  });
+  assertEquals(await caught, 'thrown');
+  await last;
+  assertEquals(seen, ['tick']);
+});
+
+test('statfs and owners', async () => {
+  const path = `${fresh()}/file`;
+  fs.writeFileSync(path, '');
+  await inAllForms('statfs', () => [path], async (run) => {
+    const found = await run();
+    assert(found.bsize > 0 && found.blocks >= found.bfree && Number.isInteger(found.type));
+    assertEquals(Object.keys(found), ['type', 'bsize', 'blocks', 'bfree', 'bavail', 'files', 'ffree']);
+  });
+  assertEquals(typeof fs.statfsSync(path, { bigint: true }).blocks, 'bigint');
+  assertError(assertThrows(() => fs.statfsSync(`${path}x`)), 'ENOENT', 'statfs', `${path}x`);
+  const { uid, gid } = fs.statSync(path);
+  for (const name of ['chown', 'lchown']) await inAllForms(name, () => [path, uid, gid], async (run) => assertEquals(await run(), undefined));
+  assertThrows(() => fs.chownSync(path, 'x', 1), 'ERR_INVALID_ARG_TYPE');
+  assertThrows(() => fs.chownSync(path, -2, 1), 'ERR_OUT_OF_RANGE');
+  const handle = await promises.open(path);
+  await handle.chown(uid, gid);
+  await handle.close();
+});
+
+test('copying trees', async () => {
+  const directory = fresh();
+  fs.mkdirSync(`${directory}/from/inner`, { recursive: true });
+  fs.writeFileSync(`${directory}/from/a`, 'a');
+  fs.writeFileSync(`${directory}/from/inner/b`, 'b');
+  fs.symlinkSync('a', `${directory}/from/link`);
+  fs.cpSync(`${directory}/from`, `${directory}/one`, { recursive: true, verbatimSymlinks: true });
+  await called('cp', `${directory}/from`, `${directory}/two`, { recursive: true });
+  await promises.cp(`${directory}/from`, `${directory}/three`, { recursive: true, filter: async (path) => !path.endsWith('/b') });
+  assertEquals(fs.readdirSync(`${directory}/one`, { recursive: true }).sort(), ['a', 'inner', 'inner/b', 'link']);
+  assertEquals(fs.readlinkSync(`${directory}/one/link`), 'a');
+  assertEquals(fs.readlinkSync(`${directory}/two/link`), `${directory}/from/a`);
+  assertEquals(fs.readdirSync(`${directory}/three/inner`), []);
+  assertThrows(() => fs.cpSync(`${directory}/from`, `${directory}/from/inner/x`, { recursive: true }), 'ERR_FS_CP_EINVAL');
+  assertThrows(() => fs.cpSync(`${directory}/from`, `${directory}/four`), 'ERR_FS_EISDIR');
+  const blob = await fs.openAsBlob(`${directory}/from/a`, { type: 'text/plain' });
+  assertEquals([await blob.text(), blob.type, blob.size], ['a', 'text/plain', 1]);
+});
+
 test('clean up', () => fs.rmSync(root, { recursive: true }));

@@ -16,9 +16,7 @@ const MAX_TEMPORARY_NAMES: usize = 100;
 const TEMPORARY_CHARACTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// `(path, mode)` → the first directory that was made, if any; relative where the path is.
-pub(super) fn make_dirs(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn make_dirs(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "mkdir")?;
     let mode = call.u32(1)? & !UMASK;
     Ok(move |context: &Context| {
@@ -90,9 +88,7 @@ fn make_one(mounts: &MountTable, path: &GuestPath, mode: u32) -> Result<(), FsEr
 }
 
 /// `(prefix)` → the directory that was made.
-pub(super) fn make_temporary(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn make_temporary(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let template = call.with_utf8(0, |prefix| [prefix, b"XXXXXX"].concat())?;
     let shown = String::from_utf8_lossy(&template).into_owned();
     let failed = move |errno| -> JsError { thrown(&FsError::new(errno, "mkdtemp").with_path(&shown)) };
@@ -118,17 +114,14 @@ pub(super) fn make_temporary(
 }
 
 /// `(path, force, recursive)` → whether it is a directory that only a recursive removal removes.
-pub(super) fn remove(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn remove(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "lstat")?;
     let (force, recursive) = (call.boolean(1), call.boolean(2));
     Ok(move |context: &Context| {
         let metadata = match context.mounts.symlink_metadata(&named.path) {
             Ok(metadata) => metadata,
             Err(error) if force && error.errno == Errno::ENOENT => return Ok(Outcome::from(false)),
-            // With both, Node does not look before it tries.
-            Err(error) => return Err(named.error(&error, if force && recursive { "unlink" } else { "lstat" })),
+            Err(error) => return Err(named.error(&error, "lstat")),
         };
         let removed = match (metadata.is_dir(), recursive) {
             (true, false) => return Ok(Outcome::from(true)),
@@ -143,9 +136,7 @@ pub(super) fn remove(
 }
 
 /// `(path)`: removes a directory with all that is below, another name as `rmdir` does: not at all.
-pub(super) fn remove_dir_all(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn remove_dir_all(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "rmdir")?;
     Ok(move |context: &Context| {
         let metadata = context.mounts.symlink_metadata(&named.path).map_err(|error| named.error(&error, "lstat"))?;
@@ -160,15 +151,13 @@ pub(super) fn remove_dir_all(
 
 /// `(path, grouped)` → all names below, breadth first, directory by directory. As relative paths, with what links to
 /// directories lead to, as Node has it; or grouped, without, which gives `[directories, counts, names, kinds]`: each directory's path below the
-/// first with the number of its names, and for all of these a byte of `UV_DIRENT_…`.
-pub(super) fn list_tree(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+/// first with the number of its names, and for all of these a character of `UV_DIRENT_…`.
+pub(super) fn list_tree(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "scandir")?;
     let grouped = call.boolean(1);
     Ok(move |context: &Context| {
         let mut folders: Vec<Vec<u8>> = vec![Vec::new()];
-        let (mut names, mut kinds) = (Texts::default(), Vec::new());
+        let (mut names, mut kinds) = (Texts::default(), String::new());
         let (mut paths, mut counts) = (Texts::default(), Vec::new());
         let mut next = 0;
         while next < folders.len() {
@@ -186,9 +175,7 @@ pub(super) fn list_tree(
             for (name, found) in listing.iter() {
                 let child = || [prefix.concat().as_slice(), name].concat();
                 let enters = found == FileKind::Directory
-                    || !grouped
-                        && found == FileKind::Symlink
-                        && is_directory(&context.mounts, &named.path, &child());
+                    || !grouped && found == FileKind::Symlink && is_directory(&context.mounts, &named.path, &child());
                 if enters {
                     folders.push(child());
                 }
@@ -207,7 +194,7 @@ pub(super) fn list_tree(
             next += 1;
         }
         Ok(if grouped {
-            Value::List(vec![Value::Texts(paths), Value::List(counts), Value::Texts(names), Value::Bytes(kinds)])
+            Value::List(vec![Value::Texts(paths), Value::List(counts), Value::Texts(names), Value::String(kinds)])
         } else {
             Value::Texts(names)
         }
@@ -272,9 +259,7 @@ mod tests {
 
     #[test]
     fn the_first_directory_is_told_as_it_was_written() {
-        let written = |given: &str, path: &str, ancestor: &str| {
-            as_written(&Named::new(at(path), given), &at(ancestor))
-        };
+        let written = |given: &str, path: &str, ancestor: &str| as_written(&Named::new(at(path), given), &at(ancestor));
         assert_eq!(written("/tmp/a/b", "/tmp/a/b", "/tmp/a"), "/tmp/a");
         assert_eq!(written("/tmp/a//b/", "/tmp/a/b", "/tmp/a/b"), "/tmp/a//b/");
         assert_eq!(written("/tmp//a/b//", "/tmp/a/b", "/tmp/a"), "/tmp//a");

@@ -1,10 +1,10 @@
 // What the calls of node:fs return beside JavaScript's own types, and the constants.
 const {
   ArrayPrototypePush, BigInt64Array, Date, Float64Array, FunctionPrototypeCall, MathRound, Number, ObjectDefineProperties,
-  ObjectDefineProperty, ObjectFreeze, ObjectSetPrototypeOf, Promise, Symbol, SymbolAsyncDispose, SymbolAsyncIterator,
+  ObjectDefineProperty, ObjectFreeze, ObjectSetPrototypeOf, Promise, StringPrototypeCharCodeAt, Symbol, SymbolAsyncDispose, SymbolAsyncIterator,
   SymbolDispose,
 } = primordials;
-const { ERR_DIR_CLOSED, ERR_INVALID_ARG_TYPE } = use('node/internal/errors');
+const { ERR_DIR_CLOSED, ERR_DIR_CONCURRENT_OPERATION, ERR_INVALID_ARG_TYPE } = use('node/internal/errors');
 const { setImmediate } = use('web/timers');
 
 // --- constants: Linux's, on every host -------------------------------------------------------------------------------
@@ -239,7 +239,9 @@ exports.Dirent = Dirent;
 
 /** Entries for a part of `names` and `kinds`, which lie side by side as the native function returns them. */
 exports.direntsFrom = (names, kinds, path, start, end, into) => {
-  for (let index = start; index < end; index++) ArrayPrototypePush(into, new Dirent(names[index], path, kinds[index]));
+  for (let index = start; index < end; index++) {
+    ArrayPrototypePush(into, new Dirent(names[index], path, StringPrototypeCharCodeAt(kinds, index)));
+  }
   return into;
 };
 
@@ -253,7 +255,8 @@ function later(work, callback) {
       callback(error);
       return;
     }
-    callback(null, value);
+    if (value === undefined) callback(null);
+    else callback(null, value);
   });
 }
 
@@ -262,6 +265,7 @@ class Dir {
   #path;
   #entries;
   #next = 0;
+  #underWay = 0; // reads and closings that were put off
 
   constructor(path, entries) {
     if (entries === undefined) throw use('node/internal/errors').ERR_MISSING_ARGS('handle');
@@ -283,9 +287,14 @@ class Dir {
     this.#entries = undefined;
   }
 
-  #promised(work, callback) {
+  #promised(run, callback) {
+    if (callback !== undefined && typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE('callback', 'Function', callback);
+    this.#underWay++;
+    const work = () => {
+      this.#underWay--;
+      return run();
+    };
     if (callback !== undefined) {
-      if (typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE('callback', 'Function', callback);
       later(work, callback);
       return undefined;
     }
@@ -298,7 +307,12 @@ class Dir {
     return this.#promised(() => this.#read(), callback);
   }
 
+  #requireIdle() {
+    if (this.#entries !== undefined && this.#underWay > 0) throw ERR_DIR_CONCURRENT_OPERATION();
+  }
+
   readSync() {
+    this.#requireIdle();
     return this.#read();
   }
 
@@ -307,6 +321,7 @@ class Dir {
   }
 
   closeSync() {
+    this.#requireIdle();
     this.#close();
   }
 

@@ -5,9 +5,7 @@ use super::files::{memory_for, options, write_from};
 use super::operation::{self, Context, Done, Failure, Outcome};
 use super::{FsState, UMASK};
 use atoll_engine::{Call, GuestBuffer, JsError, NativeResult, Value};
-use atoll_vfs::{
-    Errno, FinalLink, FsError, GuestPath, Metadata, MountTable, NewFile, OpenFile, OpenOptions,
-};
+use atoll_vfs::{Errno, FinalLink, FsError, GuestPath, Metadata, MountTable, NewFile, OpenFile, OpenOptions};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -108,9 +106,7 @@ fn read_unsized(context: &Context, file: &OpenFile) -> Result<GuestBuffer, Failu
 }
 
 /// `(path or fd, flags, mode, text)` → the content; its size where that is more than can be read.
-pub(super) fn read_file(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn read_file(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let target = target(call, 1, "read")?;
     let as_text = call.boolean(3);
     Ok(move |context: &Context| read(&target, context, as_text))
@@ -200,9 +196,7 @@ fn write(target: &Target, mounts: &MountTable, content: &[u8], flush: bool) -> R
 }
 
 /// `(path, length)`.
-pub(super) fn truncate(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn truncate(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "open")?;
     let length = call.u64(1)?;
     Ok(move |context: &Context| {
@@ -213,9 +207,7 @@ pub(super) fn truncate(
 }
 
 /// `(from, to, mode)`.
-pub(super) fn copy_file(
-    call: &mut Call<'_, '_, '_>,
-) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
+pub(super) fn copy_file(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let (from, to) = two_paths(call, "copyfile")?;
     let mode = call.u32(2)?;
     Ok(move |context: &Context| {

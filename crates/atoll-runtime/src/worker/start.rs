@@ -75,7 +75,11 @@ impl Worker {
         state.insert(ConsoleState { sink: Arc::clone(&output) as Arc<dyn ConsoleSink> });
         state.insert(FetchState::new(app.fetch.clone()));
         state.insert(ServeState::new(app.limits.request()));
-        state.insert(FsState::new(Arc::clone(&app.mounts), app.working_directory.clone(), app.limits.open_files as usize));
+        state.insert(FsState::new(
+            Arc::clone(&app.mounts),
+            app.working_directory.clone(),
+            app.limits.open_files as usize,
+        ));
         state.insert(OsState::default());
         state.insert(ProcessState::new(app.process(output)));
         let Blank { mut realm, functions } = match blank {

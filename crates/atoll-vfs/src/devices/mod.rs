@@ -15,8 +15,7 @@ mod file;
 mod streams;
 
 use crate::layer::{
-    AccessMode, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Statistics,
-    Time,
+    AccessMode, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Statistics, Time,
 };
 use crate::memory::{TMPFS_MAGIC, next_device};
 use crate::{Errno, LayerPath, Listing, MAX_NAME_BYTES};

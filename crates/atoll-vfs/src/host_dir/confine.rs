@@ -1,5 +1,6 @@
 //! Opening below a root, and never above.
 
+use super::patience;
 use super::walk::Walk;
 use crate::LayerPath;
 use crate::layer::{FinalLink, LayerError, LayerResult};
@@ -58,8 +59,17 @@ impl Root {
                 flags.set(OFlags::NOFOLLOW, last == FinalLink::Keep);
                 self.beneath(path, flags, mode, ResolveFlags::empty())
             }
-            Confinement::Walk => Walk::new(&self.fd, path).open(flags, mode, last),
+            Confinement::Walk => self.walk(path)?.open(flags, mode, last),
         }
+    }
+
+    /// A walk, which nobody can say of whether it would wait.
+    fn walk(&self, path: LayerPath<'_>) -> LayerResult<Walk<'_>> {
+        if patience::is_short() {
+            patience::note_wait();
+            return Err(Errno::AGAIN.into());
+        }
+        Ok(Walk::new(&self.fd, path))
     }
 
     /// Opens the directory in which something is to be changed.
@@ -79,16 +89,22 @@ impl Root {
                 Ok(_) => return Ok(path.as_bytes().to_vec()),
             }
         }
-        Walk::new(&self.fd, path).canonicalize()
+        self.walk(path)?.canonicalize()
     }
 
     fn beneath(&self, path: LayerPath<'_>, flags: OFlags, mode: Mode, more: ResolveFlags) -> LayerResult<OwnedFd> {
         let name = if path.is_root() { b"." } else { path.as_bytes() };
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | more;
+        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | more;
+        resolve.set(ResolveFlags::CACHED, patience::is_short());
         match sys::open_beneath(&self.fd, name, flags, mode, resolve) {
             Ok(fd) => Ok(fd),
             Err(Errno::XDEV) => Err(LayerError::Leaves),
-            Err(errno) => Err(errno.into()),
+            Err(errno) => {
+                if errno == Errno::AGAIN && patience::is_short() {
+                    patience::note_wait();
+                }
+                Err(errno.into())
+            }
         }
     }
 }

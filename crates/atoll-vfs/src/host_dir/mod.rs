@@ -18,18 +18,20 @@
 mod admit;
 mod confine;
 mod file;
+mod patience;
 mod remove;
 mod walk;
 
 use crate::layer::{
-    AccessMode, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
-    Owner, Statistics, Time, refuse_links,
+    AccessMode, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Owner,
+    Statistics, Time, refuse_links,
 };
 use crate::{Errno, LayerPath, Listing};
 use admit::Admitted;
 pub use confine::Confinement;
 use confine::{Parent, Root};
 use file::{HostFile, accept_owner};
+pub use patience::without_waiting;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use sys::{FileType, Mode, OFlags};

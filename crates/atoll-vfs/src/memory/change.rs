@@ -42,7 +42,10 @@ impl Memory {
         }
         if let Some((lower, path)) = self.lower.as_ref().zip(names.lower()) {
             let lower = lower.names(path)?;
-            lower.iter().filter(|(name, _)| names.get(name).is_none()).for_each(|(name, kind)| listing.push(name, kind));
+            lower
+                .iter()
+                .filter(|(name, _)| names.get(name).is_none())
+                .for_each(|(name, kind)| listing.push(name, kind));
         }
         Ok(listing)
     }

@@ -18,8 +18,7 @@ mod shortcut;
 mod usage;
 
 use crate::layer::{
-    AccessMode, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Owner,
-    Statistics, Time,
+    AccessMode, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Owner, Statistics, Time,
 };
 use crate::{Errno, LayerPath, Listing, MAX_PATH_BYTES};
 use content::{Content, settled};

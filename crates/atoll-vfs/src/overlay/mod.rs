@@ -23,9 +23,7 @@
 //!   as everywhere.
 //! * **Devices, FIFOs and sockets** of the lower layer are listed, renamed and removed, and never opened.
 
-use crate::layer::{
-    AccessMode, File, FinalLink, Layer, LayerResult, Metadata, OpenOptions, Owner, Statistics, Time,
-};
+use crate::layer::{AccessMode, File, FinalLink, Layer, LayerResult, Metadata, OpenOptions, Owner, Statistics, Time};
 use crate::{Errno, LayerPath, Listing, Memory, Quota};
 use std::sync::Arc;
 

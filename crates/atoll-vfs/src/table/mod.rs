@@ -8,9 +8,7 @@ mod resolve;
 pub use build::{MountError, MountTableBuilder};
 pub use open::OpenFile;
 
-use crate::layer::{
-    AccessMode, File, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time,
-};
+use crate::layer::{AccessMode, File, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time};
 use crate::{Ending, Errno, FsError, GuestPath, LayerPath, Listing};
 use std::sync::Arc;
 
@@ -75,13 +73,15 @@ impl MountTable {
 
     /// Opens a file or, for reading, a directory.
     pub fn open(&self, path: &GuestPath, options: &OpenOptions) -> Result<OpenFile, FsError> {
-        let open = |layer: &dyn Layer, below: LayerPath<'_>, options: &OpenOptions| Ok((layer.open(below, options)?, ()));
+        let open =
+            |layer: &dyn Layer, below: LayerPath<'_>, options: &OpenOptions| Ok((layer.open(below, options)?, ()));
         self.named("open", path, |table| table.open_errno(path, options, open)).map(|(file, ())| file)
     }
 
     /// As [`MountTable::open`], with what `fstat` tells of what was opened.
     pub fn open_described(&self, path: &GuestPath, options: &OpenOptions) -> Result<(OpenFile, Metadata), FsError> {
-        let open = |layer: &dyn Layer, below: LayerPath<'_>, options: &OpenOptions| layer.open_described(below, options);
+        let open =
+            |layer: &dyn Layer, below: LayerPath<'_>, options: &OpenOptions| layer.open_described(below, options);
         self.named("open", path, |table| table.open_errno(path, options, open))
     }
 

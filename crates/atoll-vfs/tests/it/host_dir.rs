@@ -4,6 +4,7 @@ use crate::support::{NO_LIMIT, at, fails, get, leaves, list, put, writing};
 use atoll_sys::count;
 use atoll_vfs::{
     AccessMode, Confinement, Errno, FileKind, FinalLink, HostDir, Layer, LayerError, NewFile, OpenOptions, Time,
+    without_waiting,
 };
 use std::time::{Duration, Instant};
 

@@ -3,8 +3,8 @@
 use crate::support::{NO_LIMIT, at, fails, get, leaves, list, put, whole, writing};
 use atoll_sys::count;
 use atoll_vfs::{
-    AccessMode, Confinement, Errno, File, FileKind, FinalLink, HostDir, Layer, LayerPath, LayerResult, Listing,
-    Memory, Metadata, NewFile, OpenOptions, Overlay, OverlayError, Quota, Time,
+    AccessMode, Confinement, Errno, File, FileKind, FinalLink, HostDir, Layer, LayerPath, LayerResult, Listing, Memory,
+    Metadata, NewFile, OpenOptions, Overlay, OverlayError, Quota, Time,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -33,7 +33,13 @@ fn outcomes(lines: impl IntoIterator<Item = String>) -> BTreeMap<String, String>
 fn of_node(app: &Path) -> Option<BTreeMap<String, String>> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let root = directory.path().canonicalize().expect("it exists");
-    let output = Command::new("node").arg(app.join("runner.mjs")).arg(&root).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").output().ok()?;
+    let output = Command::new("node")
+        .arg(app.join("runner.mjs"))
+        .arg(&root)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .output()
+        .ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(outcomes(text.lines().map(str::to_owned)))
@@ -59,7 +65,9 @@ fn programs_see_what_they_see_in_node() {
         for (name, outcome) in &expected {
             let found = found.get(name).map_or("nothing", String::as_str);
             if found != outcome {
-                differing.entry(name.clone()).or_insert_with(|| format!("{root}\n  node:  {outcome}\n  atoll: {found}"));
+                differing
+                    .entry(name.clone())
+                    .or_insert_with(|| format!("{root}\n  node:  {outcome}\n  atoll: {found}"));
             }
         }
     }

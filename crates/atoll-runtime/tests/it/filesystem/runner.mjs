@@ -4,7 +4,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { cases } from './cases.mjs';
 
-const root = process.argv[2];
+const root = `${process.argv[2]}/work`;
+fs.mkdirSync(root);
 const promises = fs.promises;
 
 /** What a value is, as JSON that is the same wherever the directory lies. */

@@ -1,0 +1,46 @@
+//! Whether the calls of a thread may wait for a disk.
+
+use std::cell::Cell;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Waits,
+    MustNotWait,
+    /// Something would have had to wait, and failed.
+    WouldHaveWaited,
+}
+
+thread_local! {
+    static PATIENCE: Cell<Patience> = const { Cell::new(Patience::Waits) };
+}
+
+/// Runs `work`, in which no path is opened that the kernel does not have in memory (`RESOLVE_CACHED`). `None` when one would
+/// have had to be read: then `work` has failed, and is to be done again where there is time to wait. What happens to a
+/// file once it is open may wait all the same.
+pub fn without_waiting<R>(work: impl FnOnce() -> R) -> Option<R> {
+    PATIENCE.set(Patience::MustNotWait);
+    let result = work();
+    (PATIENCE.replace(Patience::Waits) == Patience::MustNotWait).then_some(result)
+}
+
+/// Whether this thread must not wait now.
+pub(super) fn is_short() -> bool {
+    PATIENCE.get() != Patience::Waits
+}
+
+/// Notes that something would have had to wait.
+pub(super) fn note_wait() {
+    PATIENCE.set(Patience::WouldHaveWaited);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_have_waited_is_told() {
+        assert_eq!(without_waiting(is_short), Some(true));
+        assert_eq!(without_waiting(note_wait), None);
+        assert!(!is_short());
+    }
+}
