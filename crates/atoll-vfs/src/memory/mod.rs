@@ -19,7 +19,7 @@ mod usage;
 
 use crate::layer::{
     AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Owner,
-    Statistics, Time,
+    Statistics, Time, refuse_links,
 };
 use crate::{Errno, LayerPath, MAX_PATH_BYTES};
 use content::{Content, settled};
@@ -342,6 +342,17 @@ impl Layer for Memory {
     fn set_permissions(&self, path: LayerPath<'_>, mode: u32) -> LayerResult<()> {
         self.changeable(path, FinalLink::Follow)?.set_permissions(mode);
         Ok(())
+    }
+
+    fn metadata_plain(&self, path: LayerPath<'_>) -> LayerResult<Metadata> {
+        {
+            let _shape = self.reading();
+            if let Some(found) = self.shortcut(path, FinalLink::Keep) {
+                return Ok(found?.metadata());
+            }
+        }
+        refuse_links(self, path)?;
+        self.metadata(path, FinalLink::Keep)
     }
 
     fn set_owner(&self, path: LayerPath<'_>, last: FinalLink, owner: Owner) -> LayerResult<()> {

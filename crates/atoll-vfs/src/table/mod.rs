@@ -11,7 +11,7 @@ pub use open::OpenFile;
 use crate::layer::{
     AccessMode, DirEntry, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time,
 };
-use crate::{Ending, Errno, FsError, GuestPath, LayerPath};
+use crate::{Ending, Errno, FsError, GuestPath, LayerPath, MAX_PATH_BYTES};
 use std::sync::Arc;
 
 /// What a guest may do below a mount point, whatever the layer could.
@@ -198,10 +198,13 @@ impl MountTable {
         use std::os::unix::ffi::OsStrExt;
         let made = self.named("symlink", path, |table| {
             table.find(path).0.require(true)?;
-            if target.is_empty() {
-                return Err(Errno::ENOENT);
+            // The kernel takes in the text before it looks at the path.
+            match target {
+                [] => return Err(Errno::ENOENT),
+                _ if target.contains(&0) => return Err(Errno::EINVAL),
+                _ if target.len() > MAX_PATH_BYTES => return Err(Errno::ENAMETOOLONG),
+                _ => table.refuse_slash(path)?,
             }
-            table.refuse_slash(path)?;
             table.apply(path, FinalLink::Keep, true, |layer, below| layer.symlink(target, below))
         });
         made.map_err(|error| {
