@@ -79,7 +79,7 @@ fuzz_target!(|steps: Vec<Step<'_>>| {
             Step::Look(first, second) => [first.path(), second.path()].join(&b'/'),
         };
         let path = LayerPath::new(&path).expect("names only");
-        let create = OpenOptions { create: NewFile::IfMissing, ..OpenOptions::READ };
+        let create = OpenOptions { create: NewFile::IfMissing, mode: 0o600, ..OpenOptions::READ };
         let done = writers.map(|layer| match step {
             Step::Directory(_) => layer.create_dir(path, 0o755),
             Step::File(_) => layer.open(path, &create).map(drop),

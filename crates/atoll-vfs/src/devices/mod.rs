@@ -190,14 +190,11 @@ impl Layer for Devices {
     }
 
     fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Vec<DirEntry>> {
-        match self.find(path)? {
-            Some(_) => Err(Errno::ENOTDIR.into()),
-            None => {
-                let entry =
-                    |(_, name, _): (u64, &str, Device)| DirEntry { name: name.into(), kind: FileKind::CharDevice };
-                Ok(self.all().map(entry).collect())
-            }
+        if self.find(path)?.is_some() {
+            return Err(Errno::ENOTDIR.into());
         }
+        let entry = |(_, name, _): (u64, &str, Device)| DirEntry { name: name.into(), kind: FileKind::CharDevice };
+        Ok(self.all().map(entry).collect())
     }
 
     fn read_link(&self, path: LayerPath<'_>) -> LayerResult<Vec<u8>> {

@@ -1,10 +1,8 @@
-//! What is particular to directories of the host: special files, `/proc`, and what a call costs.
+//! What is particular to directories of the host: special files, roots, and what a call costs.
 
-use crate::support::{NO_LIMIT, at, fails, get, leaves, list, put, writing};
+use crate::support::{at, fails, get, leaves, list, put, writing};
 use atoll_sys::count;
-use atoll_vfs::{
-    AccessMode, Confinement, Errno, FileKind, FinalLink, HostDir, Layer, LayerError, NewFile, OpenOptions, Time,
-};
+use atoll_vfs::{AccessMode, Confinement, Errno, FileKind, FinalLink, HostDir, Layer, NewFile, OpenOptions, Time};
 use std::time::{Duration, Instant};
 
 const BOTH: [Confinement; 2] = [Confinement::Beneath, Confinement::Walk];
