@@ -18,9 +18,15 @@ const MAX_STEPS: usize = 24;
 enum Step<'a> {
     Directory(Name),
     File(Name),
-    Link { target: &'a [u8], at: Name },
+    Link {
+        target: &'a [u8],
+        at: Name,
+    },
     /// A target made of what matters: few names, dots and slashes.
-    Maze { target: Vec<Piece>, at: Name },
+    Maze {
+        target: Vec<Piece>,
+        at: Name,
+    },
     Look(Name, Name),
 }
 
@@ -83,8 +89,6 @@ fuzz_target!(|steps: Vec<Step<'_>>| {
         let done = writers.map(|layer| match step {
             Step::Directory(_) => layer.create_dir(path, 0o755),
             Step::File(_) => layer.open(path, &create).map(drop),
-            // A null byte never gets here: texts of links are checked where guests give them.
-            Step::Link { target, .. } if target.contains(&0) => Ok(()),
             Step::Link { target, .. } => layer.symlink(target, path),
             Step::Maze { target, .. } => layer.symlink(&text(target), path),
             Step::Look(..) => Ok(()),

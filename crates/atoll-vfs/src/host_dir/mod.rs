@@ -22,7 +22,7 @@ mod walk;
 
 use crate::layer::{
     AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
-    Owner, Statistics, Time, refuse_links,
+    Owner, Statistics, Time, check_link_text, refuse_links,
 };
 use crate::{Errno, LayerPath};
 use admit::Admitted;
@@ -301,6 +301,8 @@ impl Layer for HostDir {
     }
 
     fn symlink(&self, target: &[u8], path: LayerPath<'_>) -> LayerResult<()> {
+        self.require_writable()?;
+        check_link_text(target)?;
         let (directory, name) = self.parent(path, Errno::EEXIST)?;
         Ok(sys::symlink_at(target, directory, name)?)
     }

@@ -79,7 +79,7 @@ impl Origin {
         Arc::clone(inode)
     }
 
-    /// Keeps an inode that is remembered, at the price of an entry, until it has no name any more.
+    /// Keeps an inode that is remembered, at the price of an entry, until it gets an entry or loses a name.
     pub(super) fn pin(&self, inode: &Arc<Inode>, usage: &Usage) -> Result<(), Errno> {
         let mut known = locked(&self.known);
         if let Some(entry) = known.get_mut(&self.key)
@@ -96,7 +96,7 @@ impl Origin {
         self.key == other.key
     }
 
-    /// The inode has an entry that keeps it, or no name.
+    /// The inode has an entry that keeps it, or has lost a name.
     pub(super) fn unpin(&self, usage: &Usage) {
         let pinned = locked(&self.known).get_mut(&self.key).and_then(|entry| entry.pinned.take());
         // Dropped after the lock was let go: an inode that goes takes it.

@@ -19,9 +19,9 @@ mod usage;
 
 use crate::layer::{
     AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Owner,
-    Statistics, Time, refuse_links,
+    Statistics, Time, check_link_text, refuse_links,
 };
-use crate::{Errno, LayerPath, MAX_PATH_BYTES};
+use crate::{Errno, LayerPath};
 use content::{Content, settled};
 use file::MemoryFile;
 use inode::{Body, Inode};
@@ -266,12 +266,8 @@ impl Layer for Memory {
     }
 
     fn symlink(&self, target: &[u8], path: LayerPath<'_>) -> LayerResult<()> {
-        match target {
-            [] => Err(Errno::ENOENT.into()),
-            _ if target.contains(&0) => Err(Errno::EINVAL.into()),
-            _ if target.len() > MAX_PATH_BYTES => Err(Errno::ENAMETOOLONG.into()),
-            _ => self.create(path, || Body::Link(target.into()), 0o777),
-        }
+        check_link_text(target)?;
+        self.create(path, || Body::Link(target.into()), 0o777)
     }
 
     fn remove_dir(&self, path: LayerPath<'_>) -> LayerResult<()> {

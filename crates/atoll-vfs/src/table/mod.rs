@@ -10,8 +10,9 @@ pub use open::OpenFile;
 
 use crate::layer::{
     AccessMode, DirEntry, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time,
+    check_link_text,
 };
-use crate::{Ending, Errno, FsError, GuestPath, LayerPath, MAX_PATH_BYTES};
+use crate::{Ending, Errno, FsError, GuestPath, LayerPath};
 use std::sync::Arc;
 
 /// What a guest may do below a mount point, whatever the layer could.
@@ -198,13 +199,8 @@ impl MountTable {
         use std::os::unix::ffi::OsStrExt;
         let made = self.named("symlink", path, |table| {
             table.find(path).0.require(true)?;
-            // The kernel takes in the text before it looks at the path.
-            match target {
-                [] => return Err(Errno::ENOENT),
-                _ if target.contains(&0) => return Err(Errno::EINVAL),
-                _ if target.len() > MAX_PATH_BYTES => return Err(Errno::ENAMETOOLONG),
-                _ => table.refuse_slash(path)?,
-            }
+            check_link_text(target)?;
+            table.refuse_slash(path)?;
             table.apply(path, FinalLink::Keep, true, |layer, below| layer.symlink(target, below))
         });
         made.map_err(|error| {
