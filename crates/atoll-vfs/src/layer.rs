@@ -1,6 +1,6 @@
 //! What a source of files must be able to do.
 
-use crate::{Errno, LayerPath, Listing};
+use crate::{Errno, LayerPath, Listing, MAX_PATH_BYTES};
 
 /// Type of a directory entry or a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -446,4 +446,14 @@ pub(crate) fn refuse_links<L: Layer + ?Sized>(layer: &L, path: LayerPath<'_>) ->
         above = place.split_last().map(|(directory, _)| directory);
     }
     Ok(())
+}
+
+/// Whether text may be a symbolic link's. The kernel finds out before it looks at the path that is to be the link.
+pub(crate) fn check_link_text(target: &[u8]) -> Result<(), Errno> {
+    match target {
+        [] => Err(Errno::ENOENT),
+        _ if target.contains(&0) => Err(Errno::EINVAL),
+        _ if target.len() > MAX_PATH_BYTES => Err(Errno::ENAMETOOLONG),
+        _ => Ok(()),
+    }
 }

@@ -189,14 +189,12 @@ impl Layer for Devices {
     }
 
     fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Listing> {
-        match self.find(path)? {
-            Some(_) => Err(Errno::ENOTDIR.into()),
-            None => {
-                let mut listing = Listing::default();
-                self.all().for_each(|(_, name, _)| listing.push(name.as_bytes(), FileKind::CharDevice));
-                Ok(listing)
-            }
+        if self.find(path)?.is_some() {
+            return Err(Errno::ENOTDIR.into());
         }
+        let mut listing = Listing::default();
+        self.all().for_each(|(_, name, _)| listing.push(name.as_bytes(), FileKind::CharDevice));
+        Ok(listing)
     }
 
     fn read_link(&self, path: LayerPath<'_>) -> LayerResult<Vec<u8>> {

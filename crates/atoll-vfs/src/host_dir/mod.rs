@@ -24,7 +24,7 @@ mod walk;
 
 use crate::layer::{
     AccessMode, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Owner,
-    Statistics, Time, refuse_links,
+    Statistics, Time, check_link_text, refuse_links,
 };
 use crate::{Errno, LayerPath, Listing};
 use admit::Admitted;
@@ -320,6 +320,8 @@ impl Layer for HostDir {
     }
 
     fn symlink(&self, target: &[u8], path: LayerPath<'_>) -> LayerResult<()> {
+        self.require_writable()?;
+        check_link_text(target)?;
         let (directory, name) = self.parent(path, Errno::EEXIST)?;
         Ok(sys::symlink_at(target, directory, name)?)
     }

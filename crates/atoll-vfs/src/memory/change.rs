@@ -170,9 +170,9 @@ impl Memory {
         if node.is_dir() {
             directory.lost_directory();
         }
-        if let Some(origin) = node.origin()
-            && node.attributes().links == 0
-        {
+        // Entries keep an inode, and so does an open file. That it was kept for names without an entry ends here, because
+        // whether there are any left cannot be known.
+        if let Some(origin) = node.origin() {
             origin.unpin(&self.usage);
         }
     }

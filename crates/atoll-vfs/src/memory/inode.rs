@@ -124,14 +124,15 @@ impl Inode {
         Arc::new(Self { ino, body, attributes, usage, origin: Some(origin) })
     }
 
-    /// Takes over what the layer below says now, as long as it is the authority.
+    /// Takes over what the layer below says now, as long as it is the authority; but not the number of links, of which it
+    /// does not know what was removed here.
     pub(super) fn refresh(&self, metadata: &Metadata) {
         let mut attributes = self.attributes();
         if attributes.own {
             return;
         }
         attributes.mode = metadata.mode & PERMISSION_MASK;
-        (attributes.uid, attributes.gid, attributes.links) = (metadata.uid, metadata.gid, metadata.nlink);
+        (attributes.uid, attributes.gid) = (metadata.uid, metadata.gid);
         (attributes.accessed, attributes.modified) = (metadata.accessed, metadata.modified);
         (attributes.changed, attributes.born) = (metadata.changed, metadata.born);
         drop(attributes);
@@ -288,6 +289,10 @@ impl Inode {
         {
             origin.pin(self, &self.usage)?;
             self.make_own();
+            if self.attributes().links == 0 {
+                // It has no name to be kept for, or has lost it since.
+                origin.unpin(&self.usage);
+            }
         }
         Ok(())
     }

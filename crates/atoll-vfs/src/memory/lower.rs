@@ -21,8 +21,13 @@ pub(super) const FIRST_OWN_INO: u64 = 1 << 52;
 /// [`FIRST_OWN_INO`], by hashing.
 const FIRST_HASHED_INO: u64 = 1 << 51;
 
-/// A file of the lower layer: device and number.
-type Key = (u64, u64);
+/// A file of the lower layer: device and number, and its birth in seconds and nanoseconds, because a host gives the
+/// number of a file that is gone to another one.
+type Key = (u64, u64, i64, u32);
+
+fn key(metadata: &Metadata) -> Key {
+    (metadata.dev, metadata.ino, metadata.born.seconds, metadata.born.nanoseconds)
+}
 
 /// The inodes that are open or changed, by the lower file that they come from.
 type Known = Mutex<HashMap<Key, Remembered>>;
@@ -74,7 +79,7 @@ impl Origin {
         Arc::clone(inode)
     }
 
-    /// Keeps an inode that is remembered, at the price of an entry, until it has no name any more.
+    /// Keeps an inode that is remembered, at the price of an entry, until it gets an entry or loses a name.
     pub(super) fn pin(&self, inode: &Arc<Inode>, usage: &Usage) -> Result<(), Errno> {
         let mut known = locked(&self.known);
         if let Some(entry) = known.get_mut(&self.key)
@@ -91,7 +96,7 @@ impl Origin {
         self.key == other.key
     }
 
-    /// The inode has an entry that keeps it, or no name.
+    /// The inode has an entry that keeps it, or has lost a name.
     pub(super) fn unpin(&self, usage: &Usage) {
         let pinned = locked(&self.known).get_mut(&self.key).and_then(|entry| entry.pinned.take());
         // Dropped after the lock was let go: an inode that goes takes it.
@@ -181,7 +186,7 @@ impl Lower {
             }
             kind => Body::Special { kind, rdev: metadata.rdev },
         };
-        let origin = Origin { key: (metadata.dev, metadata.ino), known: Arc::clone(&self.known) };
+        let origin = Origin { key: key(metadata), known: Arc::clone(&self.known) };
         Ok(Inode::of_lower(usage, self.ino(metadata), body, metadata, origin))
     }
 
@@ -189,9 +194,9 @@ impl Lower {
     pub(super) fn known(&self, metadata: &Metadata) -> Option<Arc<Inode>> {
         let inode = {
             let known = locked(&self.known);
-            known.get(&(metadata.dev, metadata.ino))?.inode.upgrade()?
+            known.get(&key(metadata))?.inode.upgrade()?
         };
-        // The host may have given the number to something else since.
+        // On filesystems that record no birth, the host may have given the number to something else since.
         (inode.kind() == metadata.kind()).then(|| {
             inode.refresh(metadata);
             inode

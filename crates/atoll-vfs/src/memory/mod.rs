@@ -19,8 +19,9 @@ mod usage;
 
 use crate::layer::{
     AccessMode, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Owner, Statistics, Time,
+    check_link_text, refuse_links,
 };
-use crate::{Errno, LayerPath, Listing, MAX_PATH_BYTES};
+use crate::{Errno, LayerPath, Listing};
 use content::{Content, settled};
 use file::MemoryFile;
 use inode::{Body, Inode};
@@ -265,12 +266,8 @@ impl Layer for Memory {
     }
 
     fn symlink(&self, target: &[u8], path: LayerPath<'_>) -> LayerResult<()> {
-        match target {
-            [] => Err(Errno::ENOENT.into()),
-            _ if target.contains(&0) => Err(Errno::EINVAL.into()),
-            _ if target.len() > MAX_PATH_BYTES => Err(Errno::ENAMETOOLONG.into()),
-            _ => self.create(path, || Body::Link(target.into()), 0o777),
-        }
+        check_link_text(target)?;
+        self.create(path, || Body::Link(target.into()), 0o777)
     }
 
     fn remove_dir(&self, path: LayerPath<'_>) -> LayerResult<()> {
@@ -341,6 +338,17 @@ impl Layer for Memory {
     fn set_permissions(&self, path: LayerPath<'_>, mode: u32) -> LayerResult<()> {
         self.changeable(path, FinalLink::Follow)?.set_permissions(mode);
         Ok(())
+    }
+
+    fn metadata_plain(&self, path: LayerPath<'_>) -> LayerResult<Metadata> {
+        {
+            let _shape = self.reading();
+            if let Some(found) = self.shortcut(path, FinalLink::Keep) {
+                return Ok(found?.metadata());
+            }
+        }
+        refuse_links(self, path)?;
+        self.metadata(path, FinalLink::Keep)
     }
 
     fn set_owner(&self, path: LayerPath<'_>, last: FinalLink, owner: Owner) -> LayerResult<()> {

@@ -111,6 +111,10 @@ impl Layer for Overlay {
         self.tree.set_permissions(path, mode)
     }
 
+    fn metadata_plain(&self, path: LayerPath<'_>) -> LayerResult<Metadata> {
+        self.tree.metadata_plain(path)
+    }
+
     fn set_owner(&self, path: LayerPath<'_>, last: FinalLink, owner: Owner) -> LayerResult<()> {
         self.tree.set_owner(path, last, owner)
     }

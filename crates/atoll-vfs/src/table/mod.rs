@@ -8,7 +8,9 @@ mod resolve;
 pub use build::{MountError, MountTableBuilder};
 pub use open::OpenFile;
 
-use crate::layer::{AccessMode, File, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time};
+use crate::layer::{
+    AccessMode, File, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time, check_link_text,
+};
 use crate::{Ending, Errno, FsError, GuestPath, LayerPath, Listing};
 use std::sync::Arc;
 
@@ -222,9 +224,7 @@ impl MountTable {
         use std::os::unix::ffi::OsStrExt;
         let made = self.named("symlink", path, |table| {
             table.find(path).0.require(true)?;
-            if target.is_empty() {
-                return Err(Errno::ENOENT);
-            }
+            check_link_text(target)?;
             table.refuse_slash(path)?;
             table.apply(path, FinalLink::Keep, true, |layer, below| layer.symlink(target, below))
         });

@@ -1,6 +1,6 @@
-//! What is particular to directories of the host: special files, `/proc`, and what a call costs.
+//! What is particular to directories of the host: special files, roots, and what a call costs.
 
-use crate::support::{NO_LIMIT, at, fails, get, leaves, list, put, writing};
+use crate::support::{at, fails, get, leaves, list, put, writing};
 use atoll_sys::count;
 use atoll_vfs::{
     AccessMode, Confinement, Errno, FileKind, FinalLink, HostDir, Layer, LayerError, NewFile, OpenOptions, Time,
@@ -169,5 +169,28 @@ fn links_out_of_a_folder_inside_are_links_inside() {
         leaves(get(&inner, "link"));
         layer.remove_file(at("folder/link")).unwrap();
         layer.remove_dir(at("folder")).unwrap();
+    }
+}
+
+#[test]
+fn what_must_not_wait_does_not_where_that_can_be_known() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("a")).unwrap();
+    std::fs::write(directory.path().join("a/file"), "content").unwrap();
+    for layer in layers(directory.path()) {
+        let stat = || layer.metadata(at("a/file"), FinalLink::Follow);
+        stat().unwrap();
+        let (found, calls) = count::of(|| without_waiting(stat));
+        match layer.confinement() {
+            Confinement::Beneath => {
+                assert_eq!(found.expect("it has just been looked at").unwrap().size, 7);
+                assert_eq!(calls, ["openat2", "statx"]);
+                // Whether the kernel remembers that there is nothing is its business.
+                let missing = without_waiting(|| layer.metadata(at("a/none"), FinalLink::Follow));
+                assert!(missing.is_none_or(|missing| missing == Err(LayerError::Errno(Errno::ENOENT))));
+            }
+            Confinement::Walk => assert!(found.is_none(), "each name might have to be read"),
+        }
+        assert_eq!(stat().unwrap().size, 7);
     }
 }

@@ -2,6 +2,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "the tests prepare and inspect directories of the host")]
 
+/// Counts what the tests allocate.
+#[global_allocator]
+static ALLOCATOR: atoll_sys::count::Allocator = atoll_sys::count::Allocator;
+
 mod battery;
 mod devices;
 mod equivalence;

@@ -1,7 +1,8 @@
 //! What is particular to memory: its quota.
 
-use crate::support::{at, fails, put, writing};
-use atoll_vfs::{Errno, Layer, LayerPath, Memory, NewFile, OpenOptions, Quota};
+use crate::support::{at, fails, guest, put, writing};
+use atoll_sys::count;
+use atoll_vfs::{Access, Errno, Layer, LayerPath, Memory, MountTable, NewFile, OpenOptions, Quota};
 
 /// Each test's names have one byte, but `link`, which has four.
 const SMALL: Quota = Quota { bytes: 1002, inodes: 5 };
@@ -109,4 +110,27 @@ fn threads_share_a_layer() {
         }
     });
     assert_eq!(memory.read_dir(at("d")).unwrap().len(), 1);
+}
+
+/// A path without links is followed without keeping anything of the way.
+#[test]
+fn looking_up_allocates_nothing() {
+    let memory = Memory::new(Quota::DEFAULT);
+    for folder in ["a", "a/b", "a/b/c"] {
+        memory.create_dir(at(folder), 0o755).unwrap();
+    }
+    put(&memory, "a/b/c/file", b"text");
+    let table = MountTable::builder()
+        .mount("/tmp", memory, Access::ReadWrite)
+        .and_then(atoll_vfs::MountTableBuilder::build)
+        .unwrap();
+    let path = guest("/tmp/a/b/c/file");
+    let (found, allocations) = count::allocations_of(|| table.metadata(&path));
+    assert_eq!((found.unwrap().size, allocations), (4, 0), "stat");
+    let file = table.open(&path, &OpenOptions::READ).unwrap();
+    let mut buffer = [0; 8];
+    let (read, allocations) = count::allocations_of(|| file.read_at(&mut buffer, 0));
+    assert_eq!((read.unwrap(), allocations), (4, 0), "read");
+    let (content, allocations) = count::allocations_of(|| table.read(&path, 100));
+    assert_eq!((content.unwrap().len(), allocations), (4, 1), "readFile: its result");
 }

@@ -54,7 +54,7 @@ fn in_a_namespace_types_decide() {
     }
     let host = tempfile::tempdir().unwrap();
     let place = |name: &str| host.path().join(name);
-    mount(&["--bind", "/dev"], &place("innocent"));
+    mount(&["--rbind", "/dev"], &place("innocent"));
     mount(&["-t", "proc", "proc"], &place("a b/data"));
     for name in ["innocent", "a b/data", "a b/data/self"] {
         match HostDir::read_only(place(name)) {

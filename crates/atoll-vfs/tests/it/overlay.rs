@@ -433,3 +433,73 @@ fn reading_through_takes_few_system_calls() {
     let nothing: [&str; 0] = [];
     assert_eq!(calls(&|| assert_eq!(overlay.read(deep, 100).unwrap(), b"changed")), nothing, "of a changed file");
 }
+
+/// Threads that read, copy up, rename, remove and make the same files of below: nothing hangs, nobody sees half a file,
+/// and in the end all is given back but what hides the names of below.
+#[test]
+fn threads_share_an_overlay() {
+    let host = tempfile::tempdir().unwrap();
+    let below = HostDir::read_write(host.path()).unwrap();
+    below.create_dir(at("d"), 0o755).unwrap();
+    for index in 0..8 {
+        put(&below, &format!("d/{index}"), &[b'0' + index; 1000]);
+    }
+    below.hard_link(at("d/0"), at("d/twin")).unwrap();
+    let lower = HostDir::read_only(host.path()).unwrap();
+    let overlay = Overlay::new(Arc::new(lower), Quota::DEFAULT).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4_usize {
+            let overlay = &overlay;
+            scope.spawn(move || {
+                for round in 0..400_usize {
+                    let path = format!("d/{}", (round * 7 + thread) % 8);
+                    if let Ok(content) = get(overlay, &path) {
+                        assert!(content.len().is_multiple_of(1000) && content.iter().all(|byte| *byte == content[0]));
+                    }
+                    let held = overlay.open(at(&path), &OpenOptions::READ);
+                    match round % 6 {
+                        0 => drop(overlay.open(at(&path), &APPEND).map(|file| file.set_permissions(0o600))),
+                        1 => drop(overlay.rename(at(&path), at(&format!("d/moved-{thread}")))),
+                        2 => drop(overlay.rename(at(&format!("d/moved-{thread}")), at(&path))),
+                        3 => drop(overlay.remove_file(at(&path))),
+                        4 => drop(overlay.hard_link(at("d/twin"), at(&path))),
+                        _ => drop(overlay.set_times(at("d/twin"), FinalLink::Keep, time(1), time(2))),
+                    }
+                    let names = list(overlay, "d").unwrap();
+                    assert!(names.windows(2).all(|pair| pair[0].0 != pair[1].0), "no name twice");
+                    if let Ok(file) = held {
+                        let found = file.metadata().unwrap();
+                        assert!(found.size.is_multiple_of(1000));
+                        assert!(file.set_permissions(0o640).is_ok());
+                    }
+                }
+            });
+        }
+    });
+    crate::support::sweep(&overlay, "");
+    assert_eq!(list(&overlay, "").unwrap(), []);
+    assert_eq!(overlay.used(), Quota { bytes: 1, inodes: 2 }, "the root, and what hides `d`");
+    assert_eq!(below.read_dir(at("d")).unwrap().len(), 9);
+}
+
+/// What is changed through an open file after its name was removed is nobody's any more, and is not paid for.
+#[test]
+fn changes_of_a_removed_file_are_not_kept() {
+    let lower = lower();
+    lower.hard_link(at("d/file"), at("twin")).unwrap();
+    let overlay = over(&lower);
+    let [file, folder] = ["d/file", "d/sub"].map(|path| overlay.open(at(path), &OpenOptions::READ).unwrap());
+    for path in ["d/file", "twin", "d/sub/deep"] {
+        overlay.remove_file(at(path)).unwrap();
+    }
+    overlay.remove_dir(at("d/sub")).unwrap();
+    let before = overlay.used().inodes;
+    for open in [&file, &folder] {
+        open.set_permissions(0o700).unwrap();
+        assert_eq!((open.metadata().unwrap().mode & 0o777, open.metadata().unwrap().nlink), (0o700, 0));
+    }
+    assert_eq!(overlay.used().inodes, before);
+    drop((file, folder));
+    // What hides `deep` in `sub` went with it. Left are the root, `d`, and what hides `file`, `twin` and `sub`.
+    assert_eq!(overlay.used().inodes, 5);
+}
