@@ -261,7 +261,8 @@ limits! {
         serve: 1_024, run: Value(1_024), range: 1..=65_536,
         scope: Worker, hit: Hit::Throws,
         bounds: "files that a worker has open at a time through `node:fs`",
-        effect: "Opening one more fails with `EMFILE`. What a worker has open is closed with it. The system has a limit for the                  whole process, too, which many workers can reach together: then it is `EMFILE` for each.",
+        effect: "Opening one more fails with `EMFILE`. What a worker has open is closed with it. The system has a limit for the \
+                 whole process, too, which many workers can reach together: then it is `EMFILE` for each.",
     }
     /// Whether code may be made from strings.
     allow_eval: bool = "eval" in Switch {
