@@ -214,8 +214,8 @@ pub enum LayerError {
     /// The operation failed.
     #[error("{0}")]
     Errno(#[from] Errno),
-    /// A symbolic link of the path is absolute or climbs above the layer's root: whoever knows the whole tree must
-    /// resolve it. Nothing was done.
+    /// A symbolic link of the path is absolute or climbs above the layer's root, or the path refuses links: whoever knows
+    /// the whole tree must resolve it. Nothing was done.
     #[error("a symbolic link leads out of the layer")]
     Leaves,
 }
@@ -279,7 +279,7 @@ pub trait File: Send + Sync + std::fmt::Debug {
 }
 
 /// A source of files that can be mounted. Paths are relative to its root; it follows links inside itself and answers
-/// [`LayerError::Leaves`] for those that lead out.
+/// [`LayerError::Leaves`] for those that lead out, and for all where [`LayerPath::refuses_links`].
 ///
 /// The methods that change something refuse with `EROFS` unless implemented: a read-only layer has nothing to add.
 /// All methods may be called from many threads at once.

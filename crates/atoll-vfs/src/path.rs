@@ -180,12 +180,12 @@ impl GuestPath {
     /// below `/a`.
     pub fn strip_prefix(&self, prefix: &Self) -> Option<LayerPath<'_>> {
         if prefix.is_root() {
-            return Some(LayerPath(&self.bytes[1..]));
+            return Some(LayerPath(&self.bytes[1..], Links::Followed));
         }
         let rest = self.bytes.strip_prefix(prefix.bytes.as_slice())?;
         match rest {
-            [] => Some(LayerPath(rest)),
-            [b'/', below @ ..] => Some(LayerPath(below)),
+            [] => Some(LayerPath(rest, Links::Followed)),
+            [b'/', below @ ..] => Some(LayerPath(below, Links::Followed)),
             _ => None,
         }
     }
@@ -252,17 +252,38 @@ impl std::fmt::Debug for GuestPath {
 /// let unchecked = atoll_vfs::LayerPath(b"../secret");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LayerPath<'a>(&'a [u8]);
+pub struct LayerPath<'a>(&'a [u8], Links);
+
+/// What a layer does with a symbolic link that it would have to follow.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Links {
+    /// It follows it.
+    Followed,
+    /// It says that the link leads out.
+    LeadOut,
+}
 
 impl<'a> LayerPath<'a> {
     /// The layer's root.
-    pub const ROOT: LayerPath<'static> = LayerPath(b"");
+    pub const ROOT: LayerPath<'static> = LayerPath(b"", Links::Followed);
 
     /// A checked path; none when `path` is not in the form that this type promises.
     pub fn new(path: &'a [u8]) -> Option<Self> {
         let plain = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && !name.contains(&0);
         let checked = path.is_empty() || path.split(|byte| *byte == b'/').all(plain);
-        (checked && path.len() <= MAX_PATH_BYTES).then_some(Self(path))
+        (checked && path.len() <= MAX_PATH_BYTES).then_some(Self(path, Links::Followed))
+    }
+
+    /// The same path, for which a layer answers [`LayerError::Leaves`](crate::LayerError::Leaves) where it would have to
+    /// follow a symbolic link, wherever that leads. What it answers otherwise is about the file of exactly these names.
+    #[must_use]
+    pub fn without_links(self) -> Self {
+        Self(self.0, Links::LeadOut)
+    }
+
+    /// Whether links are not to be followed.
+    pub fn refuses_links(self) -> bool {
+        self.1 == Links::LeadOut
     }
 
     /// The path as bytes: `` or `a/b`.
@@ -286,12 +307,10 @@ impl<'a> LayerPath<'a> {
             return None;
         }
         Some(match self.0.iter().rposition(|byte| *byte == b'/') {
-            Some(slash) => (LayerPath(&self.0[..slash]), &self.0[slash + 1..]),
-            None => (Self::ROOT_OF, self.0),
+            Some(slash) => (LayerPath(&self.0[..slash], self.1), &self.0[slash + 1..]),
+            None => (LayerPath(b"", self.1), self.0),
         })
     }
-
-    const ROOT_OF: LayerPath<'a> = LayerPath(b"");
 }
 
 impl std::fmt::Debug for LayerPath<'_> {

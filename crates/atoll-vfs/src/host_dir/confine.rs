@@ -95,10 +95,12 @@ impl Root {
     fn beneath(&self, path: LayerPath<'_>, flags: OFlags, mode: Mode, more: ResolveFlags) -> LayerResult<OwnedFd> {
         let name = if path.is_root() { b"." } else { path.as_bytes() };
         let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | more;
+        resolve.set(ResolveFlags::NO_SYMLINKS, path.refuses_links() || more.contains(ResolveFlags::NO_SYMLINKS));
         resolve.set(ResolveFlags::CACHED, patience::is_short());
         match sys::open_beneath(&self.fd, name, flags, mode, resolve) {
             Ok(fd) => Ok(fd),
             Err(Errno::XDEV) => Err(LayerError::Leaves),
+            Err(Errno::LOOP) if path.refuses_links() => Err(LayerError::Leaves),
             Err(errno) => {
                 if errno == Errno::AGAIN && patience::is_short() {
                     patience::note_wait();

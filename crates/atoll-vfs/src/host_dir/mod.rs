@@ -228,7 +228,8 @@ impl Layer for HostDir {
             return Ok(metadata(sys::stat(&self.root.fd)?));
         }
         if last == FinalLink::Keep
-            && let Some((LayerPath::ROOT, name)) = path.split_last()
+            && let Some((directory, name)) = path.split_last()
+            && directory.is_root()
         {
             return Ok(metadata(sys::stat_at(&self.root.fd, name)?));
         }
@@ -263,7 +264,7 @@ impl Layer for HostDir {
     fn read_link(&self, path: LayerPath<'_>) -> LayerResult<Vec<u8>> {
         match path.split_last() {
             None => Err(Errno::EINVAL.into()),
-            Some((LayerPath::ROOT, name)) => Ok(sys::read_link_at(&self.root.fd, name)?),
+            Some((directory, name)) if directory.is_root() => Ok(sys::read_link_at(&self.root.fd, name)?),
             Some(_) => {
                 let link = self.root.open(path, OFlags::PATH, Mode::empty(), FinalLink::Keep)?;
                 Ok(sys::read_link(&link)?)

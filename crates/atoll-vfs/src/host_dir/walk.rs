@@ -23,6 +23,8 @@ pub(super) struct Walk<'r> {
     links: u32,
     /// Whether a file is to be created: then a slash after the last name is `EISDIR`, whatever is there.
     creating: bool,
+    /// Whether links lead out, all of them.
+    refuses_links: bool,
 }
 
 /// What the walk has come to: a name in the directory on top of the stack, or that directory itself.
@@ -34,7 +36,7 @@ enum Stop {
 impl<'r> Walk<'r> {
     pub(super) fn new(root: &'r OwnedFd, path: LayerPath<'_>) -> Self {
         let pending = path.components().rev().map(<[u8]>::to_vec).collect();
-        Self { root, stack: Vec::new(), pending, links: 0, creating: false }
+        Self { root, stack: Vec::new(), pending, links: 0, creating: false, refuses_links: path.refuses_links() }
     }
 
     /// Opens what the path names.
@@ -137,7 +139,7 @@ impl<'r> Walk<'r> {
             Err(errno) => return Err(errno.into()),
         };
         self.count_link()?;
-        if target.starts_with(b"/") {
+        if target.starts_with(b"/") || self.refuses_links {
             return Err(LayerError::Leaves);
         }
         self.pending.extend(target.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec));

@@ -95,7 +95,7 @@ pub(super) fn resolve(tree: &Memory, path: LayerPath<'_>, last: FinalLink, purpo
                 if links > MAX_LINKS {
                     return Err(Errno::ELOOP.into());
                 }
-                if target.starts_with(b"/") {
+                if target.starts_with(b"/") || path.refuses_links() {
                     return Err(LayerError::Leaves);
                 }
                 pending.extend(target.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec));

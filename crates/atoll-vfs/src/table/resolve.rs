@@ -1,8 +1,9 @@
 //! From a guest path to a mount and a path in its layer.
 //!
 //! The common case takes no resolution: the longest mount point is stripped and the layer follows its own links in its
-//! own way. The table follows links itself, name by name, in three cases: the path contains `..`, other mounts lie below
-//! the mount, or the layer has said that a link leads out. What comes of that is a path without links, for which the
+//! own way. Where other mounts lie below the mount, a link could lead to what one of them covers: the layer is asked for
+//! exactly the names of the path, and follows none. The table follows links itself, name by name, in two cases: the path
+//! contains `..`, or the layer has said that a link leads out. What comes of that is a path without links, for which the
 //! layer is asked again; it confines that path as it does any other, so a link put in its way meanwhile leads nowhere.
 
 use super::{MAX_RESOLUTIONS, Mount, MountTable, settled};
@@ -23,9 +24,12 @@ impl MountTable {
         self.mounts.iter().enumerate().find_map(place).unwrap_or((self.mounts.len() - 1, LayerPath::ROOT))
     }
 
-    /// Whether the layer can be asked for this path right away.
-    fn is_direct(mount: &Mount, path: &GuestPath) -> bool {
-        !mount.has_mounts_below && !path.has_parent_components()
+    /// The path in the layer for which it can be asked right away; none where the table has to resolve first.
+    fn direct<'p>(mount: &Mount, path: &GuestPath, below: LayerPath<'p>) -> Option<LayerPath<'p>> {
+        if path.has_parent_components() {
+            return None;
+        }
+        Some(if mount.has_mounts_below { below.without_links() } else { below })
     }
 
     /// Runs an operation where the path leads. `last` says whether the operation follows a link in the last component,
@@ -50,7 +54,7 @@ impl MountTable {
     ) -> Result<T, Errno> {
         let (mount, below) = self.find(path);
         mount.require(mutates)?;
-        if Self::is_direct(mount, path) {
+        if let Some(below) = Self::direct(mount, path, below) {
             match operation(mount, below) {
                 Err(LayerError::Leaves) => {}
                 result => return result.map_err(settled),
@@ -77,7 +81,8 @@ impl MountTable {
     ) -> Result<(), Errno> {
         let ((source, source_below), (target, target_below)) = (self.position(from), self.position(to));
         let mount = &self.mounts[source];
-        if source == target && Self::is_direct(mount, from) && Self::is_direct(mount, to) {
+        let direct = Self::direct(mount, from, source_below).zip(Self::direct(mount, to, target_below));
+        if let Some((source_below, target_below)) = direct.filter(|_| source == target) {
             match operation(mount, source_below, target_below) {
                 Err(LayerError::Leaves) => {}
                 result => return result.map_err(settled),
