@@ -192,6 +192,47 @@ pub fn sync(file: impl AsFd) -> Result<(), Errno> {
     retry_on_intr(|| rustix::fs::fsync(file.as_fd()))
 }
 
+/// Waits until the content of an open file, and of its metadata what reading it takes, is on its device.
+pub fn sync_data(file: impl AsFd) -> Result<(), Errno> {
+    counted!("fdatasync");
+    retry_on_intr(|| rustix::fs::fdatasync(file.as_fd()))
+}
+
+/// What `fstatfs` tells of a filesystem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filesystem {
+    /// Its type, one of the kernel's magic numbers.
+    pub kind: u64,
+    /// Bytes of a block.
+    pub block_size: u64,
+    /// Blocks in all.
+    pub blocks: u64,
+    /// Blocks not in use.
+    pub free_blocks: u64,
+    /// Blocks that unprivileged users may still take.
+    pub available_blocks: u64,
+    /// Inodes in all.
+    pub inodes: u64,
+    /// Inodes not in use.
+    pub free_inodes: u64,
+}
+
+/// The filesystem that an open file is on, `O_PATH` descriptors included.
+pub fn filesystem(file: impl AsFd) -> Result<Filesystem, Errno> {
+    counted!("fstatfs");
+    let found = retry_on_intr(|| rustix::fs::fstatfs(file.as_fd()))?;
+    Ok(Filesystem {
+        // Magic numbers have 32 bits, and come with a sign.
+        kind: u64::from(found.f_type as u32),
+        block_size: found.f_bsize as u64,
+        blocks: found.f_blocks as u64,
+        free_blocks: found.f_bfree as u64,
+        available_blocks: found.f_bavail as u64,
+        inodes: found.f_files as u64,
+        free_inodes: found.f_ffree as u64,
+    })
+}
+
 /// Creates a directory.
 pub fn make_dir_at(dir: impl AsFd, name: &[u8], mode: Mode) -> Result<(), Errno> {
     counted!("mkdirat");

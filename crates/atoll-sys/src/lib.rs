@@ -8,7 +8,8 @@
 //! * [`clock`]: wall clock and CPU time; [`CpuClock`] reads another thread's CPU time.
 //! * [`descriptors`]: how many descriptors the process may have.
 //! * [`memory`]: how much memory the process holds; [`cgroup`]: how much it may, and when it runs short.
-//! * [`priority`]: who goes first.
+//! * [`mounts`]: what is mounted where.
+//! * [`priority`]: who goes first. [`readiness`]: waiting for a descriptor.
 //! * `count` (feature): system calls made by this thread, for tests.
 
 #[cfg(not(target_os = "linux"))]
@@ -24,7 +25,9 @@ mod cpu;
 pub mod descriptors;
 pub mod fs;
 pub mod memory;
+pub mod mounts;
 pub mod priority;
+pub mod readiness;
 
 pub use cpu::CpuClock;
 /// A kernel error number.

@@ -1,6 +1,6 @@
 //! What a source of files must be able to do.
 
-use crate::{Errno, LayerPath};
+use crate::{Errno, LayerPath, MAX_PATH_BYTES};
 
 /// Type of a directory entry or a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -189,6 +189,34 @@ impl OpenOptions {
     }
 }
 
+/// Owner and group to be set; none leaves what is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Owner {
+    /// Owner's number.
+    pub uid: Option<u32>,
+    /// Group's number.
+    pub gid: Option<u32>,
+}
+
+/// What `statfs` tells of a filesystem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Statistics {
+    /// Type of the filesystem, as Linux numbers them.
+    pub kind: u64,
+    /// Bytes of a block.
+    pub block_size: u64,
+    /// Blocks in all.
+    pub blocks: u64,
+    /// Blocks not in use.
+    pub free_blocks: u64,
+    /// Blocks that the guest may still take.
+    pub available_blocks: u64,
+    /// Inodes in all.
+    pub inodes: u64,
+    /// Inodes not in use.
+    pub free_inodes: u64,
+}
+
 /// Why a layer did not do what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LayerError {
@@ -244,6 +272,17 @@ pub trait File: Send + Sync + std::fmt::Debug {
     /// Sets the permission bits, those of `0o777`.
     fn set_permissions(&self, mode: u32) -> Result<(), Errno> {
         let _ = mode;
+        Err(Errno::EROFS)
+    }
+
+    /// As [`File::sync`], without waiting for metadata that reading the content does not take.
+    fn sync_data(&self) -> Result<(), Errno> {
+        self.sync()
+    }
+
+    /// Sets owner and group; see [`Layer::set_owner`].
+    fn set_owner(&self, owner: Owner) -> Result<(), Errno> {
+        let _ = owner;
         Err(Errno::EROFS)
     }
 }
@@ -340,5 +379,55 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     fn set_permissions(&self, path: LayerPath<'_>, mode: u32) -> LayerResult<()> {
         let _ = (path, mode);
         Err(Errno::EROFS.into())
+    }
+
+    /// Metadata of a path none of whose components is a symbolic link but, at most, the last, which is kept. `ELOOP`
+    /// where another one is. A layer above asks this, which follows links itself.
+    fn metadata_plain(&self, path: LayerPath<'_>) -> LayerResult<Metadata> {
+        refuse_links(self, path)?;
+        self.metadata(path, FinalLink::Keep)
+    }
+
+    /// Sets owner and group. In memory they are numbers that are kept and shown, as all that is there is the guest's. In a
+    /// directory of the host only what is so already is accepted, and all else is `EPERM`: a guest is no user of the
+    /// host, and no file of it may come to belong to one because the process that runs guests happens to be privileged.
+    fn set_owner(&self, path: LayerPath<'_>, last: FinalLink, owner: Owner) -> LayerResult<()> {
+        let _ = (path, last, owner);
+        Err(Errno::EROFS.into())
+    }
+
+    /// `statfs`: the filesystem that a file is on, which must exist.
+    fn statistics(&self, path: LayerPath<'_>) -> LayerResult<Statistics> {
+        let _ = path;
+        Err(Errno::ENOSYS.into())
+    }
+}
+
+/// `ELOOP` where a component of the path but the last is a symbolic link, for layers that have no quicker way to find
+/// out. Where it cannot be said, because something is missing on the way, what is asked next will find that.
+pub(crate) fn refuse_links<L: Layer + ?Sized>(layer: &L, path: LayerPath<'_>) -> LayerResult<()> {
+    let Some((directory, _)) = path.split_last() else { return Ok(()) };
+    if layer.canonicalize(directory).is_ok_and(|real| real == directory.as_bytes()) {
+        return Ok(());
+    }
+    let mut above = Some(directory);
+    while let Some(place) = above {
+        if !place.is_root()
+            && layer.metadata(place, FinalLink::Keep).is_ok_and(|found| found.kind() == FileKind::Symlink)
+        {
+            return Err(Errno::ELOOP.into());
+        }
+        above = place.split_last().map(|(directory, _)| directory);
+    }
+    Ok(())
+}
+
+/// Whether text may be a symbolic link's. The kernel finds out before it looks at the path that is to be the link.
+pub(crate) fn check_link_text(target: &[u8]) -> Result<(), Errno> {
+    match target {
+        [] => Err(Errno::ENOENT),
+        _ if target.contains(&0) => Err(Errno::EINVAL),
+        _ if target.len() > MAX_PATH_BYTES => Err(Errno::ENAMETOOLONG),
+        _ => Ok(()),
     }
 }

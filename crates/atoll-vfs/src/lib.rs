@@ -31,23 +31,28 @@
 //! * Read-only mounts refuse mutation with `EROFS` before anything is resolved, so that what a link points to, or
 //!   whether it exists, makes no difference. Renames and hard links never cross mounts (`EXDEV`), even where two mounts
 //!   show the same host directory: rights belong to the mount.
-//! * Devices, FIFOs and sockets are listed and described but never opened (`EACCES`).
+//! * Devices, FIFOs and sockets of the host are listed and described but never opened (`EACCES`). The devices that a
+//!   guest can open are those that [`Devices`] makes up.
 
+mod devices;
 mod errno;
 mod error;
 mod host_dir;
 mod layer;
 mod memory;
+mod overlay;
 mod path;
 mod table;
 
+pub use devices::{Devices, OutputStream, StandardStreams};
 pub use errno::Errno;
 pub use error::FsError;
 pub use host_dir::{Confinement, HostDir, HostDirError};
 pub use layer::{
     AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
-    Time,
+    Owner, Statistics, Time,
 };
 pub use memory::{Memory, Quota};
+pub use overlay::{Overlay, OverlayError};
 pub use path::{Ending, GuestPath, LayerPath, MAX_NAME_BYTES, MAX_PATH_BYTES, PathError};
 pub use table::{Access, MountError, MountTable, MountTableBuilder, OpenFile};

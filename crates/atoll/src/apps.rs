@@ -3,6 +3,7 @@
 mod entry;
 mod grants;
 mod mounts;
+mod streams;
 
 pub(crate) use grants::{Grants, flag_settings};
 pub(crate) use mounts::GrantedMount;
@@ -10,7 +11,7 @@ pub(crate) use mounts::GrantedMount;
 use crate::terminal::{Failure, Places, TerminalReporter};
 use atoll_node::loader::{Loader, LoaderOptions};
 use atoll_runtime::{App, Metrics, SealedCache};
-use atoll_vfs::{Access, GuestPath, HostDir, Memory, MountTable, Quota};
+use atoll_vfs::{Access, Devices, GuestPath, HostDir, Layer, Memory, MountTable, Quota, StandardStreams};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -150,21 +151,29 @@ impl Project {
 
     fn mounts(&self, grants: &Grants, working_directory: &Path) -> Result<MountTable, Failure> {
         let app = HostDir::read_only(&self.root).map_err(|error| Failure::new(error.to_string()))?;
-        let tmp = Memory::new(Quota { bytes: grants.limits.tmp_bytes, inodes: TMP_FILES_MAX });
-        let granted = |point: &str| grants.mounts.iter().any(|mount| mount.point.trim_end_matches('/') == point);
+        let quota = Quota { bytes: grants.limits.tmp_bytes, inodes: TMP_FILES_MAX };
+        let own: [(&str, Arc<dyn Layer>, Access); 3] = [
+            (APP, Arc::new(app), Access::ReadOnly),
+            ("/tmp", Arc::new(Memory::new(quota)), Access::ReadWrite),
+            // Read-only, `/dev/null` could not be written to.
+            ("/dev", Arc::new(devices(grants.streams.clone())), Access::ReadWrite),
+        ];
         let mut builder = MountTable::builder();
-        // A program whose project is to be writable is shown it by a mount of its own at the same place.
-        if !granted(APP) {
-            builder = builder.mount(APP, app, Access::ReadOnly).map_err(|error| mounts::explain(&error))?;
-        }
-        if !granted("/tmp") {
-            builder = builder.mount("/tmp", tmp, Access::ReadWrite).map_err(|error| mounts::explain(&error))?;
+        for (point, layer, access) in own {
+            // What is granted at the same place comes in its stead: a project that may be changed, for instance.
+            if !grants.mounts.iter().any(|mount| mount.point.trim_end_matches('/') == point) {
+                builder = builder.mount_shared(point, layer, access).map_err(|error| mounts::explain(&error))?;
+            }
         }
         for mount in &grants.mounts {
-            builder = mount.add_to(builder, working_directory)?;
+            builder = mount.add_to(builder, working_directory, quota)?;
         }
         builder.build().map_err(|error| mounts::explain(&error))
     }
+}
+
+fn devices(streams: Option<Arc<dyn StandardStreams>>) -> Devices {
+    streams.map_or_else(Devices::without_streams, Devices::new)
 }
 
 impl Surroundings {

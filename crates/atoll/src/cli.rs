@@ -73,8 +73,9 @@ pub(crate) struct Install {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) guest: Guest,
-    /// Show a directory of the host to the program: at /app or anywhere else, read-only (ro) or writable (rw)
-    #[arg(long, value_name = "GUEST=HOST[:ro|:rw]")]
+    /// Show a directory of the host to the program: at /app or anywhere else, read-only (ro), writable (rw), or with changes that
+    /// are kept in memory and gone at the end (overlay)
+    #[arg(long, value_name = "GUEST=HOST[:ro|:rw|:overlay]")]
     pub(crate) mount: Vec<GrantedMount>,
     #[command(flatten)]
     pub(crate) limits: RunLimits,

@@ -92,3 +92,11 @@ impl Root {
         }
     }
 }
+
+impl Root {
+    /// Opens (`O_PATH`), by the kernel alone, a path none of whose components is a link but, at most, the last, which is
+    /// kept; `ELOOP` where another one is.
+    pub(super) fn open_plain(&self, path: LayerPath<'_>) -> LayerResult<OwnedFd> {
+        self.beneath(path, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{PERMISSION_MASK, metadata};
 use crate::Errno;
-use crate::layer::{File, Metadata, Time};
+use crate::layer::{File, Metadata, Owner, Time};
 use atoll_sys::fs::{self as sys, Mode};
 use std::os::fd::OwnedFd;
 
@@ -85,5 +85,39 @@ impl File for HostFile {
     fn set_permissions(&self, mode: u32) -> Result<(), Errno> {
         self.require_writable()?;
         Ok(sys::set_mode(&self.fd, Mode::from_raw_mode(mode & PERMISSION_MASK))?)
+    }
+
+    fn sync_data(&self) -> Result<(), Errno> {
+        Ok(sys::sync_data(&self.fd)?)
+    }
+
+    fn set_owner(&self, owner: Owner) -> Result<(), Errno> {
+        self.require_writable()?;
+        accept_owner(&self.fd, owner)
+    }
+}
+
+/// That a file belongs to this owner already, which is all that a guest may want.
+pub(super) fn accept_owner(file: &OwnedFd, owner: Owner) -> Result<(), Errno> {
+    let found = sys::stat(file)?;
+    let is_so = owner.uid.is_none_or(|uid| uid == found.uid) && owner.gid.is_none_or(|gid| gid == found.gid);
+    if is_so { Ok(()) } else { Err(Errno::EPERM) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_file_without_a_size_is_read_to_its_end() {
+        let own = sys::open_root(Path::new("/proc/self")).unwrap();
+        let open =
+            |name: &[u8]| HostFile::new(sys::open_at(&own, name, sys::OFlags::RDONLY, Mode::empty()).unwrap(), false);
+        let status = open(b"status").read_all(0, 1 << 20).unwrap();
+        assert!(status.starts_with(b"Name:") && status.len() > 200);
+        let regions = open(b"smaps").read_all(0, 1 << 30).unwrap();
+        assert!(regions.len() > UNKNOWN_SIZE_BYTES, "longer than the first guess");
+        assert_eq!(open(b"smaps").read_all(0, 4096), Err(Errno::EFBIG));
     }
 }

@@ -13,20 +13,22 @@
 //! the root are [`LayerError::Leaves`], and the mount table resolves them in the guest's namespace.
 //!
 //! What is changed goes through `*at` calls on the parent's descriptor and one plain name. Devices, FIFOs and sockets
-//! are never opened for I/O. Files made here get no set-user-id bits, whatever the guest asks.
+//! are never opened for I/O, nor is anything on `/proc`, `/sys` and their kind. Files made here get no set-user-id bits, whatever the guest asks.
 
+mod admit;
 mod confine;
 mod file;
 mod walk;
 
 use crate::layer::{
     AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
-    Time,
+    Owner, Statistics, Time, check_link_text, refuse_links,
 };
 use crate::{Errno, LayerPath};
+use admit::Admitted;
 pub use confine::Confinement;
 use confine::{Parent, Root};
-use file::HostFile;
+use file::{HostFile, accept_owner};
 use std::path::{Path, PathBuf};
 use sys::{FileType, Mode, OFlags};
 pub(crate) use walk::MAX_LINKS;
@@ -45,16 +47,41 @@ const MAX_LISTED_NAMES: usize = 1 << 20;
 pub struct HostDir {
     root: Root,
     writable: bool,
+    admitted: Admitted,
 }
 
 /// A host directory that cannot be used. For the operator: it names a host path and never reaches a guest.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot open the directory {}: {source}", path.display())]
-pub struct HostDirError {
-    /// The directory.
-    pub path: PathBuf,
-    /// Why.
-    pub source: std::io::Error,
+pub enum HostDirError {
+    /// It cannot be opened.
+    #[error("cannot open the directory {}: {source}", path.display())]
+    Open {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is on a filesystem by which the kernel shows itself.
+    #[error("cannot mount {}: it is on a filesystem of the kernel ({filesystem}), not one with files", path.display())]
+    OfKernel {
+        /// The directory.
+        path: PathBuf,
+        /// The type's name: `proc`, `sysfs`, `devtmpfs`, …
+        filesystem: &'static str,
+    },
+    /// Such a filesystem is mounted in it.
+    #[error(
+        "cannot mount {}: it has a filesystem of the kernel ({filesystem}) in it, at {}",
+        path.display(), inside.display()
+    )]
+    Contains {
+        /// The directory.
+        path: PathBuf,
+        /// Where the filesystem is mounted.
+        inside: PathBuf,
+        /// The type's name.
+        filesystem: &'static str,
+    },
 }
 
 impl HostDir {
@@ -69,9 +96,10 @@ impl HostDir {
     }
 
     fn open_root(path: &Path, writable: bool) -> Result<Self, HostDirError> {
-        let root =
-            sys::open_root(path).map_err(|errno| HostDirError { path: path.to_path_buf(), source: errno.into() })?;
-        Ok(Self { root: Root::new(root), writable })
+        let cannot = |errno: atoll_sys::Errno| HostDirError::Open { path: path.to_path_buf(), source: errno.into() };
+        let root = sys::open_root(path).map_err(cannot)?;
+        let admitted = Admitted::root(path, &root)?;
+        Ok(Self { root: Root::new(root), writable, admitted })
     }
 
     /// The same directory, confined in this way. For tests and for hosts known to lack `openat2`.
@@ -105,6 +133,7 @@ impl HostDir {
         let mode = if created { Mode::from_raw_mode(options.mode & PERMISSION_MASK) } else { Mode::empty() };
         let file = self.root.open(path, flags(options), mode, options.final_link)?;
         let metadata = metadata(sys::stat(&file)?);
+        self.admitted.check(&file, metadata.dev)?;
         match metadata.kind() {
             FileKind::Regular | FileKind::Directory => Ok((HostFile::new(file, self.writable), metadata)),
             _ => Err(Errno::EACCES.into()),
@@ -272,6 +301,8 @@ impl Layer for HostDir {
     }
 
     fn symlink(&self, target: &[u8], path: LayerPath<'_>) -> LayerResult<()> {
+        self.require_writable()?;
+        check_link_text(target)?;
         let (directory, name) = self.parent(path, Errno::EEXIST)?;
         Ok(sys::symlink_at(target, directory, name)?)
     }
@@ -282,10 +313,12 @@ impl Layer for HostDir {
             Some((directory, name)) => (self.root.directory(directory)?, name),
             None => (self.root.directory(LayerPath::ROOT)?, &b"."[..]),
         };
-        if to.is_root() {
+        let target = self.parent(to, Errno::EEXIST);
+        if target.is_err() {
+            // The kernel looks at the source first.
             sys::stat_at(&directory, name)?;
         }
-        let (new_directory, new_name) = self.parent(to, Errno::EEXIST)?;
+        let (new_directory, new_name) = target?;
         Ok(sys::link_at(directory, name, new_directory, new_name)?)
     }
 
@@ -305,6 +338,33 @@ impl Layer for HostDir {
             opened => opened?,
         };
         Ok(file.set_permissions(mode)?)
+    }
+
+    fn metadata_plain(&self, path: LayerPath<'_>) -> LayerResult<Metadata> {
+        if self.root.confinement == Confinement::Walk {
+            refuse_links(self, path)?;
+            return self.metadata(path, FinalLink::Keep);
+        }
+        Ok(metadata(sys::stat(&self.root.open_plain(path)?)?))
+    }
+
+    fn set_owner(&self, path: LayerPath<'_>, last: FinalLink, owner: Owner) -> LayerResult<()> {
+        self.require_writable()?;
+        Ok(accept_owner(&self.root.open(path, OFlags::PATH, Mode::empty(), last)?, owner)?)
+    }
+
+    /// The numbers of the host's filesystem: a guest that may write should know how much room there is.
+    fn statistics(&self, path: LayerPath<'_>) -> LayerResult<Statistics> {
+        let found = sys::filesystem(&self.root.open(path, OFlags::PATH, Mode::empty(), FinalLink::Follow)?)?;
+        Ok(Statistics {
+            kind: found.kind,
+            block_size: found.block_size,
+            blocks: found.blocks,
+            free_blocks: found.free_blocks,
+            available_blocks: found.available_blocks,
+            inodes: found.inodes,
+            free_inodes: found.free_inodes,
+        })
     }
 }
 

@@ -1,78 +1,39 @@
-//! Files, directories and links in memory, and what they cost.
+//! Files, directories and links in memory.
 
-use super::Quota;
+use super::content::{Content, LowerFile};
+use super::lower::Origin;
+use super::names::Names;
+use super::usage::{Charge, Usage};
 use crate::Errno;
-use crate::layer::{FileKind, Metadata, Time};
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::layer::{FileKind, Metadata, Owner, Time};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Reported as the preferred block for I/O and used to count allocated units.
-const BLOCK_BYTES: u32 = 4096;
-
-/// A growing file's buffer is enlarged by at least this fraction of its size, so that appending stays linear while the
-/// memory really held stays near what the quota counts.
-const GROWTH_DIVISOR: usize = 8;
+pub(super) const BLOCK_BYTES: u32 = 4096;
 
 /// Permission bits that are stored.
 const PERMISSION_MASK: u32 = 0o777;
 
-/// What a layer holds, shared by all its inodes: each gives back its part when it goes.
-#[derive(Debug)]
-pub(super) struct Usage {
-    limit: Quota,
-    device: u64,
-    bytes: AtomicU64,
-    inodes: AtomicU64,
-    next_ino: AtomicU64,
-}
-
-impl Usage {
-    pub(super) fn new(limit: Quota, device: u64) -> Self {
-        let zero = AtomicU64::default;
-        Self { limit, device, bytes: zero(), inodes: zero(), next_ino: AtomicU64::new(1) }
-    }
-
-    pub(super) fn used(&self) -> Quota {
-        Quota { bytes: self.bytes.load(Ordering::Relaxed), inodes: self.inodes.load(Ordering::Relaxed) }
-    }
-
-    fn take(counter: &AtomicU64, limit: u64, amount: u64) -> Result<(), Errno> {
-        let add = |used: u64| used.checked_add(amount).filter(|sum| *sum <= limit);
-        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).map(drop).map_err(|_| Errno::ENOSPC)
-    }
-
-    fn take_bytes(&self, amount: u64) -> Result<(), Errno> {
-        Self::take(&self.bytes, self.limit.bytes, amount)
-    }
-
-    fn take_inode(&self) -> Result<(), Errno> {
-        Self::take(&self.inodes, self.limit.inodes, 1)
-    }
-
-    fn give_bytes(&self, amount: u64) {
-        self.bytes.fetch_sub(amount, Ordering::Relaxed);
-    }
-
-    fn give_inode(&self) {
-        self.inodes.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-pub(super) type Names = BTreeMap<Box<[u8]>, Arc<Inode>>;
+/// Links that directories are said to have where the filesystem below does not count them.
+const UNCOUNTED: u32 = 1;
 
 /// What an inode is.
 #[derive(Debug)]
 pub(super) enum Body {
-    File(RwLock<Vec<u8>>),
+    File(RwLock<Content>),
     /// Changed only while the layer's own lock is held for writing.
     Directory(RwLock<Names>),
     Link(Box<[u8]>),
+    /// A device, FIFO or socket of a layer below: it has a name, and is never opened.
+    Special {
+        kind: FileKind,
+        rdev: u64,
+    },
 }
 
 impl Body {
     pub(super) fn file() -> Self {
-        Self::File(RwLock::default())
+        Self::File(RwLock::new(Content::Own(Vec::new())))
     }
 
     pub(super) fn directory() -> Self {
@@ -81,14 +42,18 @@ impl Body {
 }
 
 #[derive(Debug)]
-struct Attributes {
-    mode: u32,
-    /// Names of a file or link. Directories count theirs when asked.
-    names: u32,
-    accessed: Time,
-    modified: Time,
-    changed: Time,
-    born: Time,
+pub(super) struct Attributes {
+    pub(super) mode: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    /// Names of a file or link; of a directory, what `nlink` says: two and the number of its subdirectories.
+    pub(super) links: u32,
+    pub(super) accessed: Time,
+    pub(super) modified: Time,
+    pub(super) changed: Time,
+    pub(super) born: Time,
+    /// Whether this layer is the authority for the inode. Of what was only looked up in a layer below, that one is.
+    pub(super) own: bool,
 }
 
 /// A file, directory or link. Lives as long as a name or an open file refers to it.
@@ -98,6 +63,8 @@ pub(super) struct Inode {
     body: Body,
     attributes: Mutex<Attributes>,
     usage: Arc<Usage>,
+    /// Where in the layer below it comes from.
+    origin: Option<Origin>,
 }
 
 /// Steps in which files' times move, nanoseconds: a guest that touches a file and asks for its times has a clock, which
@@ -110,19 +77,10 @@ fn now() -> Time {
 }
 
 impl Inode {
-    /// The root directory, which the quota gives for free.
-    pub(super) fn root(usage: &Arc<Usage>) -> Arc<Self> {
-        usage.inodes.fetch_add(1, Ordering::Relaxed);
-        Self::made(usage, Body::directory(), 0o755)
-    }
-
+    /// A new inode without a name. The text of a link is paid for here, all else as it comes.
     pub(super) fn new(usage: &Arc<Usage>, body: Body, mode: u32) -> Result<Arc<Self>, Errno> {
-        usage.take_inode()?;
-        if let Body::Link(target) = &body
-            && let Err(errno) = usage.take_bytes(target.len() as u64)
-        {
-            usage.give_inode();
-            return Err(errno);
+        if let Body::Link(target) = &body {
+            usage.change(Charge::bytes(target.len()))?;
         }
         Ok(Self::made(usage, body, mode))
     }
@@ -131,14 +89,58 @@ impl Inode {
         let now = now();
         let attributes = Attributes {
             mode: mode & PERMISSION_MASK,
-            names: 0,
+            uid: 0,
+            gid: 0,
+            links: if matches!(body, Body::Directory(_)) { 2 } else { 0 },
             accessed: now,
             modified: now,
             changed: now,
             born: now,
+            own: true,
         };
-        let ino = usage.next_ino.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { ino, body, attributes: Mutex::new(attributes), usage: Arc::clone(usage) })
+        let ino = usage.next_ino();
+        Arc::new(Self { ino, body, attributes: Mutex::new(attributes), usage: Arc::clone(usage), origin: None })
+    }
+
+    /// An empty root directory, which the quota gives for free.
+    pub(super) fn root(usage: &Arc<Usage>) -> Arc<Self> {
+        Self::made(usage, Body::directory(), 0o755)
+    }
+
+    /// What was looked up in a layer below. It costs nothing until [`Inode::make_own`].
+    pub(super) fn of_lower(usage: &Arc<Usage>, ino: u64, body: Body, metadata: &Metadata, origin: Origin) -> Arc<Self> {
+        let attributes = Attributes {
+            mode: metadata.mode & PERMISSION_MASK,
+            uid: metadata.uid,
+            gid: metadata.gid,
+            links: metadata.nlink,
+            accessed: metadata.accessed,
+            modified: metadata.modified,
+            changed: metadata.changed,
+            born: metadata.born,
+            own: false,
+        };
+        let (attributes, usage) = (Mutex::new(attributes), Arc::clone(usage));
+        Arc::new(Self { ino, body, attributes, usage, origin: Some(origin) })
+    }
+
+    /// Takes over what the layer below says now, as long as it is the authority; but not the number of links, of which it
+    /// does not know what was removed here.
+    pub(super) fn refresh(&self, metadata: &Metadata) {
+        let mut attributes = self.attributes();
+        if attributes.own {
+            return;
+        }
+        attributes.mode = metadata.mode & PERMISSION_MASK;
+        (attributes.uid, attributes.gid) = (metadata.uid, metadata.gid);
+        (attributes.accessed, attributes.modified) = (metadata.accessed, metadata.modified);
+        (attributes.changed, attributes.born) = (metadata.changed, metadata.born);
+        drop(attributes);
+        if let Body::File(content) = &self.body
+            && let Content::Lower(file) = &mut *content.write().unwrap_or_else(PoisonError::into_inner)
+        {
+            file.size = metadata.size;
+        }
     }
 
     pub(super) fn kind(&self) -> FileKind {
@@ -146,7 +148,22 @@ impl Inode {
             Body::File(_) => FileKind::Regular,
             Body::Directory(_) => FileKind::Directory,
             Body::Link(_) => FileKind::Symlink,
+            Body::Special { kind, .. } => kind,
         }
+    }
+
+    pub(super) fn is_dir(&self) -> bool {
+        matches!(self.body, Body::Directory(_))
+    }
+
+    /// Whether both are one, or come from one lower file.
+    pub(super) fn is_same(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        let of_one_origin = || self.origin.as_ref().zip(other.origin.as_ref()).is_some_and(|(one, two)| one.is(two));
+        Arc::ptr_eq(self, other) || of_one_origin()
+    }
+
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     pub(super) fn link_target(&self) -> Option<&[u8]> {
@@ -169,21 +186,31 @@ impl Inode {
         }
     }
 
-    pub(super) fn content(&self) -> Result<RwLockReadGuard<'_, Vec<u8>>, Errno> {
+    pub(super) fn content(&self) -> Result<RwLockReadGuard<'_, Content>, Errno> {
         match &self.body {
             Body::File(content) => Ok(content.read().unwrap_or_else(PoisonError::into_inner)),
+            Body::Special { .. } => Err(Errno::EACCES),
             _ => Err(Errno::EISDIR),
         }
     }
 
-    fn content_mut(&self) -> Result<RwLockWriteGuard<'_, Vec<u8>>, Errno> {
+    fn content_mut(&self) -> Result<RwLockWriteGuard<'_, Content>, Errno> {
         match &self.body {
             Body::File(content) => Ok(content.write().unwrap_or_else(PoisonError::into_inner)),
+            Body::Special { .. } => Err(Errno::EACCES),
             _ => Err(Errno::EISDIR),
         }
     }
 
-    fn attributes(&self) -> MutexGuard<'_, Attributes> {
+    /// The file of the layer below whose bytes are still this one's.
+    pub(super) fn lower_file(&self) -> Option<LowerFile> {
+        match &*self.content().ok()? {
+            Content::Lower(file) => Some(file.clone()),
+            Content::Own(_) => None,
+        }
+    }
+
+    pub(super) fn attributes(&self) -> MutexGuard<'_, Attributes> {
         self.attributes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -193,12 +220,7 @@ impl Inode {
         if data.is_empty() {
             return Ok(0);
         }
-        let start = offset.map_or(Ok(content.len()), usize::try_from).map_err(|_| Errno::EFBIG)?;
-        let end = start.checked_add(data.len()).ok_or(Errno::EFBIG)?;
-        if end > content.len() {
-            self.set_length(&mut content, end)?;
-        }
-        content[start..end].copy_from_slice(data);
+        content.write(data, offset, &self.usage)?;
         drop(content);
         self.touch_modified();
         Ok(data.len())
@@ -206,54 +228,32 @@ impl Inode {
 
     /// Cuts the file or extends it with zeros.
     pub(super) fn resize(&self, length: u64) -> Result<(), Errno> {
-        let mut content = self.content_mut()?;
-        self.set_length(&mut content, usize::try_from(length).map_err(|_| Errno::EFBIG)?)?;
-        drop(content);
+        self.content_mut()?.resize(length, &self.usage)?;
         self.touch_modified();
         Ok(())
     }
 
-    fn set_length(&self, content: &mut Vec<u8>, length: usize) -> Result<(), Errno> {
-        let old = content.len();
-        if length > old {
-            let more = length - old;
-            self.usage.take_bytes(more as u64)?;
-            if length > content.capacity() {
-                let grown = more.max(old / GROWTH_DIVISOR);
-                let reserved = content.try_reserve_exact(grown).or_else(|_| content.try_reserve_exact(more));
-                if reserved.is_err() {
-                    self.usage.give_bytes(more as u64);
-                    return Err(Errno::ENOSPC);
-                }
-            }
-            content.resize(length, 0);
-        } else {
-            content.truncate(length);
-            content.shrink_to_fit();
-            self.usage.give_bytes((old - length) as u64);
-        }
-        Ok(())
+    /// See [`Content::copy_up`].
+    pub(super) fn copy_up(&self, emptied: bool) -> Result<(), Errno> {
+        self.content_mut()?.copy_up(emptied, &self.usage)
     }
 
     pub(super) fn metadata(&self) -> Metadata {
-        let (size, names) = match &self.body {
-            Body::File(content) => (content.read().unwrap_or_else(PoisonError::into_inner).len() as u64, None),
-            Body::Link(target) => (target.len() as u64, None),
-            Body::Directory(names) => {
-                let names = names.read().unwrap_or_else(PoisonError::into_inner);
-                let folders = names.values().filter(|inode| inode.kind() == FileKind::Directory).count();
-                (u64::from(BLOCK_BYTES), Some(2 + folders as u32))
-            }
+        let (size, rdev) = match &self.body {
+            Body::File(content) => (content.read().unwrap_or_else(PoisonError::into_inner).len(), 0),
+            Body::Link(target) => (target.len() as u64, 0),
+            Body::Directory(_) => (u64::from(BLOCK_BYTES), 0),
+            Body::Special { rdev, .. } => (0, *rdev),
         };
         let attributes = self.attributes();
         Metadata {
             dev: self.usage.device,
             ino: self.ino,
             mode: self.kind().mode_bits() | attributes.mode,
-            nlink: names.unwrap_or(attributes.names),
-            uid: 0,
-            gid: 0,
-            rdev: 0,
+            nlink: attributes.links,
+            uid: attributes.uid,
+            gid: attributes.gid,
+            rdev,
             size,
             block_size: BLOCK_BYTES,
             blocks: size.div_ceil(u64::from(BLOCK_BYTES)) * u64::from(BLOCK_BYTES / 512),
@@ -264,33 +264,68 @@ impl Inode {
         }
     }
 
-    /// Pays for a further name, which costs as much as an inode; the first one comes with it.
-    pub(super) fn add_name(&self) -> Result<(), Errno> {
-        self.usage.take_inode()?;
-        self.touch_changed();
+    pub(super) fn is_own(&self) -> bool {
+        self.attributes().own
+    }
+
+    /// What [`Inode::make_own`] is to cost.
+    pub(super) fn own_charge(&self) -> Charge {
+        match &self.body {
+            Body::Link(target) if !self.is_own() => Charge::bytes(target.len()),
+            _ => Charge::default(),
+        }
+    }
+
+    /// This layer is the authority from now on. [`Inode::own_charge`] has been paid.
+    pub(super) fn make_own(&self) {
+        self.attributes().own = true;
+    }
+
+    /// To change attributes through an open file, which knows no name: an inode that nothing but the file keeps is kept
+    /// from now on, at the price of an entry.
+    pub(super) fn make_own_unnamed(self: &Arc<Self>) -> Result<(), Errno> {
+        if !self.is_own()
+            && let Some(origin) = &self.origin
+        {
+            origin.pin(self, &self.usage)?;
+            self.make_own();
+            if self.attributes().links == 0 {
+                // It has no name to be kept for, or has lost it since.
+                origin.unpin(&self.usage);
+            }
+        }
         Ok(())
     }
 
     /// A directory has got this name for the inode.
     pub(super) fn named(&self) {
-        self.attributes().names += 1;
+        if !self.is_dir() {
+            self.attributes().links += 1;
+        }
     }
 
     /// A directory has lost a name for the inode.
     pub(super) fn unnamed(&self) {
         let mut attributes = self.attributes();
-        attributes.names -= 1;
-        let remaining = attributes.names;
-        drop(attributes);
-        if remaining > 0 {
-            self.usage.give_inode();
-        }
-        self.touch_changed();
+        // A removed directory has no links at all, not even its own.
+        attributes.links = if self.is_dir() { 0 } else { attributes.links.saturating_sub(1) };
+        attributes.changed = now();
     }
 
-    /// A directory has lost a name for the inode, and another is about to get one.
-    pub(super) fn moved(&self) {
-        self.attributes().names -= 1;
+    /// This directory has got a subdirectory.
+    pub(super) fn gained_directory(&self) {
+        let mut attributes = self.attributes();
+        if attributes.links != UNCOUNTED {
+            attributes.links += 1;
+        }
+    }
+
+    /// This directory has lost a subdirectory.
+    pub(super) fn lost_directory(&self) {
+        let mut attributes = self.attributes();
+        if attributes.links > 2 {
+            attributes.links -= 1;
+        }
     }
 
     pub(super) fn set_times(&self, accessed: Time, modified: Time) {
@@ -301,6 +336,13 @@ impl Inode {
     pub(super) fn set_permissions(&self, mode: u32) {
         let mut attributes = self.attributes();
         (attributes.mode, attributes.changed) = (mode & PERMISSION_MASK, now());
+    }
+
+    pub(super) fn set_owner(&self, owner: Owner) {
+        let mut attributes = self.attributes();
+        attributes.uid = owner.uid.unwrap_or(attributes.uid);
+        attributes.gid = owner.gid.unwrap_or(attributes.gid);
+        attributes.changed = now();
     }
 
     pub(super) fn touch_changed(&self) {
@@ -316,10 +358,7 @@ impl Inode {
     /// Empties a directory that nobody refers to any more.
     fn take_children(&mut self) -> Vec<Arc<Inode>> {
         match &mut self.body {
-            Body::Directory(names) => {
-                let names = names.get_mut().unwrap_or_else(PoisonError::into_inner);
-                std::mem::take(names).into_values().collect()
-            }
+            Body::Directory(names) => names.get_mut().unwrap_or_else(PoisonError::into_inner).clear(&self.usage),
             _ => Vec::new(),
         }
     }
@@ -327,13 +366,18 @@ impl Inode {
 
 impl Drop for Inode {
     fn drop(&mut self) {
-        self.usage.give_inode();
+        let own = self.is_own();
         match &mut self.body {
             Body::File(content) => {
-                self.usage.give_bytes(content.get_mut().unwrap_or_else(PoisonError::into_inner).len() as u64);
+                if let Content::Own(bytes) = content.get_mut().unwrap_or_else(PoisonError::into_inner) {
+                    self.usage.give(Charge::bytes(bytes.len()));
+                }
             }
-            Body::Link(target) => self.usage.give_bytes(target.len() as u64),
-            Body::Directory(_) => {}
+            Body::Link(target) if own => self.usage.give(Charge::bytes(target.len())),
+            _ => {}
+        }
+        if let Some(origin) = &self.origin {
+            origin.forget();
         }
         // A guest can nest directories as deep as its quota allows, by renaming trees into each other; dropping them
         // by recursion would overflow the stack.

@@ -1,45 +1,37 @@
-//! A layer in memory with a quota: a guest's `/tmp`, and the root directory that holds the mount points.
+//! A layer in memory with a quota: a guest's `/tmp`, and the root directory that holds the mount points. The same tree,
+//! with another layer below it, is an [`Overlay`](crate::Overlay).
 //!
 //! One lock guards the shape of the tree (names and directories), one lock per file its bytes. A file that is open stays
-//! until it is closed, named or not, and counts against the quota until then.
+//! until it is closed, named or not, and its content counts against the quota until then.
 //!
 //! The guest is the owner of everything here: permission bits are stored and shown, but only `access` for execution
 //! looks at them, as for the superuser.
 
+mod change;
+mod content;
 mod file;
 mod inode;
+mod lower;
+mod names;
 mod resolve;
+mod shortcut;
+mod usage;
 
 use crate::layer::{
-    AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Time,
+    AccessMode, DirEntry, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Owner,
+    Statistics, Time, check_link_text, refuse_links,
 };
-use crate::{Errno, LayerPath, MAX_PATH_BYTES};
+use crate::{Errno, LayerPath};
+use content::{Content, settled};
 use file::MemoryFile;
-use inode::{Body, Inode, Usage};
+use inode::{Body, Inode};
+use lower::Lower;
+use names::Entry;
 use resolve::{Found, Purpose};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-/// How much a [`Memory`] layer may hold. What exceeds it fails with `ENOSPC`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quota {
-    /// Bytes of file content and of link targets.
-    pub bytes: u64,
-    /// Files, directories and links, each further hard link counted as one. A file costs the process up to about a
-    /// kilobyte beside its content (its record, its name, its directory's index).
-    pub inodes: u64,
-}
-
-impl Quota {
-    /// A worker's `/tmp`: 64 MiB in 16,384 files.
-    pub const DEFAULT: Self = Self { bytes: 64 << 20, inodes: 16_384 };
-}
-
-impl Default for Quota {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
+pub use usage::Quota;
+use usage::Usage;
 
 /// Files in memory, within a quota.
 #[derive(Debug)]
@@ -48,19 +40,46 @@ pub struct Memory {
     usage: Arc<Usage>,
     /// Held for writing by whatever changes names, for reading by whatever follows them.
     shape: RwLock<()>,
+    /// What shows where this tree has no entry.
+    lower: Option<Lower>,
 }
 
-/// Device numbers of memory layers start here, above those that hosts give to real ones.
+/// Device numbers of layers that are not the host's start here, above those that hosts give to real ones.
 const FIRST_DEVICE: u64 = 1 << 32;
 
 static NEXT_DEVICE: AtomicU64 = AtomicU64::new(FIRST_DEVICE);
 
+/// A device number for a layer that is not the host's.
+pub(crate) fn next_device() -> u64 {
+    NEXT_DEVICE.fetch_add(1, Ordering::Relaxed)
+}
+
+/// What `statfs` gives as the type of memory (`TMPFS_MAGIC`) and of overlays (`OVERLAYFS_SUPER_MAGIC`).
+pub(crate) const TMPFS_MAGIC: u64 = 0x0102_1994;
+const OVERLAY_MAGIC: u64 = 0x794c_7630;
+
+/// The first number of an inode where there is no layer below.
+const FIRST_INO: u64 = 1;
+
+fn usage(quota: Quota, first_ino: u64) -> Arc<Usage> {
+    let usage = Usage::new(quota, next_device(), first_ino);
+    usage.count_root();
+    Arc::new(usage)
+}
+
 impl Memory {
     /// An empty directory that may grow to `quota`.
     pub fn new(quota: Quota) -> Self {
-        let usage = Arc::new(Usage::new(quota, NEXT_DEVICE.fetch_add(1, Ordering::Relaxed)));
+        let usage = usage(quota, FIRST_INO);
         let root = Inode::root(&usage);
-        Self { root, usage, shape: RwLock::new(()) }
+        Self { root, usage, shape: RwLock::new(()), lower: None }
+    }
+
+    /// What `layer` shows, and up to `quota` of changes to it.
+    pub(crate) fn over(layer: Arc<dyn Layer>, quota: Quota) -> Result<Self, Errno> {
+        let usage = usage(quota, lower::FIRST_OWN_INO);
+        let (lower, root) = Lower::new(layer, &usage)?;
+        Ok(Self { root, usage, shape: RwLock::new(()), lower: Some(lower) })
     }
 
     /// Bytes and inodes in use.
@@ -78,72 +97,125 @@ impl Memory {
         self.shape.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, path: LayerPath<'_>, last: FinalLink) -> LayerResult<Found> {
-        resolve::resolve(&self.root, path, last, Purpose::Find)
+    /// What a name of a directory stands for. Call with the layer's lock held.
+    fn child(&self, directory: &Arc<Inode>, name: &[u8]) -> Result<Option<Arc<Inode>>, Errno> {
+        let names = directory.names()?;
+        match names.get(name) {
+            Some(Entry::Inode(inode)) => Ok(Some(Arc::clone(inode))),
+            Some(Entry::Whiteout) => Ok(None),
+            None => match self.lower.as_ref().zip(names.lower()) {
+                Some((lower, path)) => lower.child(path, name, &self.usage),
+                None => Ok(None),
+            },
+        }
     }
 
+    fn find(&self, path: LayerPath<'_>, last: FinalLink) -> LayerResult<Found> {
+        resolve::resolve(self, path, last, Purpose::Find)
+    }
+
+    /// What is there, to be looked at.
     fn existing(&self, path: LayerPath<'_>, last: FinalLink) -> LayerResult<Arc<Inode>> {
         let _shape = self.reading();
-        Ok(self.find(path, last)?.node.ok_or(Errno::ENOENT)?)
+        self.look(path, last)
     }
 
-    /// Puts a new inode under the name that `path` resolved to.
-    fn add(&self, found: &Found, body: Body, mode: u32) -> Result<Arc<Inode>, Errno> {
-        let inode = Inode::new(&self.usage, body, mode)?;
-        found.insert(Arc::clone(&inode))?;
-        Ok(inode)
+    /// As [`Memory::existing`]. Call with the layer's lock held.
+    fn look(&self, path: LayerPath<'_>, last: FinalLink) -> LayerResult<Arc<Inode>> {
+        match self.shortcut(path, last) {
+            Some(found) => Ok(found?),
+            None => Ok(self.find(path, last)?.node.ok_or(Errno::ENOENT)?),
+        }
     }
 
-    fn create(&self, path: LayerPath<'_>, body: Body, mode: u32) -> LayerResult<()> {
+    /// What is there, to be changed.
+    fn changeable(&self, path: LayerPath<'_>, last: FinalLink) -> LayerResult<Arc<Inode>> {
+        if self.lower.is_none() {
+            return self.existing(path, last);
+        }
+        let _shape = self.writing();
+        Ok(self.own(&self.find(path, last)?)?)
+    }
+
+    fn create(&self, path: LayerPath<'_>, body: impl FnOnce() -> Body, mode: u32) -> LayerResult<()> {
         let _shape = self.writing();
         let found = self.find(path, FinalLink::Keep)?;
         if found.node.is_some() {
             return Err(Errno::EEXIST.into());
         }
-        self.add(&found, body, mode)?;
+        self.add(&found, body(), mode)?;
         Ok(())
     }
+
+    /// The inode to be opened; what `options` say of creating is done.
+    fn inode_to_open(&self, path: LayerPath<'_>, options: &OpenOptions) -> LayerResult<Arc<Inode>> {
+        let exclusive = options.create == NewFile::Always;
+        let last = if exclusive { FinalLink::Keep } else { options.final_link };
+        let writes = options.write || options.append || options.truncate;
+        if options.create == NewFile::Never && (self.lower.is_none() || !writes) {
+            let _shape = self.reading();
+            let node = self.look(path, last)?;
+            may_open(&node, options)?;
+            return Ok(shared(&node));
+        }
+        if options.create != NewFile::Never && options.directory {
+            return Err(Errno::EINVAL.into());
+        }
+        let purpose = if options.create == NewFile::Never { Purpose::Find } else { Purpose::Create };
+        let _shape = self.writing();
+        let found = resolve::resolve(self, path, last, purpose)?;
+        match &found.node {
+            Some(_) if exclusive => Err(Errno::EEXIST.into()),
+            Some(node) => {
+                may_open(node, options)?;
+                if writes { Ok(self.own(&found)?) } else { Ok(shared(node)) }
+            }
+            None if options.create == NewFile::Never => Err(Errno::ENOENT.into()),
+            None => Ok(self.add(&found, Body::file(), options.mode)?),
+        }
+    }
+}
+
+/// Whether what was found can be opened so.
+fn may_open(node: &Inode, options: &OpenOptions) -> Result<(), Errno> {
+    match node.kind() {
+        FileKind::Symlink => Err(if options.directory { Errno::ENOTDIR } else { Errno::ELOOP }),
+        FileKind::Directory => {
+            if options.mutates() {
+                Err(Errno::EISDIR)
+            } else {
+                Ok(())
+            }
+        }
+        _ if options.directory => Err(Errno::ENOTDIR),
+        FileKind::Regular => Ok(()),
+        _ => Err(Errno::EACCES),
+    }
+}
+
+/// The inode that all who have a lower file open have in common. Call with the layer's lock held since it was found.
+fn shared(node: &Arc<Inode>) -> Arc<Inode> {
+    node.origin().map_or_else(|| Arc::clone(node), |origin| origin.remember(node))
 }
 
 impl Layer for Memory {
     fn metadata(&self, path: LayerPath<'_>, last: FinalLink) -> LayerResult<Metadata> {
-        let _shape = self.reading();
-        let node = self.find(path, last)?.node.ok_or(Errno::ENOENT)?;
-        Ok(node.metadata())
+        Ok(self.existing(path, last)?.metadata())
     }
 
     fn open(&self, path: LayerPath<'_>, options: &OpenOptions) -> LayerResult<Box<dyn File>> {
-        let last = if options.create == NewFile::Always { FinalLink::Keep } else { options.final_link };
-        let node = if options.create == NewFile::Never {
-            self.existing(path, last)?
-        } else {
-            if options.directory {
-                return Err(Errno::EINVAL.into());
-            }
-            let _shape = self.writing();
-            let found = resolve::resolve(&self.root, path, last, Purpose::Create)?;
-            match found.node {
-                Some(_) if options.create == NewFile::Always => return Err(Errno::EEXIST.into()),
-                Some(node) => node,
-                None => self.add(&found, Body::file(), options.mode)?,
-            }
-        };
-        match node.kind() {
-            FileKind::Symlink => return Err(if options.directory { Errno::ENOTDIR } else { Errno::ELOOP }.into()),
-            FileKind::Directory if options.mutates() => return Err(Errno::EISDIR.into()),
-            FileKind::Directory => {}
-            _ if options.directory => return Err(Errno::ENOTDIR.into()),
-            _ if options.truncate => node.resize(0)?,
-            _ => {}
+        let node = self.inode_to_open(path, options)?;
+        if options.truncate {
+            node.resize(0)?;
+        } else if options.write || options.append {
+            node.copy_up(false)?;
         }
-        Ok(Box::new(MemoryFile::new(node, *options)))
+        Ok(Box::new(MemoryFile::new(node, *options)?))
     }
 
     fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Vec<DirEntry>> {
         let _shape = self.reading();
-        let node = self.find(path, FinalLink::Follow)?.node.ok_or(Errno::ENOENT)?;
-        let names = node.names()?;
-        Ok(names.iter().map(|(name, inode)| DirEntry { name: name.to_vec(), kind: inode.kind() }).collect())
+        Ok(self.list(&*self.look(path, FinalLink::Follow)?)?)
     }
 
     fn read_link(&self, path: LayerPath<'_>) -> LayerResult<Vec<u8>> {
@@ -155,6 +227,9 @@ impl Layer for Memory {
 
     fn canonicalize(&self, path: LayerPath<'_>) -> LayerResult<Vec<u8>> {
         let _shape = self.reading();
+        if let Some(found) = self.shortcut(path, FinalLink::Follow) {
+            return Ok(found.map(|_| path.as_bytes().to_vec())?);
+        }
         let found = self.find(path, FinalLink::Follow)?;
         if found.node.is_none() {
             return Err(Errno::ENOENT.into());
@@ -163,22 +238,36 @@ impl Layer for Memory {
     }
 
     fn access(&self, path: LayerPath<'_>, mode: AccessMode) -> LayerResult<()> {
-        let metadata = self.metadata(path, FinalLink::Follow)?;
-        let executable = metadata.is_dir() || metadata.mode & 0o111 != 0;
-        if mode.execute && !executable { Err(Errno::EACCES.into()) } else { Ok(()) }
+        let node = self.existing(path, FinalLink::Follow)?;
+        let executable = node.is_dir() || node.attributes().mode & 0o111 != 0;
+        if mode.execute && !executable {
+            return Err(Errno::EACCES.into());
+        }
+        match node.lower_file() {
+            // The host may not let this process read it; writing is copying it up first.
+            Some(file) if mode.read || mode.write => {
+                Ok(settled(file.layer.access(file.path()?, AccessMode { read: true, ..AccessMode::default() }))?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&self, path: LayerPath<'_>, limit: u64) -> LayerResult<Vec<u8>> {
+        let node = self.existing(path, FinalLink::Follow)?;
+        match &*node.content()? {
+            Content::Own(bytes) if bytes.len() as u64 > limit => Err(Errno::EFBIG.into()),
+            Content::Own(bytes) => Ok(bytes.clone()),
+            Content::Lower(file) => Ok(settled(file.layer.read(file.path()?, limit))?),
+        }
     }
 
     fn create_dir(&self, path: LayerPath<'_>, mode: u32) -> LayerResult<()> {
-        self.create(path, Body::directory(), mode)
+        self.create(path, Body::directory, mode)
     }
 
     fn symlink(&self, target: &[u8], path: LayerPath<'_>) -> LayerResult<()> {
-        match target {
-            [] => Err(Errno::ENOENT.into()),
-            _ if target.contains(&0) => Err(Errno::EINVAL.into()),
-            _ if target.len() > MAX_PATH_BYTES => Err(Errno::ENAMETOOLONG.into()),
-            _ => self.create(path, Body::Link(target.into()), 0o777),
-        }
+        check_link_text(target)?;
+        self.create(path, || Body::Link(target.into()), 0o777)
     }
 
     fn remove_dir(&self, path: LayerPath<'_>) -> LayerResult<()> {
@@ -188,21 +277,19 @@ impl Layer for Memory {
         if found.name.is_none() {
             return Err(Errno::EBUSY.into());
         }
-        if !node.names()?.is_empty() {
+        if !self.is_empty(node)? {
             return Err(Errno::ENOTEMPTY.into());
         }
-        found.remove()?;
-        Ok(())
+        Ok(self.take_name(&found)?)
     }
 
     fn remove_file(&self, path: LayerPath<'_>) -> LayerResult<()> {
         let _shape = self.writing();
         let found = self.find(path, FinalLink::Keep)?;
-        if found.node.as_ref().ok_or(Errno::ENOENT)?.kind() == FileKind::Directory {
+        if found.node.as_ref().ok_or(Errno::ENOENT)?.is_dir() {
             return Err(Errno::EISDIR.into());
         }
-        found.remove()?;
-        Ok(())
+        Ok(self.take_name(&found)?)
     }
 
     fn rename(&self, from: LayerPath<'_>, to: LayerPath<'_>) -> LayerResult<()> {
@@ -215,57 +302,63 @@ impl Layer for Memory {
             return Err(Errno::EBUSY.into());
         }
         let target = self.find(to, FinalLink::Keep)?;
-        let node = source.node.as_ref().ok_or(Errno::ENOENT)?;
-        if target.passes_through(node) {
-            return Err(Errno::EINVAL.into());
+        if !self.may_rename(&source, &target)? {
+            return Ok(());
         }
-        if let Some(replaced) = &target.node {
-            if source.passes_through(replaced) {
-                return Err(Errno::ENOTEMPTY.into());
-            }
-            if Arc::ptr_eq(node, replaced) {
-                return Ok(());
-            }
-            match (node.kind(), replaced.kind()) {
-                (FileKind::Directory, FileKind::Directory) if !replaced.names()?.is_empty() => {
-                    return Err(Errno::ENOTEMPTY.into());
-                }
-                (FileKind::Directory, FileKind::Directory) => {}
-                (FileKind::Directory, _) => return Err(Errno::ENOTDIR.into()),
-                (_, FileKind::Directory) => return Err(Errno::EISDIR.into()),
-                _ => {}
-            }
-            target.remove()?;
-        }
-        source.take_name()?;
-        target.insert(Arc::clone(node))?;
-        node.touch_changed();
-        Ok(())
+        self.settle_way(&source)?;
+        // Looked up again: the way to it may be the one that was just settled.
+        let target = if self.lower.is_some() { self.find(to, FinalLink::Keep)? } else { target };
+        self.settle_way(&target)?;
+        Ok(self.move_name(&source, &target)?)
     }
 
     fn hard_link(&self, from: LayerPath<'_>, to: LayerPath<'_>) -> LayerResult<()> {
         let _shape = self.writing();
         let source = self.find(from, FinalLink::Keep)?;
-        let target = self.find(to, FinalLink::Keep)?;
         let node = source.node.as_ref().ok_or(Errno::ENOENT)?;
+        let target = self.find(to, FinalLink::Keep)?;
         if target.node.is_some() {
             return Err(Errno::EEXIST.into());
         }
-        if node.kind() == FileKind::Directory {
+        if node.is_dir() {
             return Err(Errno::EPERM.into());
         }
-        node.add_name()?;
-        target.insert(Arc::clone(node))?;
+        let node = self.own(&source)?;
+        let target = if self.lower.is_some() { self.find(to, FinalLink::Keep)? } else { target };
+        self.give_name(&target, &node)?;
+        node.touch_changed();
         Ok(())
     }
 
     fn set_times(&self, path: LayerPath<'_>, last: FinalLink, accessed: Time, modified: Time) -> LayerResult<()> {
-        self.existing(path, last)?.set_times(accessed, modified);
+        self.changeable(path, last)?.set_times(accessed, modified);
         Ok(())
     }
 
     fn set_permissions(&self, path: LayerPath<'_>, mode: u32) -> LayerResult<()> {
-        self.existing(path, FinalLink::Follow)?.set_permissions(mode);
+        self.changeable(path, FinalLink::Follow)?.set_permissions(mode);
         Ok(())
+    }
+
+    fn metadata_plain(&self, path: LayerPath<'_>) -> LayerResult<Metadata> {
+        {
+            let _shape = self.reading();
+            if let Some(found) = self.shortcut(path, FinalLink::Keep) {
+                return Ok(found?.metadata());
+            }
+        }
+        refuse_links(self, path)?;
+        self.metadata(path, FinalLink::Keep)
+    }
+
+    fn set_owner(&self, path: LayerPath<'_>, last: FinalLink, owner: Owner) -> LayerResult<()> {
+        self.changeable(path, last)?.set_owner(owner);
+        Ok(())
+    }
+
+    fn statistics(&self, path: LayerPath<'_>) -> LayerResult<Statistics> {
+        self.existing(path, FinalLink::Follow)?;
+        let kind = if self.lower.is_some() { OVERLAY_MAGIC } else { TMPFS_MAGIC };
+        Ok(self.usage.statistics(kind))
     }
 }

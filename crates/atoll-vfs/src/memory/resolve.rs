@@ -1,5 +1,6 @@
 //! Following names and links in memory.
 
+use super::Memory;
 use super::inode::Inode;
 use crate::host_dir::MAX_LINKS;
 use crate::layer::{FileKind, FinalLink, LayerError, LayerResult};
@@ -19,48 +20,23 @@ pub(super) struct Found {
 
 impl Found {
     /// The directory that holds the name.
-    fn directory(&self) -> &Arc<Inode> {
+    pub(super) fn directory(&self) -> &Arc<Inode> {
         // `resolve` starts with the root on the stack and never pops it.
         &self.directories[self.directories.len() - 1].1
     }
 
-    fn named(&self) -> Result<&[u8], Errno> {
+    pub(super) fn named(&self) -> Result<&[u8], Errno> {
         self.name.as_deref().ok_or(Errno::EBUSY)
+    }
+
+    /// The directories passed below the root, each with its name and the directory that has it.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (&Arc<Inode>, &[u8], &Arc<Inode>)> {
+        self.directories.windows(2).map(|pair| (&pair[0].1, pair[1].0.as_slice(), &pair[1].1))
     }
 
     /// Whether the way to the name goes through this inode.
     pub(super) fn passes_through(&self, inode: &Arc<Inode>) -> bool {
-        self.directories.iter().any(|(_, directory)| Arc::ptr_eq(directory, inode))
-    }
-
-    /// Gives `inode` this name.
-    pub(super) fn insert(&self, inode: Arc<Inode>) -> Result<(), Errno> {
-        let name = self.named()?;
-        let directory = self.directory();
-        inode.named();
-        directory.names_mut()?.insert(name.into(), inode);
-        directory.touch_modified();
-        Ok(())
-    }
-
-    /// Removes the name and counts it off.
-    pub(super) fn remove(&self) -> Result<(), Errno> {
-        let inode = self.take_entry()?;
-        inode.unnamed();
-        Ok(())
-    }
-
-    /// Removes the name of an inode that gets another one at once.
-    pub(super) fn take_name(&self) -> Result<(), Errno> {
-        self.take_entry()?.moved();
-        Ok(())
-    }
-
-    fn take_entry(&self) -> Result<Arc<Inode>, Errno> {
-        let directory = self.directory();
-        let entry = directory.names_mut()?.remove(self.named()?).ok_or(Errno::ENOENT)?;
-        directory.touch_modified();
-        Ok(entry)
+        self.directories.iter().any(|(_, directory)| directory.is_same(inode))
     }
 
     /// The names that lead here without links, joined by slashes.
@@ -86,9 +62,9 @@ pub(super) enum Purpose {
     Create,
 }
 
-/// Follows `path` from `root`. Call with the layer's lock held.
-pub(super) fn resolve(root: &Arc<Inode>, path: LayerPath<'_>, last: FinalLink, purpose: Purpose) -> LayerResult<Found> {
-    let mut directories = vec![(Vec::new(), Arc::clone(root))];
+/// Follows `path` from the root of a tree. Call with the layer's lock held.
+pub(super) fn resolve(tree: &Memory, path: LayerPath<'_>, last: FinalLink, purpose: Purpose) -> LayerResult<Found> {
+    let mut directories = vec![(Vec::new(), Arc::clone(&tree.root))];
     let mut pending: Vec<Vec<u8>> = path.components().rev().map(<[u8]>::to_vec).collect();
     let mut links = 0;
     while let Some(name) = pending.pop() {
@@ -106,7 +82,7 @@ pub(super) fn resolve(root: &Arc<Inode>, path: LayerPath<'_>, last: FinalLink, p
         if purpose == Purpose::Create && !is_last && pending.iter().all(Vec::is_empty) {
             return Err(Errno::EISDIR.into());
         }
-        let node = directories[directories.len() - 1].1.names()?.get(name.as_slice()).cloned();
+        let node = tree.child(&directories[directories.len() - 1].1, &name)?;
         let Some(node) = node else {
             if is_last {
                 return Ok(Found { directories, name: Some(name), node: None });

@@ -90,7 +90,7 @@ impl MountTableBuilder {
 
     /// A directory in memory with a folder for every mount point that lies directly in it.
     fn root_of_points(&self) -> Memory {
-        let root = Memory::new(Quota { bytes: 0, inodes: u64::MAX });
+        let root = Memory::new(Quota::UNLIMITED);
         for mount in &self.mounts {
             let within_another =
                 |other: &Mount| other.point != mount.point && mount.point.strip_prefix(&other.point).is_some();

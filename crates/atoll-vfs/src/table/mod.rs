@@ -1,5 +1,6 @@
 //! The guest's tree: mounts, and the calls that programs make on it.
 
+mod attributes;
 mod build;
 mod open;
 mod resolve;
@@ -9,6 +10,7 @@ pub use open::OpenFile;
 
 use crate::layer::{
     AccessMode, DirEntry, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time,
+    check_link_text,
 };
 use crate::{Ending, Errno, FsError, GuestPath, LayerPath};
 use std::sync::Arc;
@@ -180,13 +182,8 @@ impl MountTable {
         self.named("rename", from, |table| {
             table.find(from).0.require(true)?;
             table.find(to).0.require(true)?;
-            if from.wants_directory() || to.wants_directory() {
-                table.require_name(from, Errno::EBUSY)?;
-                table.require_name(to, Errno::EBUSY)?;
-                table.resolve(to, FinalLink::Keep)?;
-                if !table.stat(&from.clone().without_slash(), FinalLink::Keep)?.is_dir() {
-                    return Err(Errno::ENOTDIR);
-                }
+            if from.wants_directory() || to.wants_directory() || from.is_root() || to.is_root() {
+                table.require_renaming(from, to)?;
             }
             table.apply_two(from, to, |mount, source, target| {
                 table.unless_mounted(mount, source)?;
@@ -202,6 +199,7 @@ impl MountTable {
         use std::os::unix::ffi::OsStrExt;
         let made = self.named("symlink", path, |table| {
             table.find(path).0.require(true)?;
+            check_link_text(target)?;
             table.refuse_slash(path)?;
             table.apply(path, FinalLink::Keep, true, |layer, below| layer.symlink(target, below))
         });
@@ -215,12 +213,14 @@ impl MountTable {
         self.named("link", from, |table| {
             table.find(from).0.require(true)?;
             table.find(to).0.require(true)?;
-            table.require_wish(from)?;
-            if to.wants_directory() {
-                table.stat(from, FinalLink::Keep)?;
-                table.refuse_slash(to)?;
+            if from.wants_directory() || to.wants_directory() {
+                table.require_linking(from, to)?;
             }
-            table.apply_two(from, to, |mount, source, target| mount.layer.hard_link(source, target))
+            table.apply_two(from, to, |mount, source, target| mount.layer.hard_link(source, target)).map_err(|errno| {
+                // What is wrong with the source comes first, but for what a mount refuses before it looks.
+                let source = if errno == Errno::EROFS { Ok(()) } else { table.stat(from, FinalLink::Keep).map(drop) };
+                source.err().unwrap_or(errno)
+            })
         })
         .map_err(|error| error.with_dest(to))
     }
@@ -231,6 +231,7 @@ impl MountTable {
         self.named(syscall, path, |table| {
             table.find(path).0.require(true)?;
             table.require_wish(path)?;
+            let last = if path.wants_directory() { FinalLink::Follow } else { last };
             table.apply(path, last, true, |layer, below| layer.set_times(below, last, accessed, modified))
         })
     }
@@ -278,6 +279,44 @@ impl MountTable {
         Err(unnamed)
     }
 
+    /// That the directory is there in which the path's last name is, or would be.
+    fn require_parent(&self, path: &GuestPath) -> Result<(), Errno> {
+        match path.ending() {
+            Ending::Dot => self.require_directory(path),
+            Ending::Name | Ending::Slash | Ending::Parent => self.require_directory(&path.parent()),
+        }
+    }
+
+    /// For a rename where a path is not a plain name: what the kernel finds, in its order.
+    fn require_renaming(&self, from: &GuestPath, to: &GuestPath) -> Result<(), Errno> {
+        self.require_parent(from)?;
+        self.require_parent(to)?;
+        let is_name = |path: &GuestPath| !path.is_root() && matches!(path.ending(), Ending::Name | Ending::Slash);
+        if !is_name(from) || !is_name(to) {
+            return Err(Errno::EBUSY);
+        }
+        let source = self.stat(&from.clone().without_slash(), FinalLink::Keep)?;
+        if source.is_dir() { Ok(()) } else { Err(Errno::ENOTDIR) }
+    }
+
+    /// For a hard link where a path wants a directory: of those no links are made, and none where there is something, or
+    /// where there is nothing to put a slash after.
+    fn require_linking(&self, from: &GuestPath, to: &GuestPath) -> Result<(), Errno> {
+        let source = self.stat(from, FinalLink::Keep)?;
+        if to.wants_directory() {
+            self.refuse_slash(to)?;
+        }
+        if !source.is_dir() {
+            return Ok(());
+        }
+        self.require_parent(to)?;
+        match self.stat(to, FinalLink::Keep) {
+            Ok(_) => Err(Errno::EEXIST),
+            Err(Errno::ENOENT) => Err(Errno::EPERM),
+            Err(errno) => Err(errno),
+        }
+    }
+
     /// For calls that make something which is no directory: with a slash at the end, there is either something already
     /// (`EEXIST`) or nothing to put a slash after (`ENOENT`).
     fn refuse_slash(&self, path: &GuestPath) -> Result<(), Errno> {
@@ -304,14 +343,20 @@ impl MountTable {
     fn open_errno(&self, path: &GuestPath, options: &OpenOptions) -> Result<OpenFile, Errno> {
         let mutates = options.mutates();
         let mut options = *options;
+        if options.directory && options.create != NewFile::Never {
+            // As Linux since 6.4; before, a file was made.
+            return Err(Errno::EINVAL);
+        }
         if path.wants_directory() {
             self.find(path).0.require(mutates)?;
             if options.create != NewFile::Never {
                 let exclusive = options.create == NewFile::Always;
                 self.require_name(path, if exclusive { Errno::EEXIST } else { Errno::EISDIR })?;
+                self.require_parent(path)?;
                 return Err(Errno::EISDIR);
             }
             options.directory = true;
+            options.final_link = FinalLink::Follow;
         }
         let last = if options.create == NewFile::Always { FinalLink::Keep } else { options.final_link };
         self.apply_with(path, last, mutates, |mount, below| {

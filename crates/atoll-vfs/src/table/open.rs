@@ -1,7 +1,7 @@
 //! A file that a guest has open.
 
 use super::Access;
-use crate::layer::{File, Metadata, OpenOptions, Time};
+use crate::layer::{File, Metadata, OpenOptions, Owner, Time};
 use crate::{Errno, FsError};
 use std::sync::{Mutex, PoisonError};
 
@@ -99,6 +99,16 @@ impl OpenFile {
         self.require_writable()
             .and_then(|()| self.file.set_permissions(mode))
             .map_err(|errno| FsError::new(errno, "fchmod"))
+    }
+
+    /// Waits until what was written is stored, without metadata that reading it does not take.
+    pub fn sync_data(&self) -> Result<(), FsError> {
+        self.file.sync_data().map_err(|errno| FsError::new(errno, "fdatasync"))
+    }
+
+    /// Sets owner and group. See [`Layer::set_owner`](crate::Layer::set_owner).
+    pub fn set_owner(&self, owner: Owner) -> Result<(), FsError> {
+        self.require_writable().and_then(|()| self.file.set_owner(owner)).map_err(|errno| FsError::new(errno, "fchown"))
     }
 
     /// Times and permissions can be set through a descriptor opened for reading: the mount decides.

@@ -1,7 +1,7 @@
 //! What every writable layer must do, whatever it is made of. Each function takes an empty layer.
 
 use crate::support::{at, fails, get, leaves, list, put, writing};
-use atoll_vfs::{AccessMode, Errno, FileKind, FinalLink, Layer, NewFile, OpenOptions, Time};
+use atoll_vfs::{AccessMode, Errno, FileKind, FinalLink, Layer, NewFile, OpenOptions, Owner, Time};
 
 type Case = (&'static str, fn(&dyn Layer));
 
@@ -21,6 +21,10 @@ pub(crate) const CASES: &[Case] = &[
     ("hard links", hard_links),
     ("access", access),
     ("times and permissions", attributes),
+    ("owners", owners),
+    ("storing", storing),
+    ("appending by many", appending),
+    ("statfs", statistics),
     ("names that are not UTF-8", raw_names),
     ("the root", the_root),
 ];
@@ -240,6 +244,10 @@ fn links_out(layer: &dyn Layer) {
         leaves(layer.access(at(path), AccessMode::default()));
         leaves(layer.set_permissions(at(path), 0o777));
         leaves(layer.set_times(at(path), FinalLink::Follow, Time::default(), Time::default()));
+        leaves(layer.set_owner(at(path), FinalLink::Follow, Owner::default()));
+        leaves(layer.statistics(at(path)));
+        assert_eq!(layer.metadata_plain(at(path)).unwrap().kind(), FileKind::Symlink);
+        fails(layer.metadata_plain(at(&format!("{path}/x"))), Errno::ELOOP);
         let below = format!("{path}/x");
         leaves(layer.metadata(at(&below), FinalLink::Keep));
         leaves(layer.read_link(at(&below)));
@@ -414,6 +422,81 @@ fn attributes(layer: &dyn Layer) {
     put(layer, "a", b"more");
     assert_eq!(of("a").born, born);
     assert!(of("a").modified > time(1_700_000_000, 0), "writing sets the time");
+}
+
+/// What every layer accepts: the owner that a file has.
+fn owners(layer: &dyn Layer) {
+    put(layer, "a", b"");
+    layer.create_dir(at("d"), 0o755).unwrap();
+    layer.symlink(b"a", at("link")).unwrap();
+    layer.symlink(b"none", at("dangling")).unwrap();
+    for path in ["a", "d", "link"] {
+        let found = layer.metadata(at(path), FinalLink::Follow).unwrap();
+        let owner = Owner { uid: Some(found.uid), gid: Some(found.gid) };
+        for owner in [owner, Owner { uid: None, ..owner }, Owner { gid: None, ..owner }, Owner::default()] {
+            layer.set_owner(at(path), FinalLink::Follow, owner).unwrap();
+            layer.set_owner(at(path), FinalLink::Keep, owner).unwrap();
+            layer.open(at(path), &OpenOptions::READ).unwrap().set_owner(owner).unwrap();
+        }
+    }
+    layer.set_owner(at("dangling"), FinalLink::Keep, Owner::default()).unwrap();
+    for path in ["dangling", "missing", "d/missing"] {
+        fails(layer.set_owner(at(path), FinalLink::Follow, Owner::default()), Errno::ENOENT);
+    }
+    fails(layer.set_owner(at("a/b"), FinalLink::Follow, Owner::default()), Errno::ENOTDIR);
+}
+
+fn storing(layer: &dyn Layer) {
+    layer.create_dir(at("d"), 0o755).unwrap();
+    let file = layer.open(at("d/a"), &writing(NewFile::Always)).unwrap();
+    file.write_at(b"stored", 0).unwrap();
+    file.sync().unwrap();
+    file.sync_data().unwrap();
+    for options in [OpenOptions::READ, OpenOptions { directory: true, ..OpenOptions::READ }] {
+        let directory = layer.open(at("d"), &options).unwrap();
+        directory.sync().unwrap();
+        directory.sync_data().unwrap();
+        assert_eq!(directory.write_at(b"x", 0), Err(Errno::EBADF));
+        assert_eq!(directory.truncate(0), Err(Errno::EINVAL));
+    }
+    assert_eq!(get(layer, "d/a").unwrap(), b"stored");
+}
+
+/// Each append is whole and at the end, whoever else appends.
+fn appending(layer: &dyn Layer) {
+    const WRITERS: u8 = 4;
+    const RECORDS: usize = 300;
+    let append = OpenOptions { append: true, create: NewFile::IfMissing, read: false, ..OpenOptions::READ };
+    let shared = layer.open(at("log"), &append).unwrap();
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let shared = &shared;
+            scope.spawn(move || {
+                let own = layer.open(at("log"), &append).unwrap();
+                let record = [b'a' + writer; 16];
+                for index in 0..RECORDS {
+                    let file = if index % 2 == 0 { shared } else { &own };
+                    assert_eq!(file.write_at(&record, 0), Ok(record.len()));
+                }
+            });
+        }
+    });
+    let content = get(layer, "log").unwrap();
+    assert_eq!(content.len(), usize::from(WRITERS) * RECORDS * 16);
+    assert!(content.chunks(16).all(|record| record.iter().all(|byte| *byte == record[0])), "no record is torn");
+}
+
+fn statistics(layer: &dyn Layer) {
+    put(layer, "a", &vec![1; 20_000]);
+    layer.symlink(b"a", at("link")).unwrap();
+    for path in ["", "a", "link"] {
+        let found = layer.statistics(at(path)).unwrap();
+        assert!(found.kind > 0 && found.block_size > 0 && found.blocks > 0, "{found:?}");
+        assert!(found.available_blocks <= found.free_blocks && found.free_blocks <= found.blocks, "{found:?}");
+        assert!(found.free_inodes <= found.inodes, "{found:?}");
+    }
+    fails(layer.statistics(at("missing")), Errno::ENOENT);
+    fails(layer.statistics(at("a/b")), Errno::ENOTDIR);
 }
 
 fn raw_names(layer: &dyn Layer) {

@@ -1,16 +1,18 @@
 //! What is particular to memory: its quota.
 
-use crate::support::{at, fails, put, writing};
-use atoll_vfs::{Errno, Layer, LayerPath, Memory, NewFile, OpenOptions, Quota};
+use crate::support::{at, fails, guest, put, writing};
+use atoll_sys::count;
+use atoll_vfs::{Access, Errno, Layer, LayerPath, Memory, MountTable, NewFile, OpenOptions, Quota};
 
-const SMALL: Quota = Quota { bytes: 1000, inodes: 5 };
+/// Each test's names have one byte, but `link`, which has four.
+const SMALL: Quota = Quota { bytes: 1002, inodes: 5 };
 
 #[test]
 fn bytes_are_counted_and_given_back() {
     let memory = Memory::new(SMALL);
     let empty = memory.used();
     put(&memory, "a", &[1; 600]);
-    assert_eq!(memory.used().bytes, 600);
+    assert_eq!(memory.used().bytes, 601);
     let file = memory.open(at("b"), &writing(NewFile::Always)).unwrap();
     assert_eq!(file.write_at(&[2; 401], 0), Err(Errno::ENOSPC));
     assert_eq!(file.write_at(&[2; 400], 0), Ok(400));
@@ -21,7 +23,7 @@ fn bytes_are_counted_and_given_back() {
     assert_eq!(file.write_at(b"x", 1 << 40), Err(Errno::ENOSPC));
     fails(memory.symlink(&[b'x'; 10], at("link")), Errno::ENOSPC);
     file.truncate(100).unwrap();
-    assert_eq!(memory.used().bytes, 700);
+    assert_eq!(memory.used().bytes, 702);
     memory.symlink(&[b'x'; 10], at("link")).unwrap();
     memory.remove_file(at("link")).unwrap();
     memory.remove_file(at("a")).unwrap();
@@ -61,7 +63,7 @@ fn replacing_by_rename_gives_the_old_file_back() {
     put(&memory, "a", &[0; 100]);
     put(&memory, "b", &[0; 50]);
     memory.rename(at("b"), at("a")).unwrap();
-    assert_eq!(memory.used().bytes, 50);
+    assert_eq!(memory.used().bytes, 51);
 }
 
 /// A guest can nest directories deeper than any path reaches, by renaming a deep tree into another; forgetting them all
@@ -70,7 +72,7 @@ fn replacing_by_rename_gives_the_old_file_back() {
 fn a_bottomless_tree_is_dropped() {
     const DEEP: usize = 200;
     const ROUNDS: usize = 300;
-    let memory = Memory::new(Quota { bytes: 0, inodes: u64::MAX });
+    let memory = Memory::new(Quota { bytes: u64::MAX, inodes: u64::MAX });
     let chain = |top: &str, depth: usize| format!("{top}{}", "/d".repeat(depth));
     memory.create_dir(at("top"), 0o755).unwrap();
     for round in 0..ROUNDS {
@@ -108,4 +110,27 @@ fn threads_share_a_layer() {
         }
     });
     assert_eq!(memory.read_dir(at("d")).unwrap().len(), 1);
+}
+
+/// A path without links is followed without keeping anything of the way.
+#[test]
+fn looking_up_allocates_nothing() {
+    let memory = Memory::new(Quota::DEFAULT);
+    for folder in ["a", "a/b", "a/b/c"] {
+        memory.create_dir(at(folder), 0o755).unwrap();
+    }
+    put(&memory, "a/b/c/file", b"text");
+    let table = MountTable::builder()
+        .mount("/tmp", memory, Access::ReadWrite)
+        .and_then(atoll_vfs::MountTableBuilder::build)
+        .unwrap();
+    let path = guest("/tmp/a/b/c/file");
+    let (found, allocations) = count::allocations_of(|| table.metadata(&path));
+    assert_eq!((found.unwrap().size, allocations), (4, 0), "stat");
+    let file = table.open(&path, &OpenOptions::READ).unwrap();
+    let mut buffer = [0; 8];
+    let (read, allocations) = count::allocations_of(|| file.read_at(&mut buffer, 0));
+    assert_eq!((read.unwrap(), allocations), (4, 0), "read");
+    let (content, allocations) = count::allocations_of(|| table.read(&path, 100));
+    assert_eq!((content.unwrap().len(), allocations), (4, 1), "readFile: its result");
 }

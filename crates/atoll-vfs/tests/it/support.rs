@@ -60,3 +60,24 @@ pub(crate) fn leaves<T: std::fmt::Debug>(result: LayerResult<T>) {
         other => panic!("wanted to leave, found {other:?}"),
     }
 }
+
+/// Removes all that a layer shows.
+pub(crate) fn sweep(layer: &dyn Layer, directory: &str) {
+    for (name, kind) in list(layer, directory).unwrap() {
+        let path = if directory.is_empty() { name } else { format!("{directory}/{name}") };
+        if kind == FileKind::Directory {
+            sweep(layer, &path);
+            layer.remove_dir(at(&path)).unwrap();
+        } else {
+            layer.remove_file(at(&path)).unwrap();
+        }
+    }
+}
+
+/// What an open file holds.
+pub(crate) fn whole(file: &dyn atoll_vfs::File) -> Vec<u8> {
+    let mut content = vec![0; 4096];
+    let count = file.read_at(&mut content, 0).expect("readable");
+    content.truncate(count);
+    content
+}

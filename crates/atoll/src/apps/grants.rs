@@ -1,14 +1,17 @@
 //! What guests may use, and what the command line says of it.
 
 use super::GrantedMount;
+use super::streams::ProcessStreams;
 use crate::cli::{self, Guest};
 use crate::config::{Located, Settings};
 use crate::limit_flags::GivenLimits;
 use crate::terminal::Failure;
 use atoll_runtime::limits::limit;
 use atoll_runtime::{Isolation, Limits};
+use atoll_vfs::StandardStreams;
 use atoll_web::{FetchClient, NetRules};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an app may use.
@@ -21,6 +24,8 @@ pub(crate) struct Grants {
     pub(crate) fetch: FetchClient,
     /// What is mounted beside the project and `/tmp`, or in place of them.
     pub(crate) mounts: Vec<GrantedMount>,
+    /// What `/dev/stdin`, `/dev/stdout` and `/dev/stderr` are, where there are any.
+    pub(crate) streams: Option<Arc<dyn StandardStreams>>,
 }
 
 impl Grants {
@@ -48,6 +53,7 @@ impl Grants {
             limits: program_limits(&flags.limits, arguments.timeout),
             fetch: FetchClient::new(rules.map_err(|error| Failure::new(format!("--net: {error}")))?),
             mounts: arguments.mount.clone(),
+            streams: Some(Arc::new(ProcessStreams::new(arguments.timeout))),
         })
     }
 }

@@ -105,6 +105,7 @@ pub(super) fn grants(
         limits: limits(flags, said, own),
         fetch: clients.get(granted.into_iter().chain(flagged).collect())?,
         mounts: Vec::new(),
+        streams: None,
     };
     Ok((grants, asked))
 }

@@ -62,7 +62,7 @@ console.log(readFileSync('/tmp/x', 'utf8'));";
     check!(&[("tools/main.mjs", program)], &["run", "tools/main.mjs"], @r"
 exit code 0
 --- stdout
-[ 'app', 'tmp' ] [ 'package.json', 'tools' ] /app
+[ 'app', 'dev', 'tmp' ] [ 'package.json', 'tools' ] /app
 ENOENT EROFS
 kept
 ");
@@ -114,27 +114,65 @@ console.log(
     insta::assert_snapshot!(ran("/data=data", "/data"), @r"
 exit code 0
 --- stdout
-[ 'app', 'data', 'tmp' ] by the host EROFS EROFS
+[ 'app', 'data', 'dev', 'tmp' ] by the host EROFS EROFS
 ");
     assert!(!scene.exists("data/made"));
     insta::assert_snapshot!(ran("/deep/down=./data:rw", "/deep/down"), @r"
 exit code 0
 --- stdout
-[ 'app', 'deep', 'tmp' ] by the host done EXDEV
+[ 'app', 'deep', 'dev', 'tmp' ] by the host done EXDEV
 ");
     assert_eq!(scene.read("data/made"), "by the guest");
+    // With changes that are seen by the program alone.
+    std::fs::remove_file(scene.project().join("data/made")).expect("it is there");
+    insta::assert_snapshot!(ran("/data=data:overlay", "/data"), @r"
+exit code 0
+--- stdout
+[ 'app', 'data', 'dev', 'tmp' ] by the host done EXDEV
+");
+    assert!(!scene.exists("data/made"));
     // Within the project, whose other files stay as they are.
     insta::assert_snapshot!(ran("/app/data=data:rw", "/app/data"), @r"
 exit code 0
 --- stdout
-[ 'app', 'tmp' ] by the host done EXDEV
+[ 'app', 'dev', 'tmp' ] by the host done EXDEV
 ");
     // In place of the project.
     insta::assert_snapshot!(ran("/app=.:rw", "/app/data"), @r"
 exit code 0
 --- stdout
-[ 'app', 'tmp' ] by the host done EXDEV
+[ 'app', 'dev', 'tmp' ] by the host done EXDEV
 ");
+}
+
+#[test]
+fn a_program_has_devices_and_its_standard_streams_as_files() {
+    let program = "import fs from 'node:fs';
+fs.writeFileSync('/dev/null', 'dropped');
+fs.writeFileSync('/dev/stdout', `read: ${fs.readFileSync('/dev/stdin', 'utf8')}\\n`);
+fs.writeFileSync('/dev/stderr', 'to stderr\\n');
+console.log(fs.readdirSync('/dev'), fs.statSync('/dev/null').isCharacterDevice());";
+    let scene = Scene::new(&[("main.mjs", program)]);
+    let mut command = scene.command(&["run", "main.mjs"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    child.stdin.take().expect("a pipe").write_all(b"from the host").expect("it reads");
+    insta::assert_snapshot!(scene.shown(&child.wait_with_output().expect("it ends")), @r"
+exit code 0
+--- stdout
+read: from the host
+[ 'null', 'stderr', 'stdin', 'stdout', 'urandom', 'zero' ] true
+--- stderr
+to stderr
+");
+    // Nobody writes, and nobody closes the pipe.
+    let mut command = scene.command(&["run", "--timeout", "200ms", "main.mjs"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let input = child.stdin.take();
+    let ended = scene.shown(&child.wait_with_output().expect("it ends"));
+    drop(input);
+    assert!(!ended.starts_with("exit code 0"), "{ended}");
 }
 
 #[test]
@@ -144,7 +182,7 @@ fn mounts_that_make_no_sense_are_explained() {
     insta::assert_snapshot!(ran("data"), @r"
 exit code 2
 --- stderr
-error: invalid value 'data' for '--mount <GUEST=HOST[:ro|:rw]>': write GUEST=HOST, as in /data=./data
+error: invalid value 'data' for '--mount <GUEST=HOST[:ro|:rw|:overlay]>': write GUEST=HOST, as in /data=./data
 
 For more information, try '--help'.
 ");
@@ -152,7 +190,6 @@ For more information, try '--help'.
 exit code 1
 --- stderr
 error: --mount /data: cannot open the directory [HOME]/app/nowhere: No such file or directory (os error 2)
-hint: nowhere has to be a directory that is there
 ");
     insta::assert_snapshot!(ran("/app/none=."), @r"
 exit code 1
