@@ -16,6 +16,7 @@ mod path;
 mod process;
 mod punycode;
 mod querystring;
+mod stream;
 mod string_decoder;
 mod timers;
 mod tty;
@@ -81,4 +82,32 @@ pub const BUILTINS: &[Builtin] = &[
     timers::GLOBAL,
     punycode::BUILTIN,
     tty::BUILTIN,
+    stream::STATE,
+    stream::LEGACY,
+    stream::FACTS,
+    stream::LIFECYCLE,
+    stream::QUEUE,
+    stream::PIPE,
+    stream::OPERATOR_METHODS,
+    stream::READABLE,
+    stream::WRITABLE,
+    stream::DUPLEX,
+    stream::TRANSFORM,
+    stream::ABORT,
+    stream::FINISHED,
+    stream::PIPELINE,
+    stream::ITERATE,
+    stream::FROM,
+    stream::WRAP,
+    stream::OPERATORS,
+    stream::RELAY,
+    stream::COMPOSE,
+    stream::DUPLEX_FROM,
+    stream::DUPLEX_PAIR,
+    stream::WEB_ADAPTERS,
+    stream::WEB_STATE,
+    stream::BUILTIN,
+    stream::PROMISES,
+    stream::CONSUMERS,
+    stream::WEB,
 ];
