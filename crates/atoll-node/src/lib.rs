@@ -16,6 +16,7 @@ mod path;
 mod process;
 mod punycode;
 mod querystring;
+mod readline;
 mod stream;
 mod string_decoder;
 mod timers;
@@ -110,4 +111,8 @@ pub const BUILTINS: &[Builtin] = &[
     stream::PROMISES,
     stream::CONSUMERS,
     stream::WEB,
+    readline::BUILTIN,
+    readline::PROMISES,
+    readline::CURSOR,
+    readline::INTERFACE,
 ];
