@@ -5,6 +5,7 @@
 
 mod assert;
 mod buffer;
+mod constants;
 mod crypto;
 mod errors;
 mod events;
@@ -70,6 +71,7 @@ pub const BUILTINS: &[Builtin] = &[
     fs::STREAMS,
     fs::WEB_STREAM,
     process::BUILTIN,
+    constants::BUILTIN,
     crypto::BUILTIN,
     module::CJS,
     module::BUILTIN,

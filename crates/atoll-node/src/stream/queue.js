@@ -2,15 +2,13 @@
 // `state.length` to the caller.
 const {
   ArrayPrototypeJoin,
-  ArrayPrototypeSlice,
-  ArrayPrototypeSplice,
   StringPrototypeSlice,
   TypedArrayPrototypeSet,
 } = primordials;
 const { lengthOf, partOf } = use('node/internal/stream/state');
 const { Buffer } = use('node:buffer').default;
 
-const GONE_CHUNKS = 1024; // places at the front that may be empty before the rest is moved up
+const GONE_CHUNKS = 1024; // places at the front that may be empty, whatever the array's length
 
 function shiftChunk(state) {
   const { buffer } = state;
@@ -20,23 +18,31 @@ function shiftChunk(state) {
   return chunk;
 }
 
+/** Moves the chunks up when most of the array is empty: each chunk is moved once or so, however many there are. */
 function tidy(state) {
-  const { buffer } = state;
-  if (state.bufferIndex === buffer.length) buffer.length = 0;
-  else if (state.bufferIndex > GONE_CHUNKS) ArrayPrototypeSplice(buffer, 0, state.bufferIndex);
+  const { buffer, bufferIndex: gone } = state;
+  if (gone === buffer.length) buffer.length = 0;
+  else if (gone > GONE_CHUNKS && gone * 2 > buffer.length) dropFirst(buffer, gone);
   else return;
   state.bufferIndex = 0;
 }
+
+/** Takes the first `count` elements off an array. */
+function dropFirst(list, count) {
+  for (let index = count; index < list.length; index++) list[index - count] = list[index];
+  list.length -= count;
+}
+exports.dropFirst = dropFirst;
 
 /** Takes all chunks as one. */
 function takeAll(state) {
   const { buffer, bufferIndex: from } = state;
   const count = buffer.length - from;
   if (count === 1 && (state.decoder === null || typeof buffer[from] === 'string')) return shiftChunk(state);
-  const chunks = from === 0 ? buffer : ArrayPrototypeSlice(buffer, from);
-  const all = state.decoder !== null ? ArrayPrototypeJoin(chunks, '') : Buffer.concat(chunks, state.length);
-  buffer.length = 0;
+  if (from > 0) dropFirst(buffer, from);
   state.bufferIndex = 0;
+  const all = state.decoder !== null ? ArrayPrototypeJoin(buffer, '') : Buffer.concat(buffer, state.length);
+  buffer.length = 0;
   return all;
 }
 

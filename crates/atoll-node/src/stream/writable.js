@@ -2,7 +2,6 @@
 const {
   ArrayPrototypePush,
   ArrayPrototypeSlice,
-  ArrayPrototypeSplice,
   Error,
   FunctionPrototypeSymbolHasInstance,
   ObjectDefineProperties,
@@ -30,12 +29,13 @@ const {
 } = use('node/internal/errors');
 const { writableFacts } = use('node/internal/stream/facts');
 const { Stream } = use('node/internal/stream/legacy');
+const { dropFirst } = use('node/internal/stream/queue');
 const { asBuffer, highWaterMarkFrom, isView, lengthOf } = use('node/internal/stream/state');
 const { construct, destroy, errorOrDestroy, undestroy } = use('node/internal/stream/lifecycle');
 const process = use('node:process').default;
 const { Buffer } = use('node:buffer').default;
 
-const GONE_CHUNKS = 256; // places at the front of the queue that may be empty before it is moved up
+const GONE_CHUNKS = 256; // places at the front of the queue that may be empty, whatever its length
 const kOnFinished = Symbol('kOnFinished');
 const nothing = () => {};
 
@@ -321,8 +321,8 @@ function writeBuffered(stream, state) {
     } while (index < buffered.length && !state.writing);
     if (index === buffered.length) {
       forget(state);
-    } else if (index > GONE_CHUNKS) {
-      ArrayPrototypeSplice(buffered, 0, index);
+    } else if (index > GONE_CHUNKS && index * 2 > buffered.length) {
+      dropFirst(buffered, index);
       state.bufferedIndex = 0;
     } else {
       state.bufferedIndex = index;
