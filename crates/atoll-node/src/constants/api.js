@@ -3,4 +3,4 @@ const { ObjectFreeze } = primordials;
 const { dlopen, errno, priority, signals } = use('node:os').default.constants;
 const { constants } = use('node/internal/fs/types');
 
-exports.default = ObjectFreeze({ __proto__: null, ...dlopen, ...errno, ...priority, ...signals, ...constants });
+exports.default = ObjectFreeze({ ...dlopen, ...errno, ...priority, ...signals, ...constants });

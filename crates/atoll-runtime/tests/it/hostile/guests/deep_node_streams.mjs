@@ -16,6 +16,6 @@ export default serve(async () => {
   }
   itself.read();
   let stream = Readable.from([error instanceof RangeError ? 'own error' : 'no error']);
-  for (let i = 0; i < 1500; i++) stream = stream.pipe(new PassThrough());
+  for (let i = 0; i < 300; i++) stream = stream.pipe(new PassThrough());
   return text(stream);
 });
