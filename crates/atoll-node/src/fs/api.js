@@ -182,6 +182,7 @@ define(
 
 // --- classes and constants -------------------------------------------------------------------------------------------
 
+use('node/internal/fs/stream_entry').addStreams(fs);
 fs.Stats = Stats;
 fs.Dirent = Dirent;
 fs.Dir = Dir;
