@@ -34,7 +34,7 @@ pub const NODE_VERSION: &str = "22.14.0";
 
 pub use fs::FsState;
 pub use os::OsState;
-pub use process::{OutputSink, OutputStream, ProcessOptions, ProcessState};
+pub use process::{InputSource, OutputSink, OutputStream, ProcessOptions, ProcessState};
 
 /// All builtins of this crate. Names that start with `node/internal/` are not for guests.
 pub const BUILTINS: &[Builtin] = &[

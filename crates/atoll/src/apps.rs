@@ -140,6 +140,7 @@ impl Project {
             mounts,
             env: grants.env.clone(),
             arguments,
+            input: grants.input.clone(),
             working_directory: guest_path(&self.directory)?,
             fetch: grants.fetch.clone(),
             limits: grants.limits,

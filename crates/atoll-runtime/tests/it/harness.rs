@@ -99,6 +99,7 @@ pub(crate) fn app_with(
         mounts,
         env,
         arguments: vec!["one".to_owned()],
+        input: None,
         working_directory: GuestPath::new("/app").expect("a path"),
         fetch: FetchClient::new(rules),
         limits,

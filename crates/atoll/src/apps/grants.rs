@@ -1,11 +1,12 @@
 //! What guests may use, and what the command line says of it.
 
 use super::GrantedMount;
-use super::streams::ProcessStreams;
+use super::streams::{ProcessInput, ProcessStreams};
 use crate::cli::{self, Guest};
 use crate::config::{Located, Settings};
 use crate::limit_flags::GivenLimits;
 use crate::terminal::Failure;
+use atoll_node::InputSource;
 use atoll_runtime::limits::limit;
 use atoll_runtime::{Isolation, Limits};
 use atoll_vfs::StandardStreams;
@@ -26,6 +27,8 @@ pub(crate) struct Grants {
     pub(crate) mounts: Vec<GrantedMount>,
     /// What `/dev/stdin`, `/dev/stdout` and `/dev/stderr` are, where there are any.
     pub(crate) streams: Option<Arc<dyn StandardStreams>>,
+    /// What `process.stdin` is.
+    pub(crate) input: Option<Arc<dyn InputSource>>,
 }
 
 impl Grants {
@@ -54,6 +57,7 @@ impl Grants {
             fetch: FetchClient::new(rules.map_err(|error| Failure::new(format!("--net: {error}")))?),
             mounts: arguments.mount.clone(),
             streams: Some(Arc::new(ProcessStreams::new(arguments.timeout))),
+            input: Some(Arc::new(ProcessInput::default())),
         })
     }
 }

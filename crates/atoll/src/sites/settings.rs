@@ -106,6 +106,7 @@ pub(super) fn grants(
         fetch: clients.get(granted.into_iter().chain(flagged).collect())?,
         mounts: Vec::new(),
         streams: None,
+        input: None,
     };
     Ok((grants, asked))
 }

@@ -175,6 +175,46 @@ to stderr
     assert!(!ended.starts_with("exit code 0"), "{ended}");
 }
 
+/// Runs a program with this on its standard input, which stays open if it is to.
+fn with_input(program: &str, input: &[u8], stays_open: bool) -> String {
+    let scene = Scene::new(&[("main.mjs", program)]);
+    let mut command = scene.command(&["run", "--timeout", "20s", "main.mjs"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    pipe.write_all(input).expect("it reads, or the pipe holds it");
+    let pipe = stays_open.then_some(pipe);
+    let output = child.wait_with_output().expect("it ends");
+    drop(pipe);
+    scene.shown(&output)
+}
+
+#[test]
+fn standard_input_is_a_stream() {
+    let all = "let text = ''; for await (const chunk of process.stdin) text += chunk; console.log(text.length, process.stdin.fd);";
+    assert_eq!(with_input(all, &[b'x'; 60_000], false), "exit code 0\n--- stdout\n60000 0\n");
+    assert_eq!(with_input(all, b"", false), "exit code 0\n--- stdout\n0 0\n");
+    let lines = "import { createInterface } from 'node:readline';
+for await (const line of createInterface({ input: process.stdin })) console.log(`<${line}>`);";
+    assert_eq!(with_input(lines, b"one\ntwo\r\nthree", false), "exit code 0\n--- stdout\n<one>\n<two>\n<three>\n");
+}
+
+#[test]
+fn standard_input_that_nobody_wants_keeps_no_program_alive() {
+    // It is there, and nobody reads.
+    assert_eq!(with_input("console.log(typeof process.stdin.on);", b"", true), "exit code 0\n--- stdout\nfunction\n");
+    // One line is enough, and the pipe stays open.
+    let first = "process.stdin.once('data', (chunk) => { console.log(String(chunk)); process.stdin.pause(); });";
+    assert_eq!(with_input(first, b"only this", true), "exit code 0\n--- stdout\nonly this\n");
+    let given_up = "process.stdin.on('data', () => {}); setTimeout(() => process.stdin.destroy(), 50);";
+    assert_eq!(with_input(given_up, b"", true), "exit code 0\n");
+    // What was paused can go on.
+    let again = "const seen = []; process.stdin.on('data', (chunk) => {
+  seen.push(String(chunk)); process.stdin.pause(); setTimeout(() => process.stdin.resume(), 10);
+}).on('end', () => console.log(seen.join('')));";
+    assert_eq!(with_input(again, b"in the end", false), "exit code 0\n--- stdout\nin the end\n");
+}
+
 #[test]
 fn mounts_that_make_no_sense_are_explained() {
     let scene = Scene::new(&[("main.mjs", "")]);
