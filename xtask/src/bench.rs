@@ -40,7 +40,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
 
 /// Whether the in-engine case is asked for and its benchmark not given: to link it takes a while.
 fn needs_engine_bench(arguments: &[String]) -> bool {
-    if arguments.iter().any(|argument| argument.starts_with("--engine-bench")) {
+    let is_other = arguments.first().is_some_and(|suite| suite != "runtime");
+    if is_other || arguments.iter().any(|argument| argument.starts_with("--engine-bench")) {
         return false;
     }
     let mut patterns = Vec::new();

@@ -9,6 +9,9 @@ pub(crate) enum BenchError {
     /// A selection that selects nothing.
     #[error("no case has {pattern:?} in its name; there are: {}", names.join("; "))]
     NoCase { pattern: String, names: Vec<&'static str> },
+    /// A peer that the suite has nothing to do with.
+    #[error("this suite does not measure {peer}; its peers are {}", names.join(", "))]
+    NoPeer { peer: &'static str, names: Vec<&'static str> },
     /// A program that has to be there is not.
     #[error("`{program}` is missing: {hint}")]
     Missing { program: String, hint: String },
@@ -48,6 +51,9 @@ pub(crate) enum BenchError {
     /// The load generator's output is not as expected.
     #[error("wrk's output has no {0}")]
     WrkOutput(&'static str),
+    /// A program's output is not the figures that it should print.
+    #[error("the figures of {script} can't be read: {reason}; its output:\n{output}")]
+    Figures { script: &'static str, reason: String, output: String },
     /// Not every request was answered well: such a run says nothing about speed.
     #[error("under load: {0}")]
     Load(String),

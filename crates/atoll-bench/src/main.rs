@@ -67,12 +67,22 @@ struct Arguments {
 enum Suite {
     /// Served apps: start-up and cold starts, requests per second, latency, CPU per request, memory, noisy neighbours.
     Runtime,
+    /// Programs that work with files: calls that read and that write, promises, modules.
+    Fs,
 }
 
 impl Suite {
     fn name(self) -> &'static str {
         match self {
             Self::Runtime => "runtime",
+            Self::Fs => "fs",
+        }
+    }
+
+    fn peers(self) -> &'static [Peer] {
+        match self {
+            Self::Runtime => Peer::SERVERS,
+            Self::Fs => Peer::PROGRAMS,
         }
     }
 }
@@ -93,13 +103,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<Report, BenchError> {
     let repository = Repository::find()?;
-    let peers: &[Peer] = &arguments.peers.0;
-    systems::install_peers(&repository, peers)?;
+    let peers = arguments.peers.of(arguments.suite.peers())?;
+    systems::install_peers(&repository, &peers)?;
 
     let mut report = Report::new(arguments.suite.name(), std::env::args().skip(1).collect(), machine::describe()?);
     let mut present = Vec::new();
     let apps = Apps::of(&repository)?;
-    for system in System::all(&repository, &apps, arguments.atoll.as_deref(), peers) {
+    for system in System::all(&repository, &apps, arguments.atoll.as_deref(), &peers) {
         match system.version() {
             Ok(version) => {
                 report.versions.insert(system.name.to_owned(), version);
@@ -114,9 +124,10 @@ fn run(arguments: &Arguments) -> Result<Report, BenchError> {
 
     let mut plan = if arguments.quick { Plan::QUICK } else { Plan::FULL };
     plan.rounds = arguments.rounds.unwrap_or(plan.rounds);
+    let selection = Selection(arguments.case.clone());
     match arguments.suite {
+        Suite::Fs => suites::fs::measure(&present, &repository, &apps, &plan, &selection, &mut report)?,
         Suite::Runtime => {
-            let selection = Selection(arguments.case.clone());
             let engine_bench = arguments.engine_bench.as_deref();
             suites::runtime::measure(&present, &apps, &plan, &selection, engine_bench, &mut report)?;
         }

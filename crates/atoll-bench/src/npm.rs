@@ -22,6 +22,15 @@ pub(crate) fn ensure(directory: &Path, needed: &[&str]) -> Result<(), BenchError
     run(command, "npm ci")
 }
 
+/// The version that a `package.json` states.
+pub(crate) fn version(package_json: &Path) -> Result<String, BenchError> {
+    let missing =
+        || BenchError::Missing { program: package_json.display().to_string(), hint: "npm ci puts it there".into() };
+    let text = fs::read_to_string(package_json).map_err(|_| missing())?;
+    let package: serde_json::Value = serde_json::from_str(&text).map_err(|_| missing())?;
+    package["version"].as_str().map(str::to_owned).ok_or_else(missing)
+}
+
 /// Runs a program to its end; `name` is what an error calls it.
 pub(crate) fn run(mut command: Command, name: &str) -> Result<(), BenchError> {
     let output = command.output().map_err(|source| BenchError::Start { command: name.to_owned(), source })?;

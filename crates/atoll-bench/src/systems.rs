@@ -1,4 +1,4 @@
-//! The systems under measurement: Atoll's release binary, three peers from npm, and the machine's Node.js.
+//! The systems under measurement: Atoll's release binary, peers from npm, and the machine's Node.js.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -16,10 +16,15 @@ pub(crate) enum Peer {
     Deno,
     Bun,
     Node,
+    SecureExec,
 }
 
 impl Peer {
-    const ALL: [Self; 4] = [Self::Workerd, Self::Deno, Self::Bun, Self::Node];
+    const ALL: [Self; 5] = [Self::Workerd, Self::Deno, Self::Bun, Self::Node, Self::SecureExec];
+    /// Those that serve.
+    pub(crate) const SERVERS: &'static [Self] = &[Self::Workerd, Self::Deno, Self::Bun, Self::Node];
+    /// Those that run programs with files.
+    pub(crate) const PROGRAMS: &'static [Self] = &[Self::Deno, Self::Bun, Self::Node, Self::SecureExec];
 
     fn name(self) -> &'static str {
         match self {
@@ -27,6 +32,7 @@ impl Peer {
             Self::Deno => "deno",
             Self::Bun => "bun",
             Self::Node => "node",
+            Self::SecureExec => "secure-exec",
         }
     }
 
@@ -37,20 +43,38 @@ impl Peer {
             Self::Workerd => Some("@cloudflare/workerd-linux-64/bin/workerd"),
             Self::Deno => Some("@deno/linux-x64-glibc/deno"),
             Self::Bun => Some("@oven/bun-linux-x64/bin/bun"),
-            Self::Node => None,
+            Self::Node | Self::SecureExec => None,
         }
     }
 }
 
-/// The peers of one run.
+/// The peers that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PeerList(pub(crate) Vec<Peer>);
+pub(crate) enum PeerList {
+    /// Whichever the suite has.
+    All,
+    /// These.
+    Only(Vec<Peer>),
+}
+
+impl PeerList {
+    /// The peers of a run, of those that its suite has.
+    pub(crate) fn of(&self, suite: &[Peer]) -> Result<Vec<Peer>, BenchError> {
+        let Self::Only(peers) = self else { return Ok(suite.to_vec()) };
+        match peers.iter().find(|peer| !suite.contains(peer)) {
+            Some(peer) => {
+                Err(BenchError::NoPeer { peer: peer.name(), names: suite.iter().map(|peer| peer.name()).collect() })
+            }
+            None => Ok(peers.clone()),
+        }
+    }
+}
 
 /// Reads `--peers`: `all`, `none`, or names separated by commas.
 pub(crate) fn parse_peers(text: &str) -> Result<PeerList, String> {
     match text {
-        "all" => return Ok(PeerList(Peer::ALL.to_vec())),
-        "none" => return Ok(PeerList(Vec::new())),
+        "all" => return Ok(PeerList::All),
+        "none" => return Ok(PeerList::Only(Vec::new())),
         _ => {}
     }
     let mut peers = Vec::new();
@@ -62,7 +86,7 @@ pub(crate) fn parse_peers(text: &str) -> Result<PeerList, String> {
             peers.push(peer);
         }
     }
-    Ok(PeerList(peers))
+    Ok(PeerList::Only(peers))
 }
 
 /// The checkout that this tool belongs to.
@@ -82,6 +106,11 @@ impl Repository {
         self.root.join("bench/peers")
     }
 
+    /// It is large, so that it has an install of its own.
+    fn secure_exec(&self) -> PathBuf {
+        self.root.join("bench/fs/secure-exec")
+    }
+
     /// The directory for staged apps, and the configuration and the output of measured servers; it is made where it is
     /// missing.
     pub(crate) fn work(&self) -> Result<PathBuf, BenchError> {
@@ -94,8 +123,15 @@ impl Repository {
 /// Installs the pinned peers where one is missing.
 pub(crate) fn install_peers(repository: &Repository, peers: &[Peer]) -> Result<(), BenchError> {
     let needed: Vec<&str> = peers.iter().filter_map(|peer| peer.executable()).collect();
-    npm::ensure(&repository.peers(), &needed)
+    npm::ensure(&repository.peers(), &needed)?;
+    if peers.contains(&Peer::SecureExec) {
+        npm::ensure(&repository.secure_exec(), &[SECURE_EXEC])?;
+    }
+    Ok(())
 }
+
+/// What secure-exec says of itself, below its `node_modules`.
+const SECURE_EXEC: &str = "secure-exec/package.json";
 
 /// The processors that a server may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +179,9 @@ impl System {
 
     /// What `--version` prints, without the system's name.
     pub(crate) fn version(&self) -> Result<String, BenchError> {
+        if self.peer == Some(Peer::SecureExec) {
+            return npm::version(&self.repository.secure_exec().join("node_modules").join(SECURE_EXEC));
+        }
         let output = Command::new(&self.executable).arg("--version").output().map_err(|_| BenchError::Missing {
             program: self.executable.display().to_string(),
             hint: if self.peer.is_none() {
@@ -203,7 +242,8 @@ impl System {
             Some(Peer::Bun) => {
                 command.args(["bun.js", &port]);
             }
-            Some(Peer::Node) => {
+            // It has no server of its own: its guests are Node.js programs.
+            Some(Peer::Node | Peer::SecureExec) => {
                 command.args(["node.mjs", &port]);
             }
         }
@@ -228,8 +268,31 @@ impl System {
                 vec![command]
             }
             Some(Peer::Bun) => (0..count).map(|_| command(&["bun.js", &number, "shared"])).collect(),
-            Some(Peer::Node) => vec![command(&["cluster.mjs", &number])],
+            Some(Peer::Node | Peer::SecureExec) => vec![command(&["cluster.mjs", &number])],
         }
+    }
+
+    /// A program of `directory`, which it may read, and whose folder `scratch` it may write to; what Atoll keeps of
+    /// compiled code is in `cache`.
+    pub(crate) fn program(&self, directory: &Path, script: &str, cache: &Path) -> Command {
+        let mut command = Command::new(&self.executable);
+        match self.peer {
+            None => {
+                let scratch = format!("/app/scratch={}:rw", directory.join("scratch").display());
+                command.args(["run", "--mount", &scratch, script]).env("ATOLL_CACHE_DIR", cache);
+            }
+            Some(Peer::Deno) => {
+                command.args(["run", "--allow-all", script]);
+            }
+            Some(Peer::SecureExec) => {
+                command.arg(self.repository.secure_exec().join("run.mjs")).arg(directory).arg(script);
+            }
+            Some(Peer::Workerd | Peer::Bun | Peer::Node) => {
+                command.arg(script);
+            }
+        }
+        command.current_dir(directory);
+        command
     }
 
     /// Atoll with the deployments of a configuration file.
@@ -275,12 +338,17 @@ mod tests {
 
     #[test]
     fn peers_are_named_once_and_known() {
-        assert_eq!(parse_peers("bun, deno,bun").expect("known").0, [Peer::Bun, Peer::Deno]);
-        assert_eq!(parse_peers("none").expect("known").0, []);
-        assert_eq!(parse_peers("all").expect("known").0.len(), 4);
+        let of_servers = |text| parse_peers(text).expect("known").of(Peer::SERVERS).map_err(|error| error.to_string());
+        assert_eq!(of_servers("bun, deno,bun"), Ok(vec![Peer::Bun, Peer::Deno]));
+        assert_eq!(of_servers("none"), Ok(vec![]));
+        assert_eq!(of_servers("all"), Ok(Peer::SERVERS.to_vec()));
+        assert_eq!(
+            of_servers("node,secure-exec"),
+            Err("this suite does not measure secure-exec; its peers are workerd, deno, bun, node".to_owned())
+        );
         assert_eq!(
             parse_peers("denno").expect_err("unknown"),
-            "there is no peer `denno`; there are workerd, deno, bun, node, `all` and `none`"
+            "there is no peer `denno`; there are workerd, deno, bun, node, secure-exec, `all` and `none`"
         );
     }
 
@@ -299,7 +367,7 @@ mod tests {
     fn every_system_has_its_own_way_to_use_all_processors() {
         let repository = Repository::find().expect("the checkout");
         let apps = Apps::of(&repository).expect("a directory");
-        let systems = System::all(&repository, &apps, None, &parse_peers("all").expect("known").0);
+        let systems = System::all(&repository, &apps, None, Peer::SERVERS);
         let parallel: Vec<Vec<String>> = systems.iter().map(|system| lines(system, Processors::Each(2))).collect();
         assert_eq!(parallel[0], ["atoll serve atoll --log off --port 80"]);
         assert_eq!(parallel[1], ["workerd serve workerd.capnp --socket-addr http=127.0.0.1:80"]);

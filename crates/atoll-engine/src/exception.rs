@@ -15,6 +15,8 @@ pub struct Details {
     pub stack: String,
     /// The `code` property, where it is a string (`ERR_MODULE_NOT_FOUND`).
     pub code: Option<String>,
+    /// The `path` property, where it is a string: the file that a system call was about.
+    pub path: Option<String>,
     /// Where it was thrown, as far as V8 knows.
     pub position: Option<SourcePosition>,
     /// The line of source that `position` names.
@@ -62,9 +64,11 @@ impl Exception {
             stack.push_str(&described.replace('\n', "\n  "));
             cause = property(scope, value, "cause");
         }
-        let code = property(scope, thrown, "code");
-        let code = code.and_then(|code| v8::Local::<v8::String>::try_from(code).ok());
-        let code = code.map(|code| code.to_rust_string_lossy(scope));
+        let [code, path] = ["code", "path"].map(|name| {
+            let value = property(scope, thrown, name);
+            let text = value.and_then(|value| v8::Local::<v8::String>::try_from(value).ok());
+            text.map(|text| text.to_rust_string_lossy(scope))
+        });
         let file = message.get_script_resource_name(scope).filter(|name| name.is_string());
         let position = file.map(|file| SourcePosition {
             file: file.to_rust_string_lossy(scope),
@@ -72,7 +76,7 @@ impl Exception {
             column: u32::try_from(message.get_start_column() + 1).unwrap_or(0),
         });
         let source_line = message.get_source_line(scope).map(|line| line.to_rust_string_lossy(scope));
-        Self(Box::new(Details { message: text, stack, code, position, source_line }))
+        Self(Box::new(Details { message: text, stack, code, path, position, source_line }))
     }
 }
 

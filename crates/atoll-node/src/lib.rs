@@ -5,6 +5,7 @@
 
 mod assert;
 mod buffer;
+mod constants;
 mod crypto;
 mod errors;
 mod events;
@@ -16,6 +17,8 @@ mod path;
 mod process;
 mod punycode;
 mod querystring;
+mod readline;
+mod stream;
 mod string_decoder;
 mod timers;
 mod tty;
@@ -31,7 +34,7 @@ pub const NODE_VERSION: &str = "22.14.0";
 
 pub use fs::FsState;
 pub use os::OsState;
-pub use process::{OutputSink, OutputStream, ProcessOptions, ProcessState};
+pub use process::{InputSource, OutputSink, OutputStream, ProcessOptions, ProcessState};
 
 /// All builtins of this crate. Names that start with `node/internal/` are not for guests.
 pub const BUILTINS: &[Builtin] = &[
@@ -67,7 +70,11 @@ pub const BUILTINS: &[Builtin] = &[
     fs::GLOB,
     fs::LATER_BUILTIN,
     fs::TYPES,
+    fs::STREAM_ENTRY,
+    fs::STREAMS,
+    fs::WEB_STREAM,
     process::BUILTIN,
+    constants::BUILTIN,
     crypto::BUILTIN,
     module::CJS,
     module::BUILTIN,
@@ -84,4 +91,36 @@ pub const BUILTINS: &[Builtin] = &[
     timers::GLOBAL,
     punycode::BUILTIN,
     tty::BUILTIN,
+    stream::STATE,
+    stream::LEGACY,
+    stream::FACTS,
+    stream::LIFECYCLE,
+    stream::QUEUE,
+    stream::PIPE,
+    stream::OPERATOR_METHODS,
+    stream::READABLE,
+    stream::WRITABLE,
+    stream::DUPLEX,
+    stream::TRANSFORM,
+    stream::ABORT,
+    stream::FINISHED,
+    stream::PIPELINE,
+    stream::ITERATE,
+    stream::FROM,
+    stream::WRAP,
+    stream::OPERATORS,
+    stream::RELAY,
+    stream::COMPOSE,
+    stream::DUPLEX_FROM,
+    stream::DUPLEX_PAIR,
+    stream::WEB_ADAPTERS,
+    stream::WEB_STATE,
+    stream::BUILTIN,
+    stream::PROMISES,
+    stream::CONSUMERS,
+    stream::WEB,
+    readline::BUILTIN,
+    readline::PROMISES,
+    readline::CURSOR,
+    readline::INTERFACE,
 ];

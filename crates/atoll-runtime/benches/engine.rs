@@ -348,6 +348,7 @@ fn app(directory: &Path, entry: &str) -> Result<Arc<App>, Failure> {
         mounts,
         env: Vec::new(),
         arguments: Vec::new(),
+        input: None,
         working_directory: GuestPath::new("/app")?,
         fetch: FetchClient::new(NetRules::new(std::iter::empty())?),
         limits: Limits::SERVE,

@@ -5,7 +5,7 @@ use crate::metrics::AppMetrics;
 use crate::report::Reporter;
 use atoll_engine::CodeCache;
 use atoll_node::loader::Loader;
-use atoll_node::{OutputSink, ProcessOptions};
+use atoll_node::{InputSource, OutputSink, ProcessOptions};
 use atoll_pool::Isolation;
 use atoll_vfs::{GuestPath, MountTable};
 use atoll_web::FetchClient;
@@ -29,6 +29,8 @@ pub struct App {
     pub env: Vec<(String, String)>,
     /// `process.argv` from its third element on.
     pub arguments: Vec<String>,
+    /// `process.stdin`, of a program; without it, it is at its end.
+    pub input: Option<Arc<dyn InputSource>>,
     /// Working directory, an absolute guest path.
     pub working_directory: GuestPath,
     /// What sends the guest's `fetch` requests, by its rules for addresses.
@@ -61,6 +63,7 @@ impl App {
             env: self.env.clone(),
             cwd: self.working_directory.to_string(),
             output: Some(output),
+            input: self.input.clone(),
         }
     }
 }

@@ -2,14 +2,17 @@
 //!
 //! Each deployment has its counters, [`AppMetrics`], which every release of it carries along: to count is one addition to
 //! an atomic that is there already, without a lock, a lookup or an allocation, so it may be done for every request and
-//! turn. What pools hold is not counted but asked for ([`Metrics::pools`]), by whoever wants to know it.
+//! turn. What is counted that often has an atomic for each of several threads ([`Traffic`]), in cache lines of their own:
+//! two threads that add to one take it out of each other's cache each time. What pools hold is not counted but asked for
+//! ([`Metrics::pools`]), by whoever wants to know it.
 
 use crate::pool::{PoolError, PoolReport};
 use atoll_engine::Reason;
 use atoll_pool::{EndReason, Place, Refusal};
+use crossbeam_utils::CachePadded;
 use http::StatusCode;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -113,11 +116,49 @@ impl Started {
 /// Classes of status codes: `1xx` to `5xx`.
 pub const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
+/// Parts of a [`Traffic`]. Threads beyond that share them; each is 128 bytes, and a server has a thousand deployments.
+const PARTS: usize = 8;
+
+/// The part of every [`Traffic`] to which the calling thread adds.
+fn own_part() -> usize {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static PART: usize = THREADS.fetch_add(1, Ordering::Relaxed) % PARTS;
+    }
+    PART.with(|part| *part)
+}
+
+/// What is counted for every request and every turn.
+#[derive(Debug, Default)]
+pub struct Traffic([CachePadded<Part>; PARTS]);
+
+#[derive(Debug, Default)]
+struct Part {
+    responses: [Counter; STATUS_CLASSES.len()],
+    cpu_nanoseconds: Counter,
+}
+
+impl Traffic {
+    /// Responses, in the order of [`STATUS_CLASSES`].
+    pub fn responses(&self) -> [u64; STATUS_CLASSES.len()] {
+        std::array::from_fn(|class| self.0.iter().map(|part| part.responses[class].get()).sum())
+    }
+
+    /// CPU time of turns, nanoseconds.
+    pub fn cpu_nanoseconds(&self) -> u64 {
+        self.0.iter().map(|part| part.cpu_nanoseconds.get()).sum()
+    }
+
+    fn own(&self) -> &Part {
+        &self.0[own_part()]
+    }
+}
+
 /// The counters of one deployment, over all its releases and threads.
 #[derive(Debug, Default)]
 pub struct AppMetrics {
-    /// Responses, in the order of [`STATUS_CLASSES`].
-    pub responses: [Counter; STATUS_CLASSES.len()],
+    /// Responses and CPU time.
+    pub traffic: Traffic,
     /// Ends by force, in the order of [`Reason::ALL`].
     pub kills: [Counter; Reason::ALL.len()],
     /// Starts, in the order of [`Started::ALL`].
@@ -128,15 +169,13 @@ pub struct AppMetrics {
     pub refusals: [Counter; Refused::ALL.len()],
     /// Isolates that ended, in the order of [`EndReason::ALL`].
     pub ends: [Counter; EndReason::ALL.len()],
-    /// CPU time of turns, nanoseconds.
-    pub cpu_nanoseconds: Counter,
 }
 
 impl AppMetrics {
     /// A request was answered.
     pub fn responded(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
-        self.responses[class.min(STATUS_CLASSES.len() - 1)].add(1);
+        self.traffic.own().responses[class.min(STATUS_CLASSES.len() - 1)].add(1);
     }
 
     /// A request got no response from a worker.
@@ -165,7 +204,7 @@ impl AppMetrics {
     }
 
     pub(crate) fn computed(&self, cpu: Duration) {
-        self.cpu_nanoseconds.add(nanoseconds(cpu));
+        self.traffic.own().cpu_nanoseconds.add(nanoseconds(cpu));
     }
 }
 
@@ -253,7 +292,24 @@ mod tests {
         for status in [100, 200, 204, 301, 404, 503, 599, 999] {
             metrics.responded(StatusCode::from_u16(status).expect("a status"));
         }
-        assert_eq!(metrics.responses.each_ref().map(Counter::get), [1, 2, 1, 1, 3]);
+        assert_eq!(metrics.traffic.responses(), [1, 2, 1, 1, 3]);
+    }
+
+    #[test]
+    fn threads_add_up() {
+        let metrics = AppMetrics::default();
+        std::thread::scope(|scope| {
+            for _ in 0..2 * PARTS {
+                scope.spawn(|| {
+                    metrics.responded(StatusCode::OK);
+                    metrics.computed(Duration::from_nanos(3));
+                });
+            }
+        });
+        assert_eq!(metrics.traffic.responses(), [0, 2 * PARTS as u64, 0, 0, 0]);
+        assert_eq!(metrics.traffic.cpu_nanoseconds(), 6 * PARTS as u64);
+        let used = metrics.traffic.0.iter().filter(|part| part.responses[1].get() > 0).count();
+        assert!(used > 1, "threads have parts of their own");
     }
 
     #[test]

@@ -2,13 +2,16 @@
 
 mod entry;
 mod grants;
+mod mounts;
+mod streams;
 
 pub(crate) use grants::{Grants, flag_settings};
+pub(crate) use mounts::GrantedMount;
 
 use crate::terminal::{Failure, Places, TerminalReporter};
 use atoll_node::loader::{Loader, LoaderOptions};
 use atoll_runtime::{App, Metrics, SealedCache};
-use atoll_vfs::{Access, GuestPath, HostDir, Memory, MountTable, MountTableBuilder, Quota};
+use atoll_vfs::{Access, Devices, GuestPath, HostDir, Layer, Memory, MountTable, Quota, StandardStreams};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +45,8 @@ pub(crate) struct Project {
     directory: PathBuf,
     /// Shown in logs: the deployment's name, or the directory's.
     pub(crate) name: String,
+    /// The entry's text, where it is no file.
+    text: Option<String>,
 }
 
 impl Project {
@@ -67,7 +72,7 @@ impl Project {
             }
             None => entry::find(&root, &found)?,
         };
-        Ok(Self { name: name_of(&found), directory: below(&root, &found).unwrap_or_default(), root, entry })
+        Ok(Self { name: name_of(&found), directory: below(&root, &found).unwrap_or_default(), root, entry, text: None })
     }
 
     /// The project of a program: the nearest directory above it with a `package.json`, else the one it lies in.
@@ -82,7 +87,17 @@ impl Project {
         let root = surroundings.project_of(folder);
         let entry = below(&root, &path).ok_or_else(|| outside(&path, &root))?;
         let directory = below(&root, &surroundings.working_directory).unwrap_or_default();
-        Ok(Self { name: file.display().to_string(), root, entry, directory })
+        Ok(Self { name: file.display().to_string(), root, entry, directory, text: None })
+    }
+
+    /// The project of a program that lies in no file: the nearest directory above the working directory with a
+    /// `package.json`, else the working directory. `name` is what stack traces call it.
+    pub(crate) fn of_text(name: &str, text: String, surroundings: &Surroundings) -> Self {
+        let root = surroundings.project_of(&surroundings.working_directory);
+        let directory = below(&root, &surroundings.working_directory).unwrap_or_default();
+        // Without types it is JavaScript, which TypeScript is a superset of.
+        let entry = directory.join(format!("[{name}].ts"));
+        Self { name: name.to_owned(), root, entry, directory, text: Some(text) }
     }
 
     /// How paths of the guest are shown.
@@ -102,7 +117,7 @@ impl Project {
         grants: &Grants,
         surroundings: &Surroundings,
     ) -> Result<Arc<App>, Failure> {
-        let mounts = Arc::new(self.mounts(grants.limits.tmp_bytes)?);
+        let mounts = Arc::new(self.mounts(grants, &surroundings.working_directory)?);
         let cache = surroundings.cache.as_ref();
         let options = LoaderOptions {
             conditions: Vec::new(),
@@ -110,15 +125,22 @@ impl Project {
             tsconfig: true,
             builtins: atoll_runtime::builtin_names(),
         };
+        let entry = guest_path(&self.entry)?;
+        let loader = Loader::new(Arc::clone(&mounts), options);
+        let loader = match &self.text {
+            Some(text) => loader.with_program(entry.clone(), text.clone()),
+            None => loader,
+        };
         Ok(Arc::new(App {
             name: self.name.clone(),
             tenant: grants.tenant.clone(),
             isolation: grants.isolation,
-            entry: guest_path(&self.entry)?,
-            loader: Arc::new(Loader::new(Arc::clone(&mounts), options)),
+            entry,
+            loader: Arc::new(loader),
             mounts,
             env: grants.env.clone(),
             arguments,
+            input: grants.input.clone(),
             working_directory: guest_path(&self.directory)?,
             fetch: grants.fetch.clone(),
             limits: grants.limits,
@@ -128,15 +150,31 @@ impl Project {
         }))
     }
 
-    fn mounts(&self, tmp_bytes: u64) -> Result<MountTable, Failure> {
+    fn mounts(&self, grants: &Grants, working_directory: &Path) -> Result<MountTable, Failure> {
         let app = HostDir::read_only(&self.root).map_err(|error| Failure::new(error.to_string()))?;
-        let quota = Quota { bytes: tmp_bytes, inodes: TMP_FILES_MAX };
-        MountTable::builder()
-            .mount(APP, app, Access::ReadOnly)
-            .and_then(|builder| builder.mount("/tmp", Memory::new(quota), Access::ReadWrite))
-            .and_then(MountTableBuilder::build)
-            .map_err(|error| Failure::new(error.to_string()))
+        let quota = Quota { bytes: grants.limits.tmp_bytes, inodes: TMP_FILES_MAX };
+        let own: [(&str, Arc<dyn Layer>, Access); 3] = [
+            (APP, Arc::new(app), Access::ReadOnly),
+            ("/tmp", Arc::new(Memory::new(quota)), Access::ReadWrite),
+            // Read-only, `/dev/null` could not be written to.
+            ("/dev", Arc::new(devices(grants.streams.clone())), Access::ReadWrite),
+        ];
+        let mut builder = MountTable::builder();
+        for (point, layer, access) in own {
+            // What is granted at the same place comes in its stead: a project that may be changed, for instance.
+            if !grants.mounts.iter().any(|mount| mount.point.trim_end_matches('/') == point) {
+                builder = builder.mount_shared(point, layer, access).map_err(|error| mounts::explain(&error))?;
+            }
+        }
+        for mount in &grants.mounts {
+            builder = mount.add_to(builder, working_directory, quota)?;
+        }
+        builder.build().map_err(|error| mounts::explain(&error))
     }
+}
+
+fn devices(streams: Option<Arc<dyn StandardStreams>>) -> Devices {
+    streams.map_or_else(Devices::without_streams, Devices::new)
 }
 
 impl Surroundings {

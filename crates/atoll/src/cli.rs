@@ -1,9 +1,12 @@
 //! What can be typed.
 
+use crate::apps::GrantedMount;
 use crate::limit_flags::{RunLimits, ServeLimits};
+use crate::units;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Run server-side JavaScript and TypeScript that you do not fully trust, in V8 isolates.
 #[derive(Debug, Parser)]
@@ -61,20 +64,32 @@ pub(crate) struct Install {
 
 /// Run a program to its end
 ///
-/// The program sees its project read-only at /app, a memory filesystem at /tmp, no environment but what --env names,
-/// and public internet addresses only. The exit code is the program's own; 124 when a limit ended it.
+/// The program sees its project read-only at /app and a memory filesystem at /tmp; no other file, no network and no
+/// environment: --mount, --net and --env grant those. The exit code is the program's own; 124 when a limit ended it.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  atoll run main.ts\n  atoll run --env API_KEY --timeout-ms 5000 job.mjs --dry-run")]
+#[command(
+    after_help = "Examples:\n  atoll run main.ts\n  atoll run --env API_KEY --net allow=api.example.org --timeout 5s job.mjs --dry-run\n  atoll run --mount /data=./data --mount /out=./out:rw convert.ts\n  atoll run -e 'console.log(process.cwd())'"
+)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) guest: Guest,
+    /// Show a directory of the host to the program: at /app or anywhere else, read-only (ro), writable (rw), or with changes that
+    /// are kept in memory and gone at the end (overlay)
+    #[arg(long, value_name = "GUEST=HOST[:ro|:rw|:overlay]")]
+    pub(crate) mount: Vec<GrantedMount>,
     #[command(flatten)]
     pub(crate) limits: RunLimits,
-    /// Time by the clock for the whole program, milliseconds
-    #[arg(long, value_name = "MS", help_heading = "Limits")]
-    pub(crate) timeout_ms: Option<u64>,
-    /// The JavaScript or TypeScript file to run
-    pub(crate) file: PathBuf,
+    /// Time by the clock for the whole program: 30s, 2m, 1500ms
+    #[arg(long, value_name = "TIME", help_heading = "Limits", visible_alias = "timeout-ms", value_parser = units::time)]
+    pub(crate) timeout: Option<Duration>,
+    /// CPU time for the whole program: 30s, 2m, 1500ms
+    #[arg(long, value_name = "TIME", help_heading = "Limits", conflicts_with = "cpu-ms", value_parser = units::time)]
+    pub(crate) cpu: Option<Duration>,
+    /// Run this text instead of a file; imports are resolved from the working directory
+    #[arg(short = 'e', long, value_name = "CODE", allow_hyphen_values = true)]
+    pub(crate) code: Option<String>,
+    /// The JavaScript or TypeScript file to run; - or nothing for what comes on standard input
+    pub(crate) file: Option<PathBuf>,
     /// Arguments for the program: process.argv from its third element on
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) arguments: Vec<String>,
@@ -142,16 +157,23 @@ pub(crate) enum LogFormat {
     Off,
 }
 
+/// `allow=ADDRESS`, as others write it, or the address alone.
+#[expect(clippy::unnecessary_wraps, reason = "the type of clap's parsers; what an address may be is not theirs to say")]
+fn allowed(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(text.strip_prefix("allow=").unwrap_or(text).to_owned())
+}
+
 /// What guests may use.
 #[derive(Debug, Args)]
 pub(crate) struct Guest {
     /// Environment variable for the guest: NAME=VALUE, or NAME to pass on the value it has here
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
-    /// Let fetch reach an address that is not public: HOST, HOST:PORT or a CIDR block
-    #[arg(long, value_name = "HOST[:PORT]|CIDR")]
-    pub(crate) allow_net: Vec<String>,
-    /// Memory for the JavaScript heap, and as much again outside of it, MiB: --heap-mib and --external-mib in one
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(16..=65_536))]
-    pub(crate) memory_mib: Option<u64>,
+    /// Let fetch reach an address: HOST, HOST:PORT, a CIDR block, or public for the public internet, which apps that are
+    /// served may reach anyway
+    #[arg(long, value_name = "[allow=]HOST[:PORT]|CIDR|public", visible_alias = "allow-net", value_parser = allowed)]
+    pub(crate) net: Vec<String>,
+    /// Memory for the JavaScript heap, and as much again outside of it: 256M, 2G; --heap-mib and --external-mib in one
+    #[arg(long, value_name = "SIZE", visible_alias = "memory-mib", value_parser = units::memory)]
+    pub(crate) memory: Option<u64>,
 }

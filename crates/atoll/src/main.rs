@@ -10,6 +10,7 @@ mod directories;
 mod limit_flags;
 mod sites;
 mod terminal;
+mod units;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! The suites, and the plan that each of them follows: rounds, turns, warm-up.
 
+pub(crate) mod fs;
 pub(crate) mod runtime;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,7 +184,7 @@ mod tests {
     use crate::error::BenchError;
     use crate::machine;
     use crate::report::{Better, Metric, Report};
-    use crate::systems::{Repository, System, parse_peers};
+    use crate::systems::{Peer, Repository, System};
 
     /// A case that notes whose turn it is, and fails in the `fails_at`th turn of `node`.
     struct Notes {
@@ -227,7 +228,7 @@ mod tests {
     fn run_notes(fails_at: usize, failure: fn() -> BenchError) -> (Vec<&'static str>, Report) {
         let repository = Repository::find().expect("the checkout");
         let apps = Apps::of(&repository).expect("a directory");
-        let systems = System::all(&repository, &apps, None, &parse_peers("bun,deno,node").expect("known").0);
+        let systems = System::all(&repository, &apps, None, &[Peer::Bun, Peer::Deno, Peer::Node]);
         let mut report = Report::new("test", Vec::new(), machine::describe().expect("a machine"));
         let case = Notes { turns: RefCell::default(), fails_at, failure };
         run(&case, &systems, &Plan { rounds: 2, ..Plan::FULL }, &mut report);

@@ -63,7 +63,8 @@ function describeReceived(value) {
     }
     default: {
       const { constructor } = value;
-      return constructor?.name ? `an instance of ${constructor.name}` : inspect(value, { depth: -1 });
+      const named = constructor !== null && (typeof constructor === 'function' || typeof constructor === 'object') && 'name' in constructor;
+      return named ? `an instance of ${constructor.name}` : inspect(value, { depth: -1 });
     }
   }
 }
@@ -174,8 +175,7 @@ function missingArguments(...names) {
 }
 
 function invalidReturnValue(expected, name, value) {
-  const kind = value?.constructor?.name ? `an instance of ${value.constructor.name}` : `type ${typeof value}`;
-  return `Expected ${expected} to be returned from the "${name}" function but got ${kind}.`;
+  return `Expected ${expected} to be returned from the "${name}" function but got ${describeReceived(value)}.`;
 }
 
 // code → the class of the error, and its message or the function that words it.

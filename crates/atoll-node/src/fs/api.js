@@ -201,6 +201,7 @@ defineCallback('opendir', core.opendir, 2);
 
 // --- classes and constants -------------------------------------------------------------------------------------------
 
+use('node/internal/fs/stream_entry').addStreams(fs);
 fs.Stats = Stats;
 fs.Dirent = Dirent;
 fs.Dir = Dir;

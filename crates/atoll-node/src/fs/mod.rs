@@ -9,6 +9,7 @@
 //! * `types.js`: `Stats`, `BigIntStats`, `Dirent`, `Dir` and the constants.
 //! * `arguments.js`: checks of paths, flags, options.
 //! * `api.js`: the synchronous and the callback functions. `promises.js`: the promises and `FileHandle`.
+//! * `stream_entry.js`: the streams as programs find them, loaded with their first use: `streams.js`, `web_stream.js`.
 
 mod batch;
 mod errors;
@@ -37,6 +38,30 @@ pub(crate) const PROMISES: Builtin =
 /// Results of other types than JavaScript's own.
 pub(crate) const TYPES: Builtin =
     Builtin { name: "node/internal/fs/types", source: include_str!("types.js"), natives: natives! {}, globals: &[] };
+
+/// The streams as programs find them.
+pub(crate) const STREAM_ENTRY: Builtin = Builtin {
+    name: "node/internal/fs/stream_entry",
+    source: include_str!("stream_entry.js"),
+    natives: natives! {},
+    globals: &[],
+};
+
+/// `ReadStream` and `WriteStream`.
+pub(crate) const STREAMS: Builtin = Builtin {
+    name: "node/internal/fs/streams",
+    source: include_str!("streams.js"),
+    natives: natives! {},
+    globals: &[],
+};
+
+/// `FileHandle.readableWebStream`.
+pub(crate) const WEB_STREAM: Builtin = Builtin {
+    name: "node/internal/fs/web_stream",
+    source: include_str!("web_stream.js"),
+    natives: natives! {},
+    globals: &[],
+};
 
 /// What may be passed.
 pub(crate) const ARGUMENTS: Builtin = Builtin {

@@ -140,6 +140,8 @@ class FileHandle extends EventEmitter {
   }
 }
 
+use('node/internal/fs/stream_entry').addHandleStreams(FileHandle.prototype);
+
 // --- functions -------------------------------------------------------------------------------------------------------
 
 function define(name, value, length) {

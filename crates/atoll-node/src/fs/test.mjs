@@ -1,4 +1,5 @@
 import { test, assert, assertEquals, assertThrows, assertRejects } from '../../../atoll-test/src/harness.mjs';
+import './test_streams.mjs';
 import fs from 'node:fs';
 import promises from 'node:fs/promises';
 import { Buffer } from 'node:buffer';

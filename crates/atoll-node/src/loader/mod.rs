@@ -166,6 +166,8 @@ pub struct Loader {
     scopes: Scopes,
     memory: Memory,
     maps: RwLock<HashMap<String, Arc<SourceMap>>>,
+    /// A file that is not among the guest's: its path, and its text.
+    program: Option<(GuestPath, String)>,
 }
 
 impl std::fmt::Debug for Loader {
@@ -190,9 +192,23 @@ impl Loader {
             scopes: Scopes::new(Arc::clone(&mounts)),
             memory: Memory::default(),
             maps: RwLock::default(),
+            program: None,
             mounts,
             options,
         }
+    }
+
+    /// The same with the text of a program that lies in no file, such as one of the command line. It is loaded by `path`,
+    /// and what it imports is resolved from there; no import finds it.
+    #[must_use]
+    pub fn with_program(mut self, path: GuestPath, text: String) -> Self {
+        self.program = Some((path, text));
+        self
+    }
+
+    /// The text of [`Loader::with_program`], if this is its path.
+    fn given_text(&self, path: &GuestPath) -> Option<&str> {
+        self.program.as_ref().filter(|(program, _)| program == path).map(|(_, text)| text.as_str())
     }
 
     fn resolvers(&self) -> Arc<Resolvers> {
@@ -309,6 +325,9 @@ impl Loader {
     }
 
     fn read(&self, path: &GuestPath, purpose: Use) -> Result<String, LoadError> {
+        if let Some(text) = self.given_text(path) {
+            return Ok(text.to_owned());
+        }
         let bytes = self.mounts.read(path, MAX_SOURCE_BYTES).map_err(|error| match error.errno {
             Errno::EFBIG => {
                 let message = format!("{path}: larger than {MAX_SOURCE_BYTES} bytes, the most that may be compiled");
@@ -328,6 +347,8 @@ impl Loader {
         match extension {
             "mjs" | "mts" => Form::Module,
             "cjs" | "cts" => Form::CommonJs,
+            // A package's `type` is about its files.
+            _ if self.given_text(path).is_some() => Form::Unknown,
             _ => match self.scopes.package_type(&path.parent()) {
                 PackageType::Module => Form::Module,
                 PackageType::CommonJs if !language.needs_transpile() => Form::CommonJs,
@@ -417,6 +438,9 @@ impl Loader {
     /// The lines around a place in a guest's file, if it can be read.
     pub fn code_frame(&self, location: &Location) -> Option<CodeFrame> {
         let path = GuestPath::new(&location.file).ok()?;
+        if let Some(text) = self.given_text(&path) {
+            return Some(CodeFrame::at(text, location.line, location.column));
+        }
         let text = self.mounts.read_to_string(&path, MAX_SOURCE_BYTES).ok()?;
         Some(CodeFrame::at(&text, location.line, location.column))
     }

@@ -13,6 +13,7 @@ const {
   ObjectCreate,
   ObjectDefineProperty,
   ObjectFreeze,
+  PromisePrototypeThen,
   Proxy,
   ReflectApply,
   ReflectDefineProperty,
@@ -429,6 +430,72 @@ function lazyStream(name, fd) {
 }
 lazyStream('stdout', 1);
 lazyStream('stderr', 2);
+
+// --- input ---
+
+/**
+ * process.stdin. Nothing is read before somebody wants it, and a read that is under way when the stream is paused ends
+ * without having taken anything: it would keep the program alive.
+ */
+function inputStream() {
+  const { Readable } = use('node:stream').default;
+  const { Buffer } = use('node:buffer').default;
+  let isWanted = false;
+  let isReading = false;
+  // By `pause()`: a stream that is read by `read()` says of itself that it is paused, too.
+  let isPaused = false;
+  const take = (bytes) => {
+    isReading = false;
+    if (bytes === null) {
+      if (isWanted && !stream.destroyed && !isPaused) start();
+      return;
+    }
+    isWanted = false;
+    stream.push(bytes.length === 0 ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  };
+  const fail = (error) => {
+    isReading = false;
+    stream.destroy(error);
+  };
+  const start = () => {
+    if (isReading) return;
+    isReading = true;
+    PromisePrototypeThen(native.readInput(), take, fail);
+  };
+  const stream = new Readable({
+    __proto__: null,
+    highWaterMark: INPUT_BYTES,
+    read() {
+      isWanted = true;
+      if (!isPaused) start();
+    },
+    destroy(error, callback) {
+      native.stopInput();
+      callback(error);
+    },
+  });
+  stream.on('pause', () => {
+    isPaused = true;
+    native.stopInput();
+  });
+  stream.on('resume', () => {
+    isPaused = false;
+    if (isWanted) start();
+  });
+  stream.fd = 0;
+  stream.isTTY = false;
+  return stream;
+}
+const INPUT_BYTES = 65_536; // as much as a pipe holds
+let input;
+ObjectDefineProperty(self, 'stdin', {
+  __proto__: null,
+  configurable: true,
+  enumerable: true,
+  get() {
+    return (input ??= inputStream());
+  },
+});
 
 exports.process = self;
 exports.default = self;

@@ -5,7 +5,10 @@
 
 use atoll_engine::{Builtin, Call, Global, JsError, NativeResult, Value, natives};
 use atoll_web::{ClockState, Logged, ServeState, log_is_full};
+use futures_util::future::{BoxFuture, Either, select};
+use std::io;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// `node:process`.
 pub(crate) const BUILTIN: Builtin = Builtin {
@@ -22,6 +25,8 @@ pub(crate) const BUILTIN: Builtin = Builtin {
         "setExitCode" => set_exit_code,
         "exit" => exit,
         "write" => write,
+        "readInput" => read_input,
+        "stopInput" => stop_input,
     },
     globals: &[Global::lazy("process")],
 };
@@ -41,6 +46,12 @@ pub trait OutputSink: Send + Sync {
     fn write(&self, stream: OutputStream, bytes: &[u8]);
 }
 
+/// Where `process.stdin` reads from.
+pub trait InputSource: Send + Sync {
+    /// The next bytes, as many as there are; none at the end. A future that is dropped has taken nothing.
+    fn read(&self) -> BoxFuture<'static, io::Result<Vec<u8>>>;
+}
+
 /// What a program is started with.
 #[derive(Clone, Default)]
 pub struct ProcessOptions {
@@ -54,6 +65,8 @@ pub struct ProcessOptions {
     pub cwd: String,
     /// Where output goes; without it, output is dropped.
     pub output: Option<Arc<dyn OutputSink>>,
+    /// Where input comes from; without it, it is at its end.
+    pub input: Option<Arc<dyn InputSource>>,
 }
 
 impl std::fmt::Debug for ProcessOptions {
@@ -79,12 +92,14 @@ pub struct ProcessState {
     pub ticks_wanted: bool,
     /// What `process.exit(code)` or `process.exitCode` asked for.
     pub exit_code: Option<i32>,
+    /// Ends the read of the input that is under way.
+    reading: Option<oneshot::Sender<()>>,
 }
 
 impl ProcessState {
     /// A process that has not begun.
     pub fn new(options: ProcessOptions) -> Self {
-        Self { options, ticks_wanted: false, exit_code: None }
+        Self { options, ticks_wanted: false, exit_code: None, reading: None }
     }
 }
 
@@ -162,6 +177,30 @@ fn set_exit_code(call: &mut Call<'_, '_, '_>) -> NativeResult {
 #[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn exit(call: &mut Call<'_, '_, '_>) -> NativeResult {
     call.exit();
+    Ok(Value::Undefined)
+}
+
+/// `readInput()` → a promise of the next bytes of the input, none at its end; of null if `stopInput()` comes first.
+fn read_input(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let state = call.state::<ProcessState>();
+    let Some(input) = state.options.input.clone() else {
+        return call.spawn(std::future::ready(Ok(Value::Bytes(Vec::new()))));
+    };
+    let (stop, stopped) = oneshot::channel();
+    state.reading = Some(stop);
+    call.spawn(async move {
+        match select(input.read(), stopped).await {
+            Either::Left((Ok(bytes), _)) => Ok(Value::Bytes(bytes)),
+            Either::Left((Err(error), _)) => Err(JsError::error(format!("EIO: {error}, read")).with("code", "EIO")),
+            Either::Right(_) => Ok(Value::Null),
+        }
+    })
+}
+
+/// `stopInput()`: the read that is under way takes nothing, and no longer keeps the program alive.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
+fn stop_input(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    call.state::<ProcessState>().reading = None;
     Ok(Value::Undefined)
 }
 

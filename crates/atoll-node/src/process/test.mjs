@@ -85,3 +85,8 @@ test('output', async () => {
   await new Promise((resolve) => process.stdout.write('', resolve));
   assertThrows(() => process.stdout.write(5), 'ERR_INVALID_ARG_TYPE');
 });
+
+test('standard input that nobody gives is at its end', async () => {
+  assertEquals(typeof process.stdin.read, 'function');
+  assertEquals(process.stdin.fd, 0);
+});

@@ -23,7 +23,7 @@ function incompleteUtf8(bytes) {
   for (let back = 1; back <= limit; back++) {
     const byte = bytes[length - back];
     if ((byte & 0xc0) === 0x80) continue;
-    if (byte < 0xc0) return 0;
+    if (byte < 0xc0 || byte > 0xf7) return 0; // a character by itself, or none at all
     if (neededUtf8(byte) <= back) return 0;
     return back;
   }

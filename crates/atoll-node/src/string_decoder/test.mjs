@@ -39,3 +39,13 @@ test('arguments are checked', () => {
   assertThrows(() => new StringDecoder('nope'), 'ERR_UNKNOWN_ENCODING', 'Unknown encoding: nope');
   assertThrows(() => new StringDecoder().write(5), 'ERR_INVALID_ARG_TYPE');
 });
+
+test('bytes that begin no character are not waited for', () => {
+  for (const bytes of [[0xff], [0xf8], [0xe2, 0xff]]) {
+    const decoder = new StringDecoder('utf8');
+    assertEquals(decoder.write(Buffer.from(bytes)), '\ufffd'.repeat(bytes.length));
+    assertEquals(decoder.end(), '');
+  }
+  const decoder = new StringDecoder('utf8');
+  assertEquals(decoder.write(Buffer.from([0x41, 0xf7])) + decoder.end(), 'A\ufffd');
+});

@@ -118,6 +118,7 @@ pub(crate) fn app_on(mounts: Arc<MountTable>, entry: &str, options: Options<'_>)
         mounts,
         env,
         arguments,
+        input: None,
         working_directory: GuestPath::new("/app").expect("a path"),
         fetch: FetchClient::new(rules),
         limits,

@@ -52,13 +52,12 @@ impl Exposition {
         &self,
         label: &'static str,
         values: [&'static str; N],
-        numbers: impl Fn(&AppMetrics) -> &[Counter; N],
+        numbers: impl Fn(&AppMetrics) -> [u64; N],
     ) -> Vec<Row<'_, u64>> {
         let rows = self.apps.iter().flat_map(|(name, metrics)| {
-            let numbers = numbers(metrics).each_ref().map(Counter::get);
             values
                 .into_iter()
-                .zip(numbers)
+                .zip(numbers(metrics))
                 .map(|(value, number)| (vec![("deployment", name.as_str()), (label, value)], number))
         });
         rows.collect()
@@ -80,9 +79,9 @@ impl Exposition {
             encoder,
             "atoll_responses",
             "Responses, by deployment and class of status",
-            self.by_app_and("status", STATUS_CLASSES, |metrics| &metrics.responses),
+            self.by_app_and("status", STATUS_CLASSES, |metrics| metrics.traffic.responses()),
         )?;
-        let unrouted = STATUS_CLASSES.into_iter().zip(self.metrics.unrouted.responses.each_ref().map(Counter::get));
+        let unrouted = STATUS_CLASSES.into_iter().zip(self.metrics.unrouted.traffic.responses());
         counter(
             encoder,
             "atoll_unrouted_responses",
@@ -93,37 +92,45 @@ impl Exposition {
             encoder,
             "atoll_kills",
             "Guests and requests that were ended by force, by deployment and reason",
-            self.by_app_and("reason", Reason::ALL.map(Reason::name), |metrics| &metrics.kills),
+            self.by_app_and("reason", Reason::ALL.map(Reason::name), |metrics| {
+                metrics.kills.each_ref().map(Counter::get)
+            }),
         )?;
         counter(
             encoder,
             "atoll_refusals",
             "Requests that no worker got, by deployment and reason",
-            self.by_app_and("reason", Refused::ALL.map(Refused::name), |metrics| &metrics.refusals),
+            self.by_app_and("reason", Refused::ALL.map(Refused::name), |metrics| {
+                metrics.refusals.each_ref().map(Counter::get)
+            }),
         )?;
         counter(
             encoder,
             "atoll_starts",
             "Starts of workers, by deployment and what was made: an isolate (a cold start), a context, or nothing",
-            self.by_app_and("made", Started::ALL.map(Started::name), |metrics| &metrics.starts),
+            self.by_app_and("made", Started::ALL.map(Started::name), |metrics| {
+                metrics.starts.each_ref().map(Counter::get)
+            }),
         )?;
         counter(
             encoder,
             "atoll_isolates_ended",
             "Isolates that ended, by deployment and reason; idle ones were displaced, or memory was short",
-            self.by_app_and("reason", EndReason::ALL.map(EndReason::name), |metrics| &metrics.ends),
+            self.by_app_and("reason", EndReason::ALL.map(EndReason::name), |metrics| {
+                metrics.ends.each_ref().map(Counter::get)
+            }),
         )?;
         counter(
             encoder,
             "atoll_start_seconds",
             "Time that starts of workers took, by deployment",
-            self.by_app(|metrics| seconds(&metrics.start_nanoseconds)),
+            self.by_app(|metrics| seconds(metrics.start_nanoseconds.get())),
         )?;
         counter(
             encoder,
             "atoll_cpu_seconds",
             "CPU time of guests' JavaScript, by deployment",
-            self.by_app(|metrics| seconds(&metrics.cpu_nanoseconds)),
+            self.by_app(|metrics| seconds(metrics.traffic.cpu_nanoseconds())),
         )
     }
 
@@ -187,8 +194,8 @@ impl Exposition {
     }
 }
 
-fn seconds(nanoseconds: &Counter) -> f64 {
-    nanoseconds.get() as f64 / 1e9
+fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
 }
 
 fn counter<'a, N: EncodeCounterValue>(

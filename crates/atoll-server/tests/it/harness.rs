@@ -89,6 +89,7 @@ impl Lab {
                 mounts,
                 env: Vec::new(),
                 arguments: Vec::new(),
+                input: None,
                 working_directory: GuestPath::new("/app").expect("a path"),
                 fetch: FetchClient::new(NetRules::new([]).expect("no rules")),
                 limits,

@@ -1,9 +1,10 @@
 //! The mount table: which mount answers, what crosses mounts, what links mean to a guest, and the text of errors.
 
 use crate::support::{NO_LIMIT, at, guest, put};
+use atoll_sys::count;
 use atoll_vfs::{
-    Access, AccessMode, Errno, FileKind, FinalLink, FsError, HostDir, Layer, Memory, MountError, MountTable, NewFile,
-    OpenOptions, Quota, Time,
+    Access, AccessMode, Confinement, Errno, FileKind, FinalLink, FsError, HostDir, Layer, Memory, MountError,
+    MountTable, NewFile, OpenOptions, Quota, Time,
 };
 use std::sync::Arc;
 
@@ -432,4 +433,53 @@ fn names_that_are_too_long_are_refused_where_they_stand() {
         assert_eq!(errno(format!("{folder}/{long}/..")), Errno::ENAMETOOLONG, "{folder}");
     }
     assert_eq!(tree.table.write(&guest(&format!("/tmp/{long}")), b"").unwrap_err().errno, Errno::ENAMETOOLONG);
+}
+
+/// A mount within another costs nothing: the outer layer is asked for exactly the names of a path. Only where there is a
+/// link does the table look at each name, since the link may lead into the inner mount.
+#[test]
+fn a_mount_within_another_costs_no_system_calls() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(directory.path().join("a/b/c")).unwrap();
+    std::fs::create_dir(directory.path().join("inner")).unwrap();
+    std::fs::write(directory.path().join("a/b/c/file"), "outer").unwrap();
+    std::fs::write(directory.path().join("inner/file"), "covered").unwrap();
+    for (link, target) in
+        [("to-inner", "inner/file"), ("to-directory", "inner"), ("a/up", "../inner/file"), ("a/in", "b/c")]
+    {
+        std::os::unix::fs::symlink(target, directory.path().join(link)).unwrap();
+    }
+    for confinement in [Confinement::Beneath, Confinement::Walk] {
+        let outer = HostDir::read_write(directory.path()).unwrap().confined_by(confinement);
+        let inner = Memory::new(Quota::DEFAULT);
+        let table = MountTable::builder()
+            .mount("/app", outer, Access::ReadWrite)
+            .and_then(|builder| builder.mount("/app/inner", inner, Access::ReadWrite))
+            .and_then(atoll_vfs::MountTableBuilder::build)
+            .unwrap();
+
+        table.write(&guest("/app/inner/file"), b"inner").unwrap();
+        let read = |path: &str| table.read_to_string(&guest(path), 100).unwrap();
+        for path in
+            ["/app/to-inner", "/app/to-directory/file", "/app/a/up", "/app/inner/file", "/app/a/in/../../../inner/file"]
+        {
+            assert_eq!(read(path), "inner", "{path}, {confinement:?}");
+        }
+        assert_eq!(read("/app/a/in/file"), "outer");
+        assert!(table.symlink_metadata(&guest("/app/a/in")).unwrap().kind() == FileKind::Symlink);
+        table.write(&guest("/app/to-inner"), b"again").unwrap();
+        assert_eq!(read("/app/inner/file"), "again");
+        table.write(&guest("/app/to-directory/made"), b"in memory").unwrap();
+        assert!(!directory.path().join("inner/made").exists());
+        assert_eq!(std::fs::read(directory.path().join("inner/file")).unwrap(), b"covered");
+
+        if confinement == Confinement::Beneath {
+            let (_, calls) = count::of(|| table.metadata(&guest("/app/a/b/c/file")).unwrap());
+            assert_eq!(calls, ["openat2", "statx"]);
+            let (_, calls) = count::of(|| table.write(&guest("/app/a/b/c/new"), b"x").unwrap());
+            assert!(calls.iter().filter(|call| **call == "openat2").count() == 1, "{calls:?}");
+            let (_, calls) = count::of(|| table.rename(&guest("/app/a/b/c/new"), &guest("/app/a/new")).unwrap());
+            assert_eq!(calls, ["openat2", "openat2", "renameat"]);
+        }
+    }
 }

@@ -85,6 +85,7 @@ impl FetchClient {
         };
         match literal {
             Some(address) if !self.rules.admits(address) => Err(denied(url)),
+            None if !self.rules.admits_some() => Err(denied(url)),
             _ => Ok(&clients.guarded),
         }
     }
@@ -200,7 +201,7 @@ pub(super) fn describe(error: &reqwest::Error, url: &reqwest::Url) -> JsError {
 /// The error for an address that the rules deny.
 fn denied(url: &reqwest::Url) -> JsError {
     let place = Place(url);
-    JsError::error(format!("connecting to {place} is not allowed; start with --allow-net {place} to allow it"))
+    JsError::error(format!("connecting to {place} is not allowed; start with --net allow={place} to allow it"))
         .with("code", "ERR_ACCESS_DENIED")
 }
 

@@ -1,9 +1,9 @@
 //! Which addresses guests may connect to.
 //!
 //! The rule is applied to addresses, after name resolution, on the very addresses that are then connected to: a name
-//! that resolves to something else a moment later gains nothing. Without an allow list only addresses of the public
-//! internet pass; the tables are IANA's special-purpose address registries (RFC 6890 and its updates) and the
-//! addresses at which clouds serve credentials to whoever can reach them.
+//! that resolves to something else a moment later gains nothing. What is the public internet is told by IANA's
+//! special-purpose address registries (RFC 6890 and its updates) and the addresses at which clouds serve credentials to
+//! whoever can reach them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -41,15 +41,23 @@ const SPECIAL_V6: &[(Ipv6Addr, u8)] = &[
 /// NAT64's well-known prefix: an IPv4 address in the last 32 bits (RFC 6052).
 const NAT64: (Ipv6Addr, u8) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-/// Which addresses a worker's guests may connect to: the public internet, and what an allow list adds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Which addresses a worker's guests may connect to: by default the public internet.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetRules {
     entries: Vec<Entry>,
+}
+
+impl Default for NetRules {
+    fn default() -> Self {
+        Self { entries: vec![Entry::Public] }
+    }
 }
 
 /// One entry of an allow list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Entry {
+    /// All addresses of the public internet, at all ports.
+    Public,
     /// A host as a URL names it, in lower case without a final dot, at one port or at all.
     Host { host: String, port: Option<u16> },
     /// A block of addresses, at all ports.
@@ -58,21 +66,36 @@ enum Entry {
 
 /// An entry of an allow list that can't be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{entry}' is not an address to allow: write HOST, HOST:PORT, an IP address or a block like 10.0.0.0/8")]
+#[error(
+    "'{entry}' is not an address to allow: write HOST, HOST:PORT, an IP address, a block like 10.0.0.0/8, or public"
+)]
 pub struct NetRuleError {
     /// The entry.
     pub entry: String,
 }
 
 impl NetRules {
-    /// The public internet, and each of `entries`: `host`, `host:port`, an address with or without a port
-    /// (`[::1]:8080`), or a CIDR block.
+    /// The public internet, and each of `entries` as for [`NetRules::only`].
+    pub fn new<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Self, NetRuleError> {
+        let mut rules = Self::only(entries)?;
+        rules.entries.push(Entry::Public);
+        Ok(rules)
+    }
+
+    /// Each of `entries` and nothing else: `host`, `host:port`, an address with or without a port (`[::1]:8080`), a CIDR
+    /// block, or `public` for the public internet.
     ///
     /// A host is compared with the host that the guest's URL names, whatever it resolves to; a block or an address
     /// without a port also admits names that resolve into it.
-    pub fn new<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Self, NetRuleError> {
+    pub fn only<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Self, NetRuleError> {
         let entries = entries.into_iter().map(parse_entry).collect::<Result<_, _>>()?;
         Ok(Self { entries })
+    }
+
+    /// Whether some address could be admitted because of where it is: where not, a name that the list does not have
+    /// need not be resolved, and is not, since a query tells its name to others.
+    pub fn admits_some(&self) -> bool {
+        self.entries.iter().any(|entry| !matches!(entry, Entry::Host { .. }))
     }
 
     /// Whether the allow list names this host of a URL (an address without brackets, or a name) at this port. Then the
@@ -81,24 +104,27 @@ impl NetRules {
         let host = normalize_host(host);
         self.entries.iter().any(|entry| match entry {
             Entry::Host { host: allowed, port: only } => *allowed == host && only.is_none_or(|only| only == port),
-            Entry::Block { .. } => false,
+            Entry::Block { .. } | Entry::Public => false,
         })
     }
 
     /// Whether this address may be connected to, whoever named it.
     pub fn admits(&self, address: IpAddr) -> bool {
         let address = unmapped(address);
-        is_public(address)
-            || self.entries.iter().any(|entry| match entry {
-                Entry::Block { first, prefix_bits } => in_block(address, *first, *prefix_bits),
-                Entry::Host { .. } => false,
-            })
+        self.entries.iter().any(|entry| match entry {
+            Entry::Public => is_public(address),
+            Entry::Block { first, prefix_bits } => in_block(address, *first, *prefix_bits),
+            Entry::Host { .. } => false,
+        })
     }
 }
 
 fn parse_entry(entry: &str) -> Result<Entry, NetRuleError> {
     let wrong = || NetRuleError { entry: entry.to_owned() };
     let text = entry.trim();
+    if text == "public" {
+        return Ok(Entry::Public);
+    }
     if let Some((address, bits)) = text.split_once('/') {
         let first = unmapped(address.parse().map_err(|_| wrong())?);
         let prefix_bits: u8 = bits.parse().map_err(|_| wrong())?;
@@ -185,6 +211,20 @@ mod tests {
 
     fn admits(rules: &NetRules, address: &str) -> bool {
         rules.admits(address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn without_the_public_internet_only_the_list_passes() {
+        let nothing = NetRules::only([]).expect("no entry");
+        assert!(!admits(&nothing, "8.8.8.8") && !nothing.admits_some());
+        let named = NetRules::only(["example.org:443"]).expect("a host");
+        assert!(named.names_host("example.org", 443) && !named.names_host("example.org", 80));
+        assert!(!admits(&named, "8.8.8.8") && !named.admits_some());
+        let block = NetRules::only(["10.0.0.0/8"]).expect("a block");
+        assert!(admits(&block, "10.1.2.3") && !admits(&block, "8.8.8.8") && block.admits_some());
+        let public = NetRules::only(["public"]).expect("a word");
+        assert!(admits(&public, "8.8.8.8") && !admits(&public, "127.0.0.1") && public.admits_some());
+        assert_eq!(public, NetRules::default());
     }
 
     #[test]

@@ -65,7 +65,7 @@ test('fetch: an address that is not allowed or not there, with every kind of bod
     const error = await assertRejects(fetch(url, init), TypeError);
     assertEquals(error.message, 'fetch failed');
     assert(error.cause instanceof Error);
-    if (error.cause.code === 'ERR_ACCESS_DENIED') assert(error.cause.message.includes('--allow-net 127.0.0.1:1'), error.cause.message);
+    if (error.cause.code === 'ERR_ACCESS_DENIED') assert(error.cause.message.includes('--net allow=127.0.0.1:1'), error.cause.message);
   }
   await pause(10);
   if (!nodeQuirks) assertEquals(cancelled.length, 1);

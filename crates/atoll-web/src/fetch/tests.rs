@@ -174,7 +174,7 @@ async fn denied_addresses_are_not_connected_to() {
     ] {
         let error = get(&mut state, &url).await.expect_err("must be denied");
         assert_eq!(*code(&error), Value::from("ERR_ACCESS_DENIED"), "{url}: {error}");
-        assert!(error.message.contains("--allow-net "), "{error}");
+        assert!(error.message.contains("--net allow="), "{error}");
     }
     assert_eq!(origin.connections(), 0);
     assert_eq!(state.active(), 0);

@@ -18,6 +18,17 @@ class ReadableState {
   controller = null;
   /** The public ReadableStream, made when a guest can see it. */
   object = null;
+  /** A Deferred that settles when the stream is over, for those who wait for that without a reader. */
+  over = null;
+}
+
+/** A promise that settles when the stream is closed or errored, whoever reads it. */
+function overOf(stream) {
+  if (stream.over === null) {
+    if (stream.status === READABLE) stream.over = new Deferred();
+    else stream.over = stream.status === CLOSED ? Deferred.resolved() : Deferred.rejected(stream.storedError);
+  }
+  return stream.over.promise;
 }
 
 class ReaderState {
@@ -114,6 +125,7 @@ function cancelStream(stream, reason) {
 
 function closeStream(stream) {
   stream.status = CLOSED;
+  if (stream.over !== null) stream.over.resolve(undefined);
   const { reader } = stream;
   if (reader === null) return;
   reader.closed.resolve(undefined);
@@ -127,6 +139,7 @@ function closeStream(stream) {
 function errorStream(stream, reason) {
   stream.status = ERRORED;
   stream.storedError = reason;
+  if (stream.over !== null) stream.over.reject(reason);
   const { reader } = stream;
   if (reader === null) return;
   reader.closed.reject(reason);
@@ -141,6 +154,7 @@ exports.isLocked = isLocked;
 exports.acquireReader = acquireReader;
 exports.attachReader = attachReader;
 exports.ReaderState = ReaderState;
+exports.overOf = overOf;
 exports.releaseReader = releaseReader;
 exports.readChunk = readChunk;
 exports.hasDefaultReader = hasDefaultReader;

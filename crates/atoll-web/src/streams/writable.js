@@ -31,6 +31,17 @@ class WritableState {
   writeRequests = new Queue();
   backpressure = false;
   object = null;
+  /** A Deferred that settles when the stream is over, for those who wait for that without a writer. */
+  over = null;
+
+  /** A promise that settles when the stream is closed or errored, whoever writes to it. */
+  get whenOver() {
+    if (this.over === null) {
+      if (this.status === CLOSED) this.over = Deferred.resolved();
+      else this.over = this.status === ERRORED ? Deferred.rejected(this.storedError) : new Deferred();
+    }
+    return this.over.promise;
+  }
 
   get closing() {
     return this.closeRequest !== null || this.inFlightCloseRequest !== null;
@@ -111,6 +122,7 @@ class WritableState {
       this.closeRequest = null;
     }
     if (this.writer !== null) this.writer.closed.reject(this.storedError);
+    if (this.over !== null) this.over.reject(this.storedError);
   }
 
   finishInFlightWrite() {
@@ -136,6 +148,7 @@ class WritableState {
     }
     this.status = CLOSED;
     if (this.writer !== null) this.writer.closed.resolve(undefined);
+    if (this.over !== null) this.over.resolve(undefined);
   }
 
   failInFlightClose(error) {

@@ -1,12 +1,18 @@
 //! What guests may use, and what the command line says of it.
 
-use crate::cli::Guest;
+use super::GrantedMount;
+use super::streams::{ProcessInput, ProcessStreams};
+use crate::cli::{self, Guest};
 use crate::config::{Located, Settings};
 use crate::limit_flags::GivenLimits;
 use crate::terminal::Failure;
+use atoll_node::InputSource;
+use atoll_runtime::limits::limit;
 use atoll_runtime::{Isolation, Limits};
+use atoll_vfs::StandardStreams;
 use atoll_web::{FetchClient, NetRules};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an app may use.
@@ -17,20 +23,41 @@ pub(crate) struct Grants {
     pub(crate) env: Vec<(String, String)>,
     pub(crate) limits: Limits,
     pub(crate) fetch: FetchClient,
+    /// What is mounted beside the project and `/tmp`, or in place of them.
+    pub(crate) mounts: Vec<GrantedMount>,
+    /// What `/dev/stdin`, `/dev/stdout` and `/dev/stderr` are, where there are any.
+    pub(crate) streams: Option<Arc<dyn StandardStreams>>,
+    /// What `process.stdin` is.
+    pub(crate) input: Option<Arc<dyn InputSource>>,
 }
 
 impl Grants {
-    /// What a program of the user's own may use; `timeout` is its time by the clock.
-    pub(crate) fn of_program(guest: &Guest, limits: &GivenLimits, timeout: Option<Duration>) -> Result<Self, Failure> {
-        let flags = flag_settings(guest, limits, None)?;
+    /// What a program of the user's own may use.
+    pub(crate) fn of_program(arguments: &cli::Run) -> Result<Self, Failure> {
+        let limits = match arguments.cpu {
+            Some(cpu) => {
+                let row = limit("cpu-ms").expect("there is such a limit");
+                let milliseconds = u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX);
+                if !row.accepts(milliseconds) {
+                    let range = format!("{} to {} ms", row.smallest, row.largest);
+                    return Err(Failure::new(format!("--cpu {milliseconds}ms is not a time from {range}")));
+                }
+                arguments.limits.0.with_default(row.key, milliseconds)
+            }
+            None => arguments.limits.0.clone(),
+        };
+        let flags = flag_settings(&arguments.guest, &limits, None)?;
         let allowed = flags.net_allow.iter().flat_map(|allowed| allowed.value.iter().map(String::as_str));
-        let rules = NetRules::new(allowed);
+        let rules = NetRules::only(allowed);
         Ok(Self {
             tenant: "program".to_owned(),
             isolation: Isolation::default(),
             env: flags.env,
-            limits: program_limits(&flags.limits, timeout),
-            fetch: FetchClient::new(rules.map_err(|error| Failure::new(format!("--allow-net: {error}")))?),
+            limits: program_limits(&flags.limits, arguments.timeout),
+            fetch: FetchClient::new(rules.map_err(|error| Failure::new(format!("--net: {error}")))?),
+            mounts: arguments.mount.clone(),
+            streams: Some(Arc::new(ProcessStreams::new(arguments.timeout))),
+            input: Some(Arc::new(ProcessInput::default())),
         })
     }
 }
@@ -38,13 +65,13 @@ impl Grants {
 /// What flags say, as far as files can say it too.
 pub(crate) fn flag_settings(guest: &Guest, limits: &GivenLimits, entry: Option<&Path>) -> Result<Settings, Failure> {
     let env = guest.env.iter().map(|named| variable(named, |name| std::env::var(name).ok()));
-    let net_allow = (!guest.allow_net.is_empty()).then(|| Located { value: guest.allow_net.clone(), at: 0..0 });
+    let net_allow = (!guest.net.is_empty()).then(|| Located { value: guest.net.clone(), at: 0..0 });
     Ok(Settings {
         entry: entry.map(Path::to_owned),
         isolation: None,
         env: env.collect::<Result<_, _>>()?,
         net_allow,
-        limits: match guest.memory_mib {
+        limits: match guest.memory {
             Some(mib) => limits.with_default("heap-mib", mib).with_default("external-mib", mib),
             None => limits.clone(),
         },

@@ -3,19 +3,31 @@
 use super::{runtime, surroundings};
 use crate::apps::{Grants, Project};
 use crate::cli;
-use crate::terminal::{Audience, Failure, duration, explain_start, limit_flag};
+use crate::terminal::{Audience, Failure, Visible, duration, explain_start, limit_flag};
+use atoll_node::loader::MAX_SOURCE_BYTES;
 use atoll_runtime::{Exit, Worker};
+use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
-use std::time::Duration;
 use tokio::task::LocalSet;
 
 /// Runs it.
-pub(crate) fn run(arguments: cli::Run) -> Result<ExitCode, Failure> {
+pub(crate) fn run(mut arguments: cli::Run) -> Result<ExitCode, Failure> {
     let surroundings = surroundings(Audience::Program)?;
-    let timeout = arguments.timeout_ms.map(Duration::from_millis);
-    let grants = Grants::of_program(&arguments.guest, &arguments.limits.0, timeout)?;
-    let project = Project::of_program(&arguments.file, &surroundings)?;
+    let timeout = arguments.timeout;
+    let grants = Grants::of_program(&arguments)?;
+    let project = match (arguments.code.take(), arguments.file.take()) {
+        (Some(text), first) => {
+            // Then there is no file, and what stands in its place is the program's first argument.
+            let first = first.map(|first| first.to_string_lossy().into_owned());
+            arguments.arguments.splice(0..0, first);
+            Project::of_text("eval", text, &surroundings)
+        }
+        (None, Some(file)) if file.as_os_str() != "-" => Project::of_program(&file, &surroundings)?,
+        (None, file) => Project::of_text("stdin", program_of_input(file.is_some())?, &surroundings),
+    };
     let app = project.app(arguments.arguments, &grants, &surroundings)?;
+    let visible = Visible::new(app.mounts.mounts().map(|(point, _)| point.to_string()).filter(|point| point != "/"));
+    surroundings.reporter.shows(visible.clone());
     let runtime = runtime()?;
     let ended = LocalSet::new().block_on(&runtime, async {
         let running = Box::pin(Worker::run(app));
@@ -33,11 +45,26 @@ pub(crate) fn run(arguments: cli::Run) -> Result<ExitCode, Failure> {
                 None => failure,
             })
         }
-        Ok(Err(error)) => Err(explain_start(&error, &project.places(&surroundings))),
+        Ok(Err(error)) => Err(explain_start(&error, &project.places(&surroundings).of_program(visible))),
         Err(limit) => Err(Failure::new(format!("the program was not over after {}", duration(limit)))
-            .hint("--timeout-ms allows more")
+            .hint("--timeout allows more")
             .ended_by_limit()),
     }
+}
+
+/// The program that comes on standard input. A person in front of a terminal is not waited for unless that was asked for.
+fn program_of_input(is_asked_for: bool) -> Result<String, Failure> {
+    let input = std::io::stdin().lock();
+    if !is_asked_for && input.is_terminal() {
+        return Err(Failure::new("no program is named").hint("name a file, write it behind -e, or pipe it in"));
+    }
+    let mut text = String::new();
+    let read = input.take(MAX_SOURCE_BYTES + 1).read_to_string(&mut text);
+    read.map_err(|error| Failure::new(format!("the program on standard input can't be read: {error}")))?;
+    if text.len() as u64 > MAX_SOURCE_BYTES {
+        return Err(Failure::new(format!("the program on standard input has more than {MAX_SOURCE_BYTES} bytes")));
+    }
+    Ok(text)
 }
 
 /// What the system keeps of an exit code: its lowest eight bits, as for every process.

@@ -37,7 +37,7 @@ impl Clients {
             return Ok(client.clone());
         }
         let rules = NetRules::new(allowed.iter().map(String::as_str));
-        let rules = rules.map_err(|error| Failure::new(format!("--allow-net: {error}")))?;
+        let rules = rules.map_err(|error| Failure::new(format!("--net: {error}")))?;
         let client = FetchClient::new(rules);
         self.0.borrow_mut().insert(allowed, client.clone());
         Ok(client)
@@ -104,6 +104,9 @@ pub(super) fn grants(
         env,
         limits: limits(flags, said, own),
         fetch: clients.get(granted.into_iter().chain(flagged).collect())?,
+        mounts: Vec::new(),
+        streams: None,
+        input: None,
     };
     Ok((grants, asked))
 }

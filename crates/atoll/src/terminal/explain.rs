@@ -1,5 +1,6 @@
 //! Errors of the libraries, as a person in front of a terminal wants to read them: what, where, what to do.
 
+use super::refused::Visible;
 use super::text::{guest_text, without_controls};
 use super::{BOLD, DIM, ERROR, Failure, HINT};
 use atoll_engine::{Exception, Reason, Termination};
@@ -21,13 +22,20 @@ const OUTPUT_LINES_MAX: usize = 30;
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
     project: PathBuf,
+    /// What a program is shown; of no use for apps that are served, whose mounts no flag changes.
+    visible: Option<Visible>,
 }
 
 impl Places {
     /// `project` is what the guest sees as `/app`.
     pub(crate) fn new(project: &Path, working_directory: &Path) -> Self {
         let shown = project.strip_prefix(working_directory).unwrap_or(project);
-        Self { project: shown.to_owned() }
+        Self { project: shown.to_owned(), visible: None }
+    }
+
+    /// The same for a program that is shown this.
+    pub(crate) fn of_program(self, visible: Visible) -> Self {
+        Self { visible: Some(visible), ..self }
     }
 
     /// The path of a file of the guest on this machine; what is not the app's stays as it is.
@@ -123,6 +131,9 @@ fn explain_exception(exception: &Exception, places: &Places) -> Failure {
     }
     if exception.code.as_deref() == Some("MODULE_NOT_FOUND") {
         failure = failure.hint("if it is a package, name it in package.json and run `atoll install`");
+    }
+    if let Some(hint) = places.visible.as_ref().and_then(|visible| visible.hint(exception)) {
+        failure = failure.hint(hint);
     }
     failure.details(calls.into_iter().map(|line| format!("{DIM}{line}{DIM:#}")))
 }

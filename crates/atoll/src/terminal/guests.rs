@@ -1,7 +1,7 @@
 //! What guests print and what goes wrong in them.
 
 use super::text::{guest_lines, guest_text, json_line, one_line, timestamp};
-use super::{BOLD, DIM, ERROR, WARNING, print_aside};
+use super::{BOLD, DIM, ERROR, HINT, Visible, WARNING, print_aside};
 use crate::cli::LogFormat;
 use anstream::{AutoStream, ColorChoice};
 use atoll_engine::{Reason, Termination};
@@ -10,6 +10,7 @@ use atoll_runtime::{Problem, Reporter};
 use atoll_web::ConsoleLevel;
 use serde_json::json;
 use std::io::Write;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Who reads what guests print.
@@ -33,12 +34,20 @@ pub(crate) struct TerminalReporter {
     has_colours: bool,
     /// The app is being started by this command, which says itself why that failed.
     is_starting: AtomicBool,
+    /// What the one program that runs is shown.
+    visible: OnceLock<Visible>,
 }
 
 impl TerminalReporter {
     pub(crate) fn new(audience: Audience) -> Self {
         let has_colours = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
-        Self { audience, has_colours, is_starting: AtomicBool::new(false) }
+        Self { audience, has_colours, is_starting: AtomicBool::new(false), visible: OnceLock::new() }
+    }
+
+    /// The one program that runs is shown this.
+    pub(crate) fn shows(&self, visible: Visible) {
+        // There is one program, so it is said once.
+        let _ = self.visible.set(visible);
     }
 
     /// From now on, or no longer, a start's failure is said by the command that starts it.
@@ -143,5 +152,10 @@ impl Reporter for TerminalReporter {
             return write(false, format!("{}\n", json_line(&line)).as_bytes());
         }
         print_aside(format_args!("{}{}", self.prefix(app), problem_text(problem)));
+        if let (Problem::Uncaught(exception), Some(visible)) = (problem, self.visible.get())
+            && let Some(hint) = visible.hint(exception)
+        {
+            print_aside(format_args!("{HINT}hint{HINT:#}: {hint}"));
+        }
     }
 }

@@ -5,6 +5,7 @@ mod failure;
 mod guests;
 mod log;
 mod progress;
+mod refused;
 mod text;
 
 pub(crate) use explain::{Places, explain_install, explain_serve, explain_start, limit_flag, point_at};
@@ -12,6 +13,7 @@ pub(crate) use failure::{Failure, print_failure};
 pub(crate) use guests::{Audience, TerminalReporter};
 pub(crate) use log::ServerLog;
 pub(crate) use progress::InstallProgress;
+pub(crate) use refused::Visible;
 pub(crate) use style::{BOLD, DIM, ERROR, GOOD, HINT, WARNING};
 pub(crate) use text::{bytes, counted, duration, json_line};
 

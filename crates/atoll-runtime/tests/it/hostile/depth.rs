@@ -23,6 +23,7 @@ fn recursion_through_the_platform_is_the_guests_own_error() {
             "deep_bottom",
             "deep_async",
             "deep_streams",
+            "deep_node_streams",
             "deep_tee",
             "deep_causes",
         ],

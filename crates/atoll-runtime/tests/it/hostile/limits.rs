@@ -81,6 +81,7 @@ fn the_heap_by_what_the_platform_keeps() {
             "heap_headers",
             "heap_search_params",
             "heap_stream_queue",
+            "heap_node_queues",
             "heap_microtask_queue",
             "heap_ticks",
             "heap_clones",
@@ -111,7 +112,7 @@ fn buffers() {
 
 #[test]
 fn buffers_of_bodies_and_streams() {
-    check(MEMORY, Wanted::Ended(Limit::Memory), &["buffer_streams", "buffer_digests"]);
+    check(MEMORY, Wanted::Ended(Limit::Memory), &["buffer_streams", "buffer_node_queues", "buffer_digests"]);
 }
 
 #[test]
@@ -144,6 +145,8 @@ fn cpu_time_in_guest_code() {
             "cpu_eval",
             "cpu_stream",
             "cpu_transform",
+            "cpu_node_stream",
+            "cpu_node_pipeline",
         ],
     );
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// Natives that no guest can call in a loop, and why.
 const EXEMPT: &[(&str, &[&str])] = &[
     // Called once for a worker, or for each turn, by the platform itself.
-    ("node:process", &["argv", "info", "runMicrotasks", "exit"]),
+    ("node:process", &["argv", "info", "runMicrotasks", "exit", "readInput"]),
     ("web/timers", &["runMicrotasks", "enterRequest", "maxTimers"]),
     // Each with a compilation in the background, which takes memory before it takes time.
     ("engine/wasm", &["hold", "release", "isModule"]),

@@ -31,6 +31,7 @@ const ways = {
   'node:process': {
     environment: () => require('node:process').env.GREETING, cwd: () => process.cwd(), now: () => process.hrtime(), wantTick: () => process.nextTick(() => {}),
     write: () => process.stdout.write(''), setExitCode: () => { process.exitCode = 0; },
+    stopInput: () => process.stdin.emit('pause'),
   },
   'node:crypto': {
     digest: () => nodeCrypto.createHash('sha512').update(big).digest(), hmac: () => nodeCrypto.createHmac('sha256', 'k').update(big).digest(),

@@ -108,6 +108,19 @@ async function callBacks() {
   await wait(30);
 }
 
+/** A chain of Node's streams, with all that they keep of each other. */
+function piped() {
+  const { Duplex, PassThrough, Readable, finished, pipeline } = process.getBuiltinModule('node:stream');
+  const stream = new PassThrough();
+  const source = Readable.from(['x']).map(callback('map'));
+  const part = async function* (chunks, options) { received('a part', this, [chunks, options]); yield* chunks; };
+  pipeline(source, Duplex.from(part), stream, callback('pipeline'));
+  finished(stream, callback('finished'));
+  stream.on('readable', callback('readable'));
+  stream.write('y', callback('written'));
+  return [stream, source, stream[Symbol.asyncIterator](), Readable.toWeb(new Readable({ read: callback('_read') }))];
+}
+
 export default serve(async (request) => {
   const table = JSON.parse(await request.text());
   await collect();
@@ -120,6 +133,7 @@ export default serve(async (request) => {
     ['buffer', Buffer.from('x')], ['stat', process.getBuiltinModule('node:fs').statSync('/app')], ['hash', process.getBuiltinModule('node:crypto').createHash('md5')], ['meta', import.meta],
     ['key', await crypto.subtle.importKey('raw', new Uint8Array(8), { name: 'HMAC', hash: 'SHA-1' }, true, ['sign'])], ['entries', new Headers({ a: 'b' }).entries()], ['async iterator', new ReadableStream().values()],
     ['require', process.getBuiltinModule('node:module').createRequire('/app/x.js')],
+    ['node stream', piped()], ['lines', process.getBuiltinModule('node:readline').createInterface({ input: process.getBuiltinModule('node:fs').createReadStream('/app/reach.mjs') })],
   ];
   const keysOf = new Map(Object.entries(table).map(([name, keys]) => [keys.join(), name]));
   const seen = walk([['globalThis', globalThis], ...modules, ...instances, ...extra], (object, path) => {
