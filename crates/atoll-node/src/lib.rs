@@ -72,6 +72,7 @@ pub const BUILTINS: &[Builtin] = &[
     fs::TYPES,
     fs::STREAM_ENTRY,
     fs::STREAMS,
+    fs::STREAM_OPERATIONS,
     fs::WEB_STREAM,
     process::BUILTIN,
     constants::BUILTIN,

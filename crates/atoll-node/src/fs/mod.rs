@@ -9,7 +9,8 @@
 //! * `types.js`: `Stats`, `BigIntStats`, `Dirent`, `Dir` and the constants.
 //! * `arguments.js`: checks of paths, flags, options.
 //! * `api.js`: the synchronous and the callback functions. `promises.js`: the promises and `FileHandle`.
-//! * `stream_entry.js`: the streams as programs find them, loaded with their first use: `streams.js`, `web_stream.js`.
+//! * `stream_entry.js`: the streams as programs find them, loaded with their first use: `streams.js` with
+//!   `stream_operations.js`, `web_stream.js`.
 
 mod batch;
 mod errors;
@@ -51,6 +52,14 @@ pub(crate) const STREAM_ENTRY: Builtin = Builtin {
 pub(crate) const STREAMS: Builtin = Builtin {
     name: "node/internal/fs/streams",
     source: include_str!("streams.js"),
+    natives: natives! {},
+    globals: &[],
+};
+
+/// What streams do with files.
+pub(crate) const STREAM_OPERATIONS: Builtin = Builtin {
+    name: "node/internal/fs/stream_operations",
+    source: include_str!("stream_operations.js"),
     natives: natives! {},
     globals: &[],
 };

@@ -60,6 +60,8 @@ function createWriteStream(path, options) {
 
 /** Adds the streams to the exports of node:fs. */
 exports.addStreams = (fs) => {
+  const { close, fsync, open, read, write, writev } = fs;
+  exports.originals = { __proto__: null, close, fsync, open, read, write, writev };
   fs.createReadStream = createReadStream;
   fs.createWriteStream = createWriteStream;
   fs.ReadStream = LazyReadStream;

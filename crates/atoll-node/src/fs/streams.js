@@ -18,9 +18,9 @@ const { partOf } = use('node/internal/stream/state');
 const { Readable } = use('node/internal/stream/readable');
 const { Writable } = use('node/internal/stream/writable');
 const { finished } = use('node/internal/stream/finished');
-const { errorOrDestroy } = use('node/internal/stream/lifecycle');
+const { errorOrDestroy, kHurry } = use('node/internal/stream/lifecycle');
 const { Buffer } = use('node:buffer').default;
-const fs = use('node:fs').default;
+const { Operations } = use('node/internal/fs/stream_operations');
 const process = use('node:process').default;
 
 const READ_BYTES = 64 * 1024; // asked for at once, as in Node
@@ -72,13 +72,13 @@ function attach(stream, path, options, flags) {
   const { fd } = options;
   if (fd === undefined || fd === null) {
     stream.fd = null;
-    stream[kFs] = options.fs || fs;
+    stream[kFs] = options.fs || new Operations();
     validateFunction(stream[kFs].open, 'options.fs.open');
     stream.path = toPath(path);
     stream.flags = options.flags === undefined ? flags : options.flags;
     stream.mode = options.mode === undefined ? FILE_MODE : options.mode;
   } else if (typeof fd === 'number') {
-    stream[kFs] = options.fs || fs;
+    stream[kFs] = options.fs || new Operations();
     stream.fd = toDescriptor(fd);
   } else if (fd instanceof use('node:fs/promises').FileHandle) {
     if (options.fs) throw ERR_METHOD_NOT_IMPLEMENTED('FileHandle with fs');
@@ -116,6 +116,7 @@ function construct(callback) {
     this.emit('open', this.fd);
     this.emit('ready');
   });
+  if (this.destroyed) this[kHurry]();
 }
 
 /** Some packages replace `open`, and tell by events what came of it. */
@@ -141,8 +142,16 @@ function ignoreOpen() {}
 
 /** `stream._destroy`: closes the file when nothing is being read or written any more. */
 function destroy(error, callback) {
-  if (this[kBusy]) this.once(kIdle, (failure) => flushAndClose(this, error || failure, callback));
-  else flushAndClose(this, error, callback);
+  if (!this[kBusy]) {
+    flushAndClose(this, error, callback);
+    return;
+  }
+  this.once(kIdle, (failure) => flushAndClose(this, error || failure, callback));
+  this[kHurry]();
+}
+
+function hurry() {
+  this[kFs].hurry?.();
 }
 
 function flushAndClose(stream, error, callback) {
@@ -186,6 +195,7 @@ function defineShared(prototype, autoClose) {
   prototype.open = ignoreOpen;
   prototype._construct = construct;
   prototype._destroy = destroy;
+  prototype[kHurry] = hurry;
 }
 
 // --- reading ---------------------------------------------------------------------------------------------------------

@@ -161,6 +161,29 @@ test('destroying streams of files', async () => {
     await once(late, 'close');
     assertThrows(() => fs.fstatSync(fd), 'EBADF');
   }
+  if (process.versions.atoll) {
+    // A request that is over gets no more turns: what it destroys in its last must not stay open.
+    const tick = () => new Promise((resolve) => process.nextTick(resolve));
+    for (const make of [() => createReadStream(file()), () => createWriteStream(missing())]) {
+      const busy = make();
+      busy.on('error', () => {});
+      await once(busy, 'open');
+      const { fd } = busy;
+      if (busy.write) busy.write('x');
+      else busy.read();
+      busy.destroy();
+      for (let ticks = 0; ticks < 6; ticks++) await tick();
+      assertThrows(() => fs.fstatSync(fd), 'EBADF');
+      if (busy.write) assertEquals(content(busy.path), 'x');
+      const early = make();
+      let opened;
+      early.on('open', (descriptor) => (opened = descriptor));
+      early.destroy();
+      for (let ticks = 0; ticks < 6; ticks++) await tick();
+      assert(opened > 0 && early.fd === null);
+      assertThrows(() => fs.fstatSync(opened), 'EBADF');
+    }
+  }
   const writing = createWriteStream(missing());
   let failure;
   writing.write('x', (error) => (failure = error));

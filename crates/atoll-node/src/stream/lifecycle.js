@@ -8,6 +8,9 @@ const process = use('node:process').default;
 // Events that nobody else listens for: what waits until a stream is constructed.
 const kConstruct = Symbol('kConstruct');
 const kDestroy = Symbol('kDestroy');
+/** A method of streams that can do at once what their destruction waits for. */
+const kHurry = Symbol('kHurry');
+exports.kHurry = kHurry;
 
 /** An iterable of two values, whatever has become of the iterators of arrays. */
 function pairOf(one, other) {
@@ -58,6 +61,7 @@ function destroy(error, callback) {
     tearDown(this, error, callback);
   } else {
     this.once(kDestroy, (constructError) => tearDown(this, mergeErrors(constructError, error), callback));
+    this[kHurry]?.();
   }
   return this;
 }

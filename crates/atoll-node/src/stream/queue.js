@@ -1,10 +1,6 @@
 // The chunks that a readable stream has buffered: an array whose front may be empty. Taking from it leaves the count in
 // `state.length` to the caller.
-const {
-  ArrayPrototypeJoin,
-  StringPrototypeSlice,
-  TypedArrayPrototypeSet,
-} = primordials;
+const { ArrayPrototypeJoin, StringPrototypeSlice, TypedArrayPrototypeSet } = primordials;
 const { lengthOf, partOf } = use('node/internal/stream/state');
 const { Buffer } = use('node:buffer').default;
 
