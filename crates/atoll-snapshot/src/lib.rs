@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 static BUILTINS: LazyLock<Vec<Builtin>> = LazyLock::new(platform::builtins);
 
+#[expect(long_running_const_eval, reason = "each byte of the text is looked at, once, while this is compiled")]
 static SCRIPT: SharedText = SharedText::new(include_str!(concat!(env!("OUT_DIR"), "/builtins.js")));
 
 /// The snapshot and the builtins whose native functions it refers to.
