@@ -5,7 +5,7 @@ const {
   StringPrototypeIncludes, TypedArrayPrototypeGetSymbolToStringTag, TypedArrayPrototypeIncludes,
 } = primordials;
 const { AbortError, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE } = use('node/internal/errors');
-const { parseFileMode, validateAbortSignal, validateBoolean, validateInt32, validateInteger } = use('node/internal/validators');
+const { parseFileMode, validateAbortSignal, validateInt32, validateInteger } = use('node/internal/validators');
 const { Buffer } = use('node:buffer');
 const { constants } = use('node/internal/fs/types');
 

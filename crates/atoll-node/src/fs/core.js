@@ -12,7 +12,7 @@ const {
 } = use('node/internal/errors');
 const { validateBoolean, validateBuffer, validateInteger, validateObject, validateOneOf, validateString } = use('node/internal/validators');
 const {
-  checkBuffers, checkRange, isUint8Array, systemError, throwIfAborted, toDescriptor, toFlags, toMode, toOptions, toPath, toOwner,
+  checkBuffers, checkRange, systemError, throwIfAborted, toDescriptor, toFlags, toMode, toOptions, toPath, toOwner,
   toPosition, toSeconds, toWritePosition,
 } = use('node/internal/fs/arguments');
 const { kind, operation } = use('node/internal/fs/later');
@@ -515,6 +515,3 @@ exports.realpath = (value, options) => {
   const path = use('node:path').default.resolve(pathText(toPath(value)));
   return operation(of('walkedPath'), encodedAs(encoding), path);
 };
-
-exports.asBuffer = asBuffer;
-exports.isUint8Array = isUint8Array;

@@ -96,7 +96,23 @@ function deliver() {
     if (operation.callback === undefined) (failed ? operation.reject : operation.resolve)(value);
     else ArrayPrototypePush(callbacks, { __proto__: null, callback: operation.callback, failed, value });
   }
-  if (callbacks.length > 0) timers.setImmediate(runCallbacks, callbacks);
+  if (callbacks.length === 0) return;
+  if (timers.requestIsOver()) runCallbacksNow(callbacks);
+  else timers.setImmediate(runCallbacks, callbacks);
+}
+
+/**
+ * For a request that is over there is no later turn. Its callbacks run all the same, as what waits for promises does: one may
+ * have a file to close.
+ */
+function runCallbacksNow(calls) {
+  for (let index = 0; index < calls.length; index++) {
+    try {
+      runCallbacks([calls[index]]);
+    } catch {
+      // Nobody is there any more whose error it could be.
+    }
+  }
 }
 
 /** Each callback sees what the one before has put off (ticks, promises) done. What one throws is uncaught; the rest run. */

@@ -1,6 +1,6 @@
 // node:fs/promises: the promises and FileHandle. What the functions do is in core.js.
 const {
-  ArrayBufferIsView, Error, ErrorCaptureStackTrace, ObjectDefineProperty, Promise, PromisePrototypeThen, PromiseResolve,
+  ArrayBufferIsView, Error, ErrorCaptureStackTrace, ObjectDefineProperty, PromisePrototypeThen, PromiseResolve,
   ReflectApply, SymbolAsyncDispose, SymbolAsyncIterator, SymbolIterator, TypeError,
 } = primordials;
 const { ERR_INVALID_ARG_TYPE } = use('node/internal/errors');

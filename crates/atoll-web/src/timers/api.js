@@ -441,6 +441,9 @@ exports.clearRequest = (request) => {
 /** Runs after each callback. Where there is process.nextTick, its builtin replaces this. */
 exports.afterCallback = () => native.runMicrotasks();
 
+/** Whether the request on whose behalf the caller runs is over, so that what is put off never comes. */
+exports.requestIsOver = () => native.owner() < 0;
+
 /** Whether a timer or immediate keeps the worker alive. */
 exports.hasRefed = () => refed > 0;
 
