@@ -128,6 +128,7 @@ fn statx(dir: impl AsFd, name: &[u8], flags: AtFlags) -> Result<Stat, Errno> {
 
 /// Reads all entries of an open directory but `.` and `..`, in the order of the kernel. `each` gets the name and the
 /// type as the directory records it ([`FileType::Unknown`] on filesystems that do not) and says whether to go on.
+#[expect(clippy::large_stack_arrays, reason = "a walk reads thousands of directories, and no call nests in this one")]
 pub fn read_dir(dir: impl AsFd, mut each: impl FnMut(&[u8], FileType) -> bool) -> Result<(), Errno> {
     // On the stack: a walk through a tree reads thousands of directories, and an allocation of this size is not a cheap one.
     let mut buffer = [const { MaybeUninit::uninit() }; DIRECTORY_BUFFER_BYTES];

@@ -185,6 +185,7 @@ const _: () = assert!(align_of::<Header>() == ALIGNMENT && size_of::<Header>().i
 
 /// Zeroed memory counted against a budget, for [`free_counted`]. Unlike an allocation of V8's, a refusal ends nobody: the
 /// caller may have garbage collected and try again.
+#[expect(clippy::cast_ptr_alignment, reason = "the layout has the header's alignment")]
 pub(crate) fn allocate_counted(budget: &Arc<BufferBudget>, bytes: usize) -> Option<NonNull<u8>> {
     let layout = layout(bytes.checked_add(size_of::<Header>())?)?;
     if !budget.admit(bytes) {

@@ -180,6 +180,7 @@ pub(super) fn wait(call: &mut Call<'_, '_, '_>) -> NativeResult {
 
 /// `()` → `[results, stats, again]`. The results are `ticket, status, value` one after the other; the status is 0 for a value, 1
 /// for an error, 2 for the number of a result in `stats`. `again` says whether `wait` must be called.
+#[expect(clippy::unnecessary_wraps, reason = "the type of natives")]
 pub(super) fn collect(call: &mut Call<'_, '_, '_>) -> NativeResult {
     let request = call.request();
     let lane = Arc::clone(&call.state::<FsState>().submissions(request).lane);

@@ -47,6 +47,9 @@ pub(super) enum Ended {
     Short(Task),
 }
 
+/// What became of operations, by ticket.
+pub(super) type Results = Vec<(u32, Ended)>;
+
 /// The operations of one worker that wait for a thread.
 pub(super) struct Queue {
     context: Context,
@@ -168,7 +171,7 @@ impl Queue {
     }
 
     fn run(&self, tasks: Vec<Task>) {
-        let mut told: Vec<(Arc<Lane>, Vec<(u32, Ended)>)> = Vec::new();
+        let mut told: Vec<(Arc<Lane>, Results)> = Vec::new();
         for task in tasks {
             let (lane, ticket) = (Arc::clone(&task.lane), task.ticket);
             let ended = self.end(task);

@@ -311,7 +311,7 @@ impl Layer for HostDir {
 
     fn remove_tree(&self, path: LayerPath<'_>) -> LayerResult<()> {
         let (directory, name) = self.parent(path, Errno::EBUSY)?;
-        remove::tree(&self.root, directory, path, name)
+        remove::tree(&self.root, &directory, path, name)
     }
 
     fn rename(&self, from: LayerPath<'_>, to: LayerPath<'_>) -> LayerResult<()> {

@@ -24,9 +24,9 @@ struct Level {
 }
 
 /// Removes `name` in `parent`, which is at `path` in the layer.
-pub(super) fn tree(root: &Root, parent: Parent<'_>, path: LayerPath<'_>, name: &[u8]) -> LayerResult<()> {
+pub(super) fn tree(root: &Root, parent: &Parent<'_>, path: LayerPath<'_>, name: &[u8]) -> LayerResult<()> {
     // Most often it is a directory; what is none says so.
-    let Some(first) = enter(parent.as_fd(), name)? else { return Ok(sys::unlink_at(&parent, name)?) };
+    let Some(first) = enter(parent.as_fd(), name)? else { return Ok(sys::unlink_at(parent, name)?) };
     let mut here = path.as_bytes().to_vec();
     let mut levels = vec![level(first, &here, name)?];
     while let Some(index) = levels.len().checked_sub(1) {
@@ -46,7 +46,7 @@ pub(super) fn tree(root: &Root, parent: Parent<'_>, path: LayerPath<'_>, name: &
         }
         let Some(Level { name, .. }) = levels.pop() else { break };
         match levels.last_mut() {
-            None => sys::remove_dir_at(&parent, &name)?,
+            None => sys::remove_dir_at(parent, &name)?,
             Some(outer) => {
                 here.truncate(outer.path_bytes);
                 sys::remove_dir_at(open_again(root, outer, &here)?, &name)?;
