@@ -218,8 +218,12 @@ pub(crate) fn check_files(files: &[(&str, &str)], expected: &[&str]) {
 }
 
 /// A function of a builtin, called with values.
-pub(crate) fn call(realm: &mut Realm, export: &'static str, arguments: &[Value]) -> Result<Value, Exception> {
-    let arguments: Vec<_> = arguments.iter().cloned().map(Argument::Value).collect();
+pub(crate) fn call<const N: usize>(
+    realm: &mut Realm,
+    export: &'static str,
+    arguments: [Value; N],
+) -> Result<Value, Exception> {
+    let arguments = arguments.map(Argument::Value);
     let function = Function::new("test", export);
     let report = realm.turn(BUDGET, |turn| {
         assert!(turn.prepare(&function), "the test's builtin exports it");

@@ -92,7 +92,7 @@ fn stacks_show_the_guests_own_files_and_positions() {
 #[test]
 fn functions_return_primitives_and_throw() {
     let mut realm = realm(&[]);
-    assert_eq!(call(&mut realm, "sum", &[Value::Bytes(vec![1, 2, 3])]), Ok(Value::Number(6.0)));
-    let error = call(&mut realm, "sum", &[Value::Null]).expect_err("null has no bytes");
+    assert_eq!(call(&mut realm, "sum", [Value::Bytes(vec![1, 2, 3])]), Ok(Value::Number(6.0)));
+    let error = call(&mut realm, "sum", [Value::Null]).expect_err("null has no bytes");
     assert_eq!(error.message, "TypeError: argument 1 must be an ArrayBuffer or a view of one");
 }

@@ -80,7 +80,7 @@ pub(crate) fn app_with(
     origin: Option<&HttpOrigin>,
     isolation: Isolation,
 ) -> (Arc<App>, Arc<Recorder>) {
-    app_on(mounts(directory), entry, Options { isolation, origin, ..options_of(limits, &["one"]) })
+    app_on(mounts(directory), entry, Options { origin, isolation, ..options_of(limits, &["one"]) })
 }
 
 /// What else an app may differ in.

@@ -192,7 +192,7 @@ fn with_input(program: &str, input: &[u8], stays_open: bool) -> String {
 #[test]
 fn standard_input_is_a_stream() {
     let all = "let text = ''; for await (const chunk of process.stdin) text += chunk; console.log(text.length, process.stdin.fd);";
-    assert_eq!(with_input(all, &[b'x'; 60_000], false), "exit code 0\n--- stdout\n60000 0\n");
+    assert_eq!(with_input(all, &vec![b'x'; 60_000], false), "exit code 0\n--- stdout\n60000 0\n");
     assert_eq!(with_input(all, b"", false), "exit code 0\n--- stdout\n0 0\n");
     let lines = "import { createInterface } from 'node:readline';
 for await (const line of createInterface({ input: process.stdin })) console.log(`<${line}>`);";

@@ -48,7 +48,9 @@ fn calls_of(directory: &Path, statement: &str) -> BTreeMap<&'static str, f64> {
         let app = files(&[("main.mjs", &program)]);
         let (_, calls) = count::of(|| run(app.path(), directory, "main.mjs", &[]));
         let mut by_name = BTreeMap::new();
-        calls.into_iter().for_each(|name| *by_name.entry(name).or_insert(0.0) += 1.0);
+        for name in calls {
+            *by_name.entry(name).or_insert(0.0) += 1.0;
+        }
         by_name
     };
     // The first run of a statement may load what the others find, and clocks are read every now and then.
