@@ -476,9 +476,9 @@ fn a_mount_within_another_costs_no_system_calls() {
         if confinement == Confinement::Beneath {
             let (_, calls) = count::of(|| table.metadata(&guest("/app/a/b/c/file")).unwrap());
             assert_eq!(calls, ["openat2", "statx"]);
-            let (_, calls) = count::of(|| table.write(&guest("/app/a/b/c/new"), b"x").unwrap());
+            let ((), calls) = count::of(|| table.write(&guest("/app/a/b/c/new"), b"x").unwrap());
             assert!(calls.iter().filter(|call| **call == "openat2").count() == 1, "{calls:?}");
-            let (_, calls) = count::of(|| table.rename(&guest("/app/a/b/c/new"), &guest("/app/a/new")).unwrap());
+            let ((), calls) = count::of(|| table.rename(&guest("/app/a/b/c/new"), &guest("/app/a/new")).unwrap());
             assert_eq!(calls, ["openat2", "openat2", "renameat"]);
         }
     }
