@@ -86,7 +86,7 @@ test('output', async () => {
   assertThrows(() => process.stdout.write(5), 'ERR_INVALID_ARG_TYPE');
 });
 
-test('standard input that nobody gives is at its end', async () => {
+test('standard input is a stream', () => {
   assertEquals(typeof process.stdin.read, 'function');
   assertEquals(process.stdin.fd, 0);
 });
