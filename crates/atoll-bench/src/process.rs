@@ -125,6 +125,15 @@ impl Server {
 
     /// Waits until the server has used next to no CPU time for as long as `idle`: what it does behind its answers is done.
     pub(crate) fn wait_until_quiet(&self, idle: Duration) -> Result<(), BenchError> {
+        self.wait_until_quiet_and(idle, || Ok(()))
+    }
+
+    /// The same, with something that is done every now and then, and takes the server next to no time.
+    pub(crate) fn wait_until_quiet_and(
+        &self,
+        idle: Duration,
+        mut meanwhile: impl FnMut() -> Result<(), BenchError>,
+    ) -> Result<(), BenchError> {
         let started = Instant::now();
         let (mut cpu, mut since) = (self.cpu_time()?, started);
         while since.elapsed() < idle {
@@ -132,6 +141,7 @@ impl Server {
                 return Err(BenchError::Restless { seconds: QUIET_TIMEOUT.as_secs() });
             }
             std::thread::sleep(QUIET_PAUSE.min(idle));
+            meanwhile()?;
             let now = self.cpu_time()?;
             if now.saturating_sub(cpu) > idle * QUIET_PERCENT / 100 {
                 (cpu, since) = (now, Instant::now());

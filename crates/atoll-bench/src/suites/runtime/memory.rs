@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{mebibytes, serve_deployments};
 use crate::apps::App;
@@ -20,6 +20,8 @@ pub(crate) const RETIRING: &str = "retired workers";
 /// A server that has been quiet for this long is idle, and so are its deployments: Atoll tidies up a deployment that was not
 /// asked for five seconds.
 const QUIET: Duration = Duration::from_secs(6);
+/// How often a connection that has to last says something: Atoll closes one that rests for thirty seconds.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Longest wait for an answer where a hundred are awaited: each needs a worker that is made first, and on a machine with
 /// few processors, or busy ones, the last waits for all the others'.
 const ALIVE_TIMEOUT: Duration = Duration::from_mins(1);
@@ -72,7 +74,15 @@ impl Case for Idle {
                 answer.check(200, "1")?;
             }
         }
-        server.wait_until_quiet(QUIET)?;
+        // It takes a while until all of them are shrunk. A connection that rests as long would be closed.
+        let mut asked = Instant::now();
+        server.wait_until_quiet_and(QUIET, || {
+            if asked.elapsed() >= KEEP_ALIVE {
+                asked = Instant::now();
+                connection.ask(&Request::to("nobody.test"))?;
+            }
+            Ok(())
+        })?;
         let all = server.memory()?;
         let resident = still_resident(&mut connection, &deployments)?;
         if resident < 2 {
