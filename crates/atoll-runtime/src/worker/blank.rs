@@ -30,7 +30,7 @@ mod tests {
     use crate::limits::Limits;
 
     /// What a spare isolate may have on its heap, bytes. A copy of the platform's text alone would be 800 KB more.
-    const MAX_HEAP_BYTES: usize = 1 << 20;
+    const MAX_HEAP_BYTES: usize = 1_100_000;
 
     #[test]
     fn a_spare_isolate_is_small() {
