@@ -119,9 +119,10 @@ console.log(kept.length);
 for (const attempt of [() => fs.readFileSync('/host/file'), () => fs.writeFileSync('/host/file', ''), () => fs.openSync('/host/file')]) {
   try { attempt(); } catch (error) { console.log(error.code); }
 }
-fs.open('/host/file', (error) => console.log(error.code));
-fs.closeSync(kept.pop());
-fs.promises.open('/host/file').then(async (handle) => {
+fs.open('/host/file', async (error) => {
+  console.log(error.code);
+  fs.closeSync(kept.pop());
+  const handle = await fs.promises.open('/host/file');
   console.log(await handle.readFile('utf8'));
   for (let index = 0; index < 2000; index++) fs.promises.stat('/host/file');
   process.exit(0);
