@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::limits::Limits;
+use crate::trim::Trimmer;
 use crate::worker::{Blank, StartError, Worker};
 use atoll_engine::Isolate;
 use std::sync::Arc;
@@ -20,10 +21,11 @@ enum Order {
 #[derive(Debug)]
 pub struct ColdStarter {
     orders: mpsc::Sender<Order>,
+    trimmer: Arc<Trimmer>,
 }
 
 /// Takes orders. One that waits at a top-level `await` doesn't keep the next from being started.
-async fn serve(queue: &tokio::sync::Mutex<mpsc::Receiver<Order>>) {
+async fn serve(queue: &tokio::sync::Mutex<mpsc::Receiver<Order>>, trimmer: &Trimmer) {
     loop {
         let Some(order) = queue.lock().await.recv().await else { return };
         match order {
@@ -42,7 +44,10 @@ async fn serve(queue: &tokio::sync::Mutex<mpsc::Receiver<Order>>) {
                     let _ = reply.send(blank);
                 }
             }
-            Order::Dispose(worker) => drop(worker),
+            Order::Dispose(worker) => {
+                drop(worker);
+                trimmer.freed();
+            }
         }
         // The start computes now, before this thread takes the next order: another thread may be free for that.
         tokio::task::yield_now().await;
@@ -55,18 +60,24 @@ impl ColdStarter {
         atoll_engine::initialize();
         let (orders, queue) = mpsc::channel(MAX_QUEUED);
         let queue = Arc::new(tokio::sync::Mutex::new(queue));
+        let trimmer = Arc::new(Trimmer::default());
         for number in 0..threads.max(1) {
-            let queue = Arc::clone(&queue);
+            let (queue, trimmer) = (Arc::clone(&queue), Arc::clone(&trimmer));
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             std::thread::Builder::new().name(format!("atoll-cold-{number}")).stack_size(crate::STACK_BYTES).spawn(
                 move || {
                     // Connections that an app opened while it started are driven by this runtime, so it keeps running for
                     // as long as the process does.
-                    tokio::task::LocalSet::new().block_on(&runtime, serve(&queue));
+                    let tasks = tokio::task::LocalSet::new();
+                    if number == 0 {
+                        let trimmer = Arc::clone(&trimmer);
+                        tasks.spawn_local(async move { trimmer.run(atoll_sys::memory::give_back).await });
+                    }
+                    tasks.block_on(&runtime, serve(&queue, &trimmer));
                 },
             )?;
         }
-        Ok(Arc::new(Self { orders }))
+        Ok(Arc::new(Self { orders, trimmer }))
     }
 
     /// Starts a worker on one of the threads and hands it over; in `spare` if that has the limits for it.
@@ -85,6 +96,11 @@ impl ColdStarter {
             return Err(StartError::Stopping);
         }
         made.await.map_err(|_| StartError::Stopping)
+    }
+
+    /// An isolate was shrunk, or has ended: what it freed is given back when no more is to be expected.
+    pub(crate) fn freed(&self) {
+        self.trimmer.freed();
     }
 
     /// Disposes of a worker, which may take its isolate with it: some tenths of a millisecond that nobody waits for.

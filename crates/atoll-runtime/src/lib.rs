@@ -9,6 +9,7 @@ mod loader;
 pub mod metrics;
 mod pool;
 mod report;
+mod trim;
 mod worker;
 
 pub use app::App;

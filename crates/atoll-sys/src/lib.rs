@@ -7,7 +7,7 @@
 //! * [`fs`]: descriptors, directory entries, confined opens.
 //! * [`clock`]: wall clock and CPU time; [`CpuClock`] reads another thread's CPU time.
 //! * [`descriptors`]: how many descriptors the process may have.
-//! * [`memory`]: how much memory the process holds; [`cgroup`]: how much it may, and when it runs short.
+//! * [`memory`]: how much memory the process holds, and giving back what it doesn't need; [`cgroup`]: how much it may, and when it runs short.
 //! * [`mounts`]: what is mounted where.
 //! * [`priority`]: who goes first. [`readiness`]: waiting for a descriptor.
 //! * `count` (feature): system calls made by this thread, for tests.

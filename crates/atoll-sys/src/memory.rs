@@ -1,4 +1,4 @@
-//! How much memory the process holds.
+//! How much memory the process holds, and giving back what it doesn't need.
 
 use crate::{Errno, counted};
 use rustix::fs::{Mode, OFlags};
@@ -20,13 +20,45 @@ pub fn resident_bytes() -> Result<u64, Errno> {
     Ok(pages * rustix::param::page_size() as u64)
 }
 
+/// Gives the system all pages that lie within freed memory, in every arena of the allocator: `malloc_trim(3)`, which walks the
+/// free chunks of each arena with that arena's lock held. Other C libraries than GNU's have no such call, and nothing happens.
+pub fn give_back() {
+    #[cfg(target_env = "gnu")]
+    {
+        #[expect(unsafe_code, reason = "a call of the C library")]
+        // SAFETY: it takes a number, and only the allocator's own free memory is touched.
+        let _ = unsafe { libc::malloc_trim(0) };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Mutex;
+
+    /// The resident size is the process's: who looks at it is alone with the memory.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    #[test]
+    #[cfg(target_env = "gnu")]
+    fn what_lies_freed_below_what_is_used_is_given_back() {
+        const BLOCKS: usize = 4096;
+        const BLOCK_BYTES: usize = 16 << 10;
+        let _alone = ALONE.lock().unwrap();
+        let mut blocks: Vec<_> = (0..BLOCKS).map(|_| std::hint::black_box(vec![1_u8; BLOCK_BYTES])).collect();
+        let last = blocks.pop();
+        drop(blocks);
+        let before = resident_bytes().unwrap();
+        give_back();
+        let after = resident_bytes().unwrap();
+        assert!(after + (BLOCKS * BLOCK_BYTES / 2) as u64 <= before, "{before} → {after}");
+        drop(last);
+    }
 
     #[test]
     fn touching_memory_raises_the_resident_size() {
         const TOUCHED: usize = 32 << 20;
+        let _alone = ALONE.lock().unwrap();
         let before = resident_bytes().unwrap();
         let block = std::hint::black_box(vec![1_u8; TOUCHED]);
         let after = resident_bytes().unwrap();

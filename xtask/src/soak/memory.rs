@@ -10,8 +10,9 @@ use crate::server::Server;
 const TICK: Duration = Duration::from_millis(10);
 /// Longer than workers are idle before they begin to be shrunk.
 const IDLE: Duration = Duration::from_secs(6);
-/// A server is at rest when it used no more than two ticks of CPU time within this: then all of them are shrunk.
-const REST: Duration = Duration::from_secs(1);
+/// A server is at rest when it used no more than two ticks of CPU time within this: then all of them are shrunk, and what that
+/// freed has been given back, which comes a second later.
+const REST: Duration = Duration::from_secs(3);
 const REST_TICKS: u64 = 2;
 /// The longest wait for that.
 const PATIENCE: Duration = Duration::from_mins(2);

@@ -36,6 +36,8 @@ const SHORT: Duration = Duration::from_secs(15);
 const WARM_UP_DIVISOR: u32 = 3;
 /// The longest warm-up.
 const WARM_UP_MAX: Duration = Duration::from_mins(1);
+/// The longest time without rest after it. Memory is looked at after each, so that growth is seen as it goes on.
+const ROUND: Duration = Duration::from_mins(2);
 /// Responses under way at SIGTERM.
 const DRAINED: u64 = 8;
 /// Pieces of each of them, some milliseconds apart.
@@ -106,13 +108,17 @@ fn soak(atoll: &Path, options: Options) -> Result<(), Failure> {
     let first = load.run(warm_up, options.seed)?;
     let before = memory::at_rest(&server)?;
     println!("warm-up of {} s: {first}; {} MiB at rest", warm_up.as_secs(), before.mebibytes());
-    let second = load.run(options.load.saturating_sub(warm_up), options.seed.wrapping_add(1))?;
-    let after = memory::at_rest(&server)?;
-    println!("{} s more: {second}; {} MiB at rest", options.load.saturating_sub(warm_up).as_secs(), after.mebibytes());
-    memory::check_growth(before, after)?;
-    upstream.check_all_done()?;
+    let rest = options.load.saturating_sub(warm_up);
+    let rounds = u32::try_from(rest.as_secs().div_ceil(ROUND.as_secs()))?.max(1);
     let mut all = first;
-    all.add(&second);
+    for round in 1..=rounds {
+        let counts = load.run(rest / rounds, options.seed.wrapping_add(round.into()))?;
+        let after = memory::at_rest(&server)?;
+        println!("{} s more: {counts}; {} MiB at rest", (rest / rounds).as_secs(), after.mebibytes());
+        memory::check_growth(before, after)?;
+        all.add(&counts);
+    }
+    upstream.check_all_done()?;
     all.check_all_provoked()?;
     drain(&mut server, &deployments)?;
     println!("{:.0} s in all", begun.elapsed().as_secs_f64());

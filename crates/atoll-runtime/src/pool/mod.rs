@@ -365,6 +365,7 @@ impl Pool {
                         metrics.isolate_ended(reason);
                     }
                     drop(vessel);
+                    self.starter.freed();
                 }
             }
         }
@@ -395,6 +396,7 @@ impl Pool {
             _ => return,
         };
         isolate.shrink();
+        self.starter.freed();
         let bytes = occupied_bytes(&isolate);
         let now = self.now();
         self.state.borrow_mut().policy.measured(now, id, bytes);
