@@ -1,6 +1,7 @@
 //! The head of a request, and what of a registry it names.
 
 use std::io::{self, BufRead, ErrorKind};
+use std::path::Path;
 
 /// Most bytes of a request's head, and of a body that is read past: package managers send a few hundred, and an audit's
 /// body, which nobody should send here, some ten thousand.
@@ -75,7 +76,7 @@ impl Wanted {
     }
 
     pub(super) fn is_tarball(&self) -> bool {
-        matches!(self, Self::File { path } if path.ends_with(".tgz"))
+        matches!(self, Self::File { path } if Path::new(path).extension() == Some("tgz".as_ref()))
     }
 }
 

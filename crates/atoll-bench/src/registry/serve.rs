@@ -300,7 +300,7 @@ mod tests {
         let mut recording = Recording::open(directory, "https://up/", ORIGIN).expect("an empty one");
         let (plain, gzip) = recording.shelf().keep(br#"{"name":"a"}"#, 1).expect("written");
         let document = Entry { status: 200, content_type: "application/json".into(), plain, gzip: Some(gzip) };
-        let (plain, _) = recording.shelf().keep(&[7; 100_000], 2).expect("written");
+        let (plain, _) = recording.shelf().keep(&vec![7; 100_000], 2).expect("written");
         let tarball = Entry { status: 200, content_type: "application/octet-stream".into(), plain, gzip: None };
         let (plain, _) = recording.shelf().keep(b"", 3).expect("written");
         let absent = Entry { status: 404, content_type: String::new(), plain, gzip: None };
@@ -332,7 +332,7 @@ mod tests {
         let registry = registry(directory.path());
         let both = format!("GET /a HTTP/1.1\r\n\r\n{}", get("/a/-/a-1.tgz", ""));
         let answers = ask(&registry, &both);
-        assert!(answers.ends_with(&[7; 100_000]), "the second request on the same connection");
+        assert!(answers.ends_with(&vec![7; 100_000]), "the second request on the same connection");
         let head = text(&answers[..600]);
         assert!(
             head.starts_with("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 12\r\n"),
@@ -377,7 +377,7 @@ mod tests {
         let registry = registry(directory.path());
         registry.shape(Some(Network { latency: Duration::from_millis(30), bytes_per_second: 1_000_000 }));
         let started = Instant::now();
-        assert!(ask(&registry, &get("/a/-/a-1.tgz", "")).ends_with(&[7; 100_000]));
+        assert!(ask(&registry, &get("/a/-/a-1.tgz", "")).ends_with(&vec![7; 100_000]));
         assert!(started.elapsed() >= Duration::from_millis(130), "{:?}", started.elapsed());
     }
 }

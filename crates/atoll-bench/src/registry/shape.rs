@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn a_line_at_rest_saves_nothing_up() {
         let line = Line::new(Network { latency: Duration::ZERO, bytes_per_second: MEGABYTE });
-        let later = Instant::now() + Duration::from_secs(60);
+        let later = Instant::now() + Duration::from_mins(1);
         assert_eq!(line.send(1000, later), later + Duration::from_millis(1));
         assert_eq!(line.send(0, later), later + Duration::from_millis(1));
     }

@@ -115,8 +115,12 @@ fn cases(repository: &Repository, shared: &Rc<Shared>) -> Vec<Box<dyn Case>> {
                 shared: Rc::clone(shared),
             }));
         };
-        Phase::ALL.into_iter().for_each(|phase| add(phase, None));
-        Phase::COLD.into_iter().for_each(|phase| add(phase, Some(Network::SHAPED)));
+        for phase in Phase::ALL {
+            add(phase, None);
+        }
+        for phase in Phase::COLD {
+            add(phase, Some(Network::SHAPED));
+        }
         if index == 0 {
             cases.push(Box::new(Floor { name: FLOOR, project, shared: Rc::clone(shared) }));
         }

@@ -13,7 +13,7 @@ use crate::stats::median;
 use crate::systems::System;
 
 /// A filesystem with less space than this is cleared before it is measured on: a cold install takes about a gigabyte.
-const MIN_FREE_BYTES: u64 = 6 << 30;
+const MIN_FREE_BYTES: u64 = 12 << 30;
 /// Directories made to see how long that takes, and what the median may be: some kernels look past inodes that were freed
 /// a moment ago, so that everything takes long for a while after much was deleted.
 const PROBES: u32 = 200;
