@@ -4,11 +4,12 @@
 //! lookup, an open, a write and a `sendfile`: the server takes as little as possible of the processors that it shares with
 //! what is measured.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -40,6 +41,9 @@ pub(crate) struct Counts {
     pub(crate) connections: u64,
 }
 
+/// What was asked for and is not recorded: so many of the latest are remembered, to say what a recording lacks.
+const MAX_REMEMBERED: usize = 3;
+
 #[derive(Debug, Default)]
 struct Counters {
     documents: AtomicU64,
@@ -57,6 +61,7 @@ struct Shared {
     /// Taken by each connection when it begins.
     line: RwLock<Option<Arc<Line>>>,
     counters: Counters,
+    missed: Mutex<VecDeque<String>>,
     ends: AtomicBool,
 }
 
@@ -82,6 +87,7 @@ impl Registry {
             upstream,
             line: RwLock::default(),
             counters: Counters::default(),
+            missed: Mutex::default(),
             ends: AtomicBool::new(false),
         });
         let accepted = Arc::clone(&shared);
@@ -107,6 +113,11 @@ impl Registry {
             bytes: take(&counters.bytes),
             connections: take(&counters.connections),
         }
+    }
+
+    /// The latest requests for what is not recorded.
+    pub(crate) fn missed(&self) -> Vec<String> {
+        self.shared.missed.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Requests that were made to the upstream.
@@ -216,8 +227,7 @@ impl Answer {
 impl Shared {
     fn answer(&self, request: &Request) -> Answer {
         let Some(wanted) = request.wanted.as_ref().filter(|_| request.is_get) else {
-            self.counters.misses.fetch_add(1, Ordering::Relaxed);
-            return Answer::empty("404 Not Found", "");
+            return self.miss(request.wanted.as_ref().map_or_else(|| "no path".to_owned(), Wanted::key));
         };
         let kind = if wanted.is_tarball() { &self.counters.tarballs } else { &self.counters.documents };
         kind.fetch_add(1, Ordering::Relaxed);
@@ -228,10 +238,7 @@ impl Shared {
         let entry = match (recorded, &self.upstream) {
             (Some(entry), _) => Ok(entry),
             (None, Some(upstream)) => upstream.record(wanted, &self.recording),
-            (None, None) => {
-                self.counters.misses.fetch_add(1, Ordering::Relaxed);
-                return Answer::empty("404 Not Found", "");
-            }
+            (None, None) => return self.miss(wanted.key()),
         };
         let answer = entry.map_err(|error| error.to_string()).and_then(|entry| {
             self.answer_with(&entry, request, wanted).map_err(|error| format!("{}: {error}", wanted.key()))
@@ -240,6 +247,16 @@ impl Shared {
             eprintln!("registry: {error}");
             Answer::empty("502 Bad Gateway", "")
         })
+    }
+
+    fn miss(&self, what: String) -> Answer {
+        self.counters.misses.fetch_add(1, Ordering::Relaxed);
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        missed.push_back(what);
+        if missed.len() > MAX_REMEMBERED {
+            missed.pop_front();
+        }
+        Answer::empty("404 Not Found", "")
     }
 
     fn answer_with(&self, entry: &Entry, request: &Request, wanted: &Wanted) -> io::Result<Answer> {
@@ -348,6 +365,7 @@ mod tests {
         let audit = "POST /-/npm/v1/security/advisories/bulk HTTP/1.1\r\nconnection: close\r\n\r\n";
         assert!(text(&ask(&registry, audit)).starts_with("HTTP/1.1 404"));
         assert_eq!(registry.take_counts().misses, 2);
+        assert_eq!(registry.missed(), ["full b", "file -/npm/v1/security/advisories/bulk"]);
         assert_eq!(registry.upstream_requests(), 0);
     }
 

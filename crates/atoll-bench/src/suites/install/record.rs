@@ -1,7 +1,10 @@
-//! Recording: every manager is asked for everything, twice, while the registry keeps what it has to fetch.
+//! Recording: every manager resolves, installs, and installs from its lockfile, while the registry keeps what it has to
+//! fetch; with a lockfile, some ask for other things than without.
 
-use super::managers::{Step, can_lock, command};
-use super::workspace::Workspace;
+use std::fs;
+
+use super::managers::{Step, can_lock, command, lockfile};
+use super::workspace::{Workspace, failed};
 use super::{projects, recording};
 use crate::error::BenchError;
 use crate::measured;
@@ -25,16 +28,23 @@ pub(crate) fn record(systems: &[System], repository: &Repository) -> Result<(), 
         for project in projects(repository) {
             for system in systems {
                 let place = workspace.place(project.name, system);
-                for step in [Step::Lock, Step::Install] {
+                let lock = place.project().join(lockfile(system));
+                for (step, locked) in [(Step::Lock, false), (Step::Install, false), (Step::Install, true)] {
                     if step == Step::Lock && !can_lock(system) {
                         continue;
                     }
                     workspace.empty(&place, system, &project.manifest)?;
+                    if locked {
+                        fs::copy(place.kept_lock(), &lock).map_err(failed(&lock))?;
+                    }
                     let usage = measured::run(&command(system, step, &place), &place.log())?;
                     let new = registry.upstream_requests() - before;
                     let (name, seconds) = (system.name, usage.wall_ms / 1e3);
                     eprintln!("pass {pass}, {}: {name}, {step:?}: {seconds:.1} s, {new} new", project.name);
                     registry.save()?;
+                    if step == Step::Install {
+                        fs::copy(&lock, place.kept_lock()).map_err(failed(&lock))?;
+                    }
                 }
                 workspace.make_room()?;
             }
