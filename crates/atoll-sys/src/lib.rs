@@ -7,6 +7,7 @@
 //! * [`fs`]: descriptors, directory entries, confined opens.
 //! * [`clock`]: wall clock and CPU time; [`CpuClock`] reads another thread's CPU time.
 //! * [`descriptors`]: how many descriptors the process may have.
+//! * [`inotify`]: being told of changes of files.
 //! * [`memory`]: how much memory the process holds; [`cgroup`]: how much it may, and when it runs short.
 //! * [`mounts`]: what is mounted where.
 //! * [`priority`]: who goes first. [`readiness`]: waiting for a descriptor.
@@ -24,6 +25,7 @@ pub mod count;
 mod cpu;
 pub mod descriptors;
 pub mod fs;
+pub mod inotify;
 pub mod memory;
 pub mod mounts;
 pub mod priority;

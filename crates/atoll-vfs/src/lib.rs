@@ -44,6 +44,7 @@ mod memory;
 mod overlay;
 mod path;
 mod table;
+mod watch;
 
 pub use devices::{Devices, OutputStream, StandardStreams};
 pub use errno::Errno;
@@ -57,4 +58,5 @@ pub use listing::{DirEntry, Listing};
 pub use memory::{Memory, Quota};
 pub use overlay::{Overlay, OverlayError};
 pub use path::{Ending, GuestPath, LayerPath, MAX_NAME_BYTES, MAX_PATH_BYTES, PathError};
-pub use table::{Access, MountError, MountTable, MountTableBuilder, OpenFile};
+pub use table::{Access, MountError, MountTable, MountTableBuilder, OpenFile, Step};
+pub use watch::{Event, EventBudget, EventKind, EventQueue, EventSink, QueuedEvent, Watch};
