@@ -31,6 +31,7 @@
 //! * Read-only mounts refuse mutation with `EROFS` before anything is resolved, so that what a link points to, or
 //!   whether it exists, makes no difference. Renames and hard links never cross mounts (`EXDEV`), even where two mounts
 //!   show the same host directory: rights belong to the mount.
+//! * A watch ([`MountTable::watch`]) is on an object that was opened within its layer, never on a path.
 //! * Devices, FIFOs and sockets of the host are listed and described but never opened (`EACCES`). The devices that a
 //!   guest can open are those that [`Devices`] makes up.
 

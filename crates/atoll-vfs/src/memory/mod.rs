@@ -161,8 +161,9 @@ impl Memory {
             let _shape = self.reading();
             let node = self.look(path, last)?;
             may_open(&node, options)?;
+            let node = shared(&node);
             self.note_place(&node, path, last);
-            return Ok((shared(&node), false));
+            return Ok((node, false));
         }
         if options.create != NewFile::Never && options.directory {
             return Err(Errno::EINVAL.into());

@@ -165,11 +165,12 @@ impl Memory {
         }
     }
 
-    /// Notes by which of its names a hard-linked file was reached. Call with the layer's lock held.
+    /// Notes by which name a file was reached that has several, or of which only the layer below knows the name. Call with the
+    /// layer's lock held.
     pub(super) fn note_place(&self, inode: &Inode, path: LayerPath<'_>, last: FinalLink) {
         if inode.usage().is_watched()
             && !inode.is_dir()
-            && inode.attributes().links > 1
+            && (inode.attributes().links > 1 || !inode.is_own())
             && let Ok(found) = self.find(path, last)
             && let Ok(name) = found.named()
         {

@@ -34,7 +34,7 @@ fn next_events(queue: &EventQueue) -> Vec<QueuedEvent> {
 }
 
 /// Watches of a layer, and one more that tells when all that happened before has been told.
-struct Observer<'l> {
+pub(crate) struct Observer<'l> {
     layer: &'l dyn Layer,
     queue: EventQueue,
     names: Vec<String>,
@@ -43,7 +43,7 @@ struct Observer<'l> {
 }
 
 impl<'l> Observer<'l> {
-    fn new(layer: &'l dyn Layer) -> Self {
+    pub(crate) fn new(layer: &'l dyn Layer) -> Self {
         layer.create_dir(at("fences"), 0o755).unwrap();
         let queue = EventQueue::new(&EventBudget::new(EventBudget::DEFAULT_EVENTS));
         let mut observer = Self { layer, queue, names: Vec::new(), watches: Vec::new(), fences: 0 };
@@ -51,14 +51,14 @@ impl<'l> Observer<'l> {
         observer
     }
 
-    fn watch(&mut self, path: &str) {
+    pub(crate) fn watch(&mut self, path: &str) {
         let number = u32::try_from(self.names.len()).unwrap();
         self.watches.push(self.layer.watch(at(path), &self.queue.sink(number)).unwrap());
         self.names.push(path.to_owned());
     }
 
     /// What was told since it was asked last: `watched: kind name`.
-    fn told(&mut self) -> Vec<String> {
+    pub(crate) fn told(&mut self) -> Vec<String> {
         self.told_of(0)
     }
 
