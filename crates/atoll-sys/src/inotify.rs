@@ -57,20 +57,20 @@ pub fn read_events(queue: impl AsFd, mut each: impl FnMut(i32, EventFlags, Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fs::{OFlags, open_at, open_root};
-    use rustix::fs::Mode;
+    use crate::fs::{Mode, OFlags, make_dir_at, open_at, open_root, rename_at};
 
     #[test]
     fn a_watch_is_on_the_object_behind_the_descriptor() {
         let directory = tempfile::tempdir().unwrap();
-        std::fs::create_dir(directory.path().join("watched")).unwrap();
         let root = open_root(directory.path()).unwrap();
+        make_dir_at(&root, b"watched", Mode::from_raw_mode(0o755)).unwrap();
         let object = open_at(&root, b"watched", OFlags::PATH, Mode::empty()).unwrap();
-        std::fs::rename(directory.path().join("watched"), directory.path().join("moved")).unwrap();
+        rename_at(&root, b"watched", &root, b"moved").unwrap();
         let queue = new().unwrap();
         let watch = add_watch(&queue, &object).unwrap();
         drop(object);
-        std::fs::write(directory.path().join("moved/file"), "").unwrap();
+        let moved = open_at(&root, b"moved", OFlags::PATH, Mode::empty()).unwrap();
+        make_dir_at(&moved, b"new", Mode::from_raw_mode(0o755)).unwrap();
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             read_events(&queue, |watch, events, name| {
@@ -78,7 +78,7 @@ mod tests {
                 let _ = sender.send((watch, events, name.map(<[u8]>::to_vec)));
             })
         });
-        assert_eq!(receiver.recv().unwrap(), (watch, EventFlags::CREATE, Some(b"file".to_vec())));
+        assert_eq!(receiver.recv().unwrap(), (watch, EventFlags::CREATE | EventFlags::ISDIR, Some(b"new".to_vec())));
     }
 
     #[test]

@@ -22,10 +22,13 @@ struct Notifier {
     watched: Mutex<Watched>,
 }
 
+/// Our watches on one object, each with its number.
+type Sinks = Vec<(u64, Arc<dyn EventSink>)>;
+
 #[derive(Debug, Default)]
 struct Watched {
     /// By the kernel's number of the watch.
-    sinks: HashMap<i32, Vec<(u64, Arc<dyn EventSink>)>>,
+    sinks: HashMap<i32, Sinks>,
     /// The number of our next watch.
     next: u64,
 }
@@ -111,7 +114,9 @@ impl Notifier {
             // Told after the lock was let go: whoever is told may end another watch.
             if let Some(kind) = kind(flags) {
                 let event = Event { kind, is_directory: flags.contains(EventFlags::ISDIR), name };
-                told.iter().for_each(|sink| sink.notify(event));
+                for sink in &told {
+                    sink.notify(event);
+                }
             }
             told.clear();
         });
