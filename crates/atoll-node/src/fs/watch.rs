@@ -348,13 +348,17 @@ mod tests {
         mounts.create_dir(&path("/tmp/d"), 0o755).unwrap();
         assert_eq!(told(), [RENAME | DIRECTORY | APPEARED]);
 
-        let watches = (followed(), drop(watches)).0;
+        let earlier = watches;
+        let watches = followed();
+        drop(earlier);
         assert_eq!(watches.len(), 2);
         mounts.write(&path("/tmp/d/other"), b"x").unwrap();
         mounts.write(&path("/tmp/d/file"), b"x").unwrap();
         assert_eq!(told(), [RENAME | APPEARED, 0]);
 
-        let watches = (followed(), drop(watches)).0;
+        let earlier = watches;
+        let watches = followed();
+        drop(earlier);
         assert_eq!(watches.len(), 3);
         mounts.write(&path("/tmp/d/file"), b"longer").unwrap();
         assert_eq!(told(), [0], "what directory and file tell of one write is one");

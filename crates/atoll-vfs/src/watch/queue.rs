@@ -184,6 +184,7 @@ impl EventSink for QueueSink {
 
 #[cfg(test)]
 mod tests {
+    use super::EventKind::{Created, Deleted, Modified, Overflow};
     use super::*;
 
     fn event(kind: EventKind, name: &str) -> Event<'_> {
@@ -199,9 +200,9 @@ mod tests {
         let queue = EventQueue::new(&EventBudget::new(10));
         let (one, two) = (queue.sink(1), queue.sink(2));
         for sink in [&one, &one, &two, &one, &one] {
-            sink.notify(event(EventKind::Modified, "a"));
+            sink.notify(event(Modified, "a"));
         }
-        one.notify(event(EventKind::Modified, "b"));
+        one.notify(event(Modified, "b"));
         let numbers: Vec<_> = taken(&queue).into_iter().filter_map(|(watch, _)| watch).collect();
         assert_eq!(numbers, [1, 2, 1, 1]);
     }
@@ -213,12 +214,11 @@ mod tests {
         let fill = |queue: &EventQueue| {
             let sink = queue.sink(7);
             for index in 0..100 {
-                sink.notify(event(if index % 2 == 0 { EventKind::Created } else { EventKind::Deleted }, "a"));
+                sink.notify(event(if index % 2 == 0 { Created } else { Deleted }, "a"));
             }
         };
         fill(&queue);
         fill(&other);
-        use EventKind::{Created, Deleted, Overflow};
         assert_eq!(taken(&other), [(None, Overflow)]);
         let expected =
             [(Some(7), Created), (Some(7), Deleted), (Some(7), Created), (Some(7), Deleted), (None, Overflow)];
@@ -241,7 +241,7 @@ mod tests {
         let waker = Waker::noop();
         let context = Context::from_waker(waker);
         assert!(queue.poll_ready(&context).is_pending());
-        queue.sink(1).notify(event(EventKind::Created, "a"));
+        queue.sink(1).notify(event(Created, "a"));
         assert!(queue.0.state().waker.is_none(), "it was taken to wake");
         assert!(queue.poll_ready(&context).is_ready());
         queue.take(1);

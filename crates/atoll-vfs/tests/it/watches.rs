@@ -263,7 +263,9 @@ fn each_act(layer: &dyn Layer, set_up: fn(&dyn Layer)) {
     for (name, act, expected) in ACTS {
         set_up(layer);
         let mut observer = Observer::new(layer);
-        ["s", "s/a", "s/b", "s/d", "s/e"].into_iter().for_each(|path| observer.watch(path));
+        for path in ["s", "s/a", "s/b", "s/d", "s/e"] {
+            observer.watch(path);
+        }
         act(layer);
         assert_eq!(observer.told(), *expected, "{name}");
         drop(observer);
@@ -333,7 +335,9 @@ fn an_overlay_tells_the_same_of_what_lies_below() {
             scene(&*lower);
             let overlay = Overlay::new(lower, Quota::DEFAULT).unwrap();
             let mut observer = Observer::new(&overlay);
-            ["s", "s/a", "s/b", "s/d", "s/e"].into_iter().for_each(|path| observer.watch(path));
+            for path in ["s", "s/a", "s/b", "s/d", "s/e"] {
+                observer.watch(path);
+            }
             act(&overlay);
             assert_eq!(observer.told(), *expected, "{name}, over a directory of the host: {over_host}");
         }
@@ -357,7 +361,9 @@ fn an_overlay_tells_of_changes_below_that_show() {
         overlay.set_permissions(at("s/b"), 0o600).unwrap();
         write(&overlay, "s/a", b"copied");
         let mut observer = Observer::new(&overlay);
-        ["s", "s/a", "s/b", "s/whole"].into_iter().for_each(|path| observer.watch(path));
+        for path in ["s", "s/a", "s/b", "s/whole"] {
+            observer.watch(path);
+        }
         // What was copied up or is hidden tells nothing; what only has other attributes, its content.
         write(&*lower, "s/a", b"");
         write(&*lower, "s/hidden", b"");

@@ -13,10 +13,6 @@ use std::time::Duration;
 
 const CASES: &str = include_str!("watching.mjs");
 
-fn cases_of(lines: impl IntoIterator<Item = String>) -> BTreeSet<String> {
-    lines.into_iter().flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
-}
-
 #[test]
 fn programs_are_told_what_they_are_told_in_node() {
     let app = files(&[("watching.mjs", CASES)]);
@@ -30,11 +26,11 @@ fn programs_are_told_what_they_are_told_in_node() {
     // Without Node.js there is nothing to compare with; `cargo xtask test` sees to it that there is.
     let Ok(output) = output else { return };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let expected = cases_of([String::from_utf8_lossy(&output.stdout).into_owned()]);
+    let expected: BTreeSet<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
     assert!(expected.len() > 80, "{} cases", expected.len());
     for root in ["/host", "/memory"] {
         let host = tempfile::tempdir().expect("a temporary directory");
-        let found = cases_of(run(app.path(), host.path(), "watching.mjs", &[root]).lines());
+        let found: BTreeSet<_> = run(app.path(), host.path(), "watching.mjs", &[root]).lines().into_iter().collect();
         let missing: Vec<_> = expected.difference(&found).collect();
         let other: Vec<_> = found.difference(&expected).collect();
         assert!(missing.is_empty() && other.is_empty(), "{root}\n  node:  {missing:#?}\n  atoll: {other:#?}");
