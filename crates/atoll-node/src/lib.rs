@@ -32,7 +32,7 @@ use atoll_engine::Builtin;
 /// `engines` are compared with.
 pub const NODE_VERSION: &str = "22.14.0";
 
-pub use fs::FsState;
+pub use fs::{FsState, WatchState};
 pub use os::OsState;
 pub use process::{InputSource, OutputSink, OutputStream, ProcessOptions, ProcessState};
 
@@ -74,6 +74,10 @@ pub const BUILTINS: &[Builtin] = &[
     fs::STREAMS,
     fs::STREAM_OPERATIONS,
     fs::WEB_STREAM,
+    fs::WATCH_EVENTS,
+    fs::WATCH,
+    fs::WATCH_TREE,
+    fs::WATCH_FILE,
     process::BUILTIN,
     constants::BUILTIN,
     crypto::BUILTIN,

@@ -1,6 +1,8 @@
 //! What a source of files must be able to do.
 
+use crate::watch::{EventSink, Watch};
 use crate::{Errno, LayerPath, Listing, MAX_PATH_BYTES};
+use std::sync::Arc;
 
 /// Type of a directory entry or a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -425,6 +427,13 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     /// `statfs`: the filesystem that a file is on, which must exist.
     fn statistics(&self, path: LayerPath<'_>) -> LayerResult<Statistics> {
         let _ = path;
+        Err(Errno::ENOSYS.into())
+    }
+
+    /// Has `sink` told what happens to the file or directory that the path leads to, and to the names of a directory; links
+    /// are followed. `ENOSYS` where the layer cannot tell.
+    fn watch(&self, path: LayerPath<'_>, sink: &Arc<dyn EventSink>) -> LayerResult<Box<dyn Watch>> {
+        let _ = (path, sink);
         Err(Errno::ENOSYS.into())
     }
 }

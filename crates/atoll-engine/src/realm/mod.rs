@@ -243,6 +243,11 @@ impl Realm {
     pub fn has_operations(&self) -> bool {
         !self.host.ops.is_empty() || self.host.compiling > 0
     }
+
+    /// As [`Realm::has_operations`], without operations that a program does not wait for before it ends.
+    pub fn is_kept_alive(&self) -> bool {
+        self.host.ops.keep_alive() || self.host.compiling > 0
+    }
 }
 
 impl Drop for Realm {

@@ -194,6 +194,9 @@ define(
   },
   3,
 );
+define('watch', (path, options, listener) => use('node/internal/fs/watch').watch(path, options, listener), 3);
+define('watchFile', (path, options, listener) => use('node/internal/fs/watch_file').watchFile(path, options, listener), 3);
+define('unwatchFile', (path, listener) => use('node/internal/fs/watch_file').unwatchFile(path, listener), 2);
 define('openAsBlob', (path, options) => use('node:fs/promises').openAsBlob(path, options), 1);
 
 defineSync('opendirSync', core.opendir, 2);

@@ -64,6 +64,7 @@ function encoded(name, encoding) {
   const buffer = asBuffer(name);
   return encoding === 'buffer' ? buffer : toText(buffer, encoding || 'utf8');
 }
+exports.encoded = encoded;
 const encodedAs = (encoding) => (!encoding || isUtf8(encoding) ? (name) => encoded(name) : (name) => encoded(name, encoding));
 
 function pathText(path) {

@@ -9,6 +9,7 @@
 //! * `types.js`: `Stats`, `BigIntStats`, `Dirent`, `Dir` and the constants.
 //! * `arguments.js`: checks of paths, flags, options.
 //! * `api.js`: the synchronous and the callback functions. `promises.js`: the promises and `FileHandle`.
+//! * `watch.rs`, `watch_events.js`: watches and their events; `watch.js`, `watch_tree.js`, `watch_file.js`: what programs see of them.
 //! * `stream_entry.js`: the streams as programs find them, loaded with their first use: `streams.js` with
 //!   `stream_operations.js`, `web_stream.js`.
 
@@ -20,6 +21,7 @@ mod operation;
 mod paths;
 mod pool;
 mod tree;
+mod watch;
 mod whole;
 
 use atoll_engine::{Builtin, Call, NativeResult, natives};
@@ -27,6 +29,7 @@ use atoll_vfs::{Errno, GuestPath, MountTable, OpenFile};
 use operation::operations;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+pub use watch::WatchState;
 
 /// `node:fs`.
 pub(crate) const BUILTIN: Builtin =
@@ -100,6 +103,43 @@ pub(crate) const COPY: Builtin =
 /// Finding files by patterns.
 pub(crate) const GLOB: Builtin =
     Builtin { name: "node/internal/fs/glob", source: include_str!("glob.js"), natives: natives! {}, globals: &[] };
+
+/// Watches and their events.
+pub(crate) const WATCH_EVENTS: Builtin = Builtin {
+    name: "node/internal/fs/watch_events",
+    source: include_str!("watch_events.js"),
+    natives: natives! {
+        "collect" => watch::collect,
+        "release" => watch::release,
+        "rewatch" => watch::rewatch,
+        "stat" => metadata::of_path,
+        "unwatch" => watch::unwatch,
+        "wait" => watch::wait,
+        "watch" => watch::watch,
+        "watchPath" => watch::watch_path,
+    },
+    globals: &[],
+};
+
+/// `fs.watch`.
+pub(crate) const WATCH: Builtin =
+    Builtin { name: "node/internal/fs/watch", source: include_str!("watch.js"), natives: natives! {}, globals: &[] };
+
+/// Watching a directory and what is below it.
+pub(crate) const WATCH_TREE: Builtin = Builtin {
+    name: "node/internal/fs/watch_tree",
+    source: include_str!("watch_tree.js"),
+    natives: natives! {},
+    globals: &[],
+};
+
+/// `fs.watchFile`.
+pub(crate) const WATCH_FILE: Builtin = Builtin {
+    name: "node/internal/fs/watch_file",
+    source: include_str!("watch_file.js"),
+    natives: natives! {},
+    globals: &[],
+};
 
 /// The operations.
 pub(crate) const CORE: Builtin = Builtin {

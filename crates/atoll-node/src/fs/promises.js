@@ -233,6 +233,8 @@ define(
   2,
 );
 
+define('watch', (path, options) => use('node/internal/fs/watch').watchAsync(path, options), 1);
+
 /** A Blob with a file's content, which is read at once: it does not change with the file. */
 exports.openAsBlob = async (path, options = {}) => {
   if (options === null || typeof options !== 'object') throw ERR_INVALID_ARG_TYPE('options', 'Object', options);

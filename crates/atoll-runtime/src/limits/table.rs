@@ -264,6 +264,15 @@ limits! {
         effect: "Opening one more fails with `EMFILE`. What a worker has open is closed with it. The system has a limit for the \
                  whole process, too, which many workers can reach together: then it is `EMFILE` for each.",
     }
+    /// Watches on files and directories at a time.
+    watches: u32 = "watches" in Count {
+        serve: 1_024, run: Value(65_536), range: 0..=1_048_576,
+        scope: Worker, hit: Hit::Throws,
+        bounds: "watches that a worker has at a time: one for each `fs.watch`, with `recursive` one for each directory and link, \
+                 with `fs.watchFile` one for the file and each directory on its path",
+        effect: "One more fails with `ENOSPC`; `fs.watchFile` looks at its file in intervals instead. The system has a limit for all \
+                 processes of a user, too (`fs.inotify.max_user_watches`). What a worker watches ends with it.",
+    }
     /// Whether code may be made from strings.
     allow_eval: bool = "eval" in Switch {
         serve: 1, run: Value(1), range: 0..=1,

@@ -77,7 +77,7 @@ impl Worker {
 
     /// Whether an operation or a timer keeps the program alive.
     fn is_alive(&mut self) -> Result<bool, Termination> {
-        if self.realm.has_operations() {
+        if self.realm.is_kept_alive() {
             return Ok(true);
         }
         let answer = self.turn(0, self.budget(Phase::Response, Duration::ZERO), |turn, functions| {

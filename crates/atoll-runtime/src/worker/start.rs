@@ -11,7 +11,7 @@ use atoll_engine::{
     Value,
 };
 use atoll_node::loader::LoadError;
-use atoll_node::{FsState, OsState, ProcessState};
+use atoll_node::{FsState, OsState, ProcessState, WatchState};
 use atoll_web::{ClockState, ConsoleSink, ConsoleState, EncodingState, FetchState, ServeState, TimerState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +80,7 @@ impl Worker {
             app.working_directory.clone(),
             app.limits.open_files as usize,
         ));
+        state.insert(WatchState::new(app.limits.watches as usize));
         state.insert(OsState::default());
         state.insert(ProcessState::new(app.process(output)));
         let Blank { mut realm, functions } = match blank {

@@ -18,6 +18,7 @@
 mod admit;
 mod confine;
 mod file;
+mod notify;
 mod patience;
 mod remove;
 mod walk;
@@ -26,6 +27,7 @@ use crate::layer::{
     AccessMode, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Owner,
     Statistics, Time, check_link_text, refuse_links,
 };
+use crate::watch::{EventSink, Watch};
 use crate::{Errno, LayerPath, Listing};
 use admit::Admitted;
 pub use confine::Confinement;
@@ -34,6 +36,7 @@ use file::{HostFile, accept_owner};
 pub use patience::without_waiting;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use sys::{FileType, Mode, OFlags};
 pub(crate) use walk::MAX_LINKS;
 
@@ -385,6 +388,13 @@ impl Layer for HostDir {
             inodes: found.inodes,
             free_inodes: found.free_inodes,
         })
+    }
+
+    /// By inotify, on the object that was opened within the mount and on no name of it.
+    fn watch(&self, path: LayerPath<'_>, sink: &Arc<dyn EventSink>) -> LayerResult<Box<dyn Watch>> {
+        let object = self.root.open(path, OFlags::PATH, Mode::empty(), FinalLink::Follow)?;
+        self.admitted.check(&object, sys::stat(&object)?.dev)?;
+        Ok(Box::new(notify::watch(&object, sink)?))
     }
 }
 

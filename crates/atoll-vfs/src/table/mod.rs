@@ -4,9 +4,11 @@ mod attributes;
 mod build;
 mod open;
 mod resolve;
+mod watch;
 
 pub use build::{MountError, MountTableBuilder};
 pub use open::OpenFile;
+pub use watch::Step;
 
 use crate::layer::{
     AccessMode, File, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time, check_link_text,

@@ -425,8 +425,16 @@ exports.fire = (now) => {
   }
 };
 
+const endings = []; // what else ends with a request
+
+/** Has `ended(request)` called when a request is over on whose behalf `requestIsOver` was asked, or timers were set. */
+exports.whenRequestEnds = (ended) => {
+  ArrayPrototypePush(endings, ended);
+};
+
 /** Clears what was set on behalf of a request that is over. */
 exports.clearRequest = (request) => {
+  for (let index = 0; index < endings.length; index++) endings[index](request);
   const over = [];
   for (let index = 0; index < heap.length; index++) {
     if (heap[index].request === request) ArrayPrototypePush(over, heap[index]);
@@ -444,7 +452,15 @@ exports.afterCallback = () => native.runMicrotasks();
 /** Whether the request on whose behalf the caller runs is over, so that what is put off never comes. */
 exports.requestIsOver = () => native.owner() < 0;
 
-/** Whether a timer or immediate keeps the worker alive. */
+/** The request on whose behalf the caller runs; 0 for nobody's, −1 for one that is over. */
+exports.owner = () => native.owner();
+
+/** Something that is no timer keeps the worker alive (1), or does no more (-1). */
+exports.holdAlive = (change) => {
+  refed += change;
+};
+
+/** Whether a timer, an immediate or anything else keeps the worker alive. */
 exports.hasRefed = () => refed > 0;
 
 /** A timer of the platform's own: any delay in milliseconds, does not keep the worker alive. Returns what clearTimeout takes. */
