@@ -9,7 +9,7 @@
 //! * [`descriptors`]: how many descriptors the process may have.
 //! * [`memory`]: how much memory the process holds; [`cgroup`]: how much it may, and when it runs short.
 //! * [`mounts`]: what is mounted where.
-//! * [`priority`]: who goes first. [`readiness`]: waiting for a descriptor.
+//! * [`priority`]: who goes first. [`readiness`]: waiting for a descriptor. [`terminal`]: a terminal's mode.
 //! * `count` (feature): system calls made by this thread, for tests.
 
 #[cfg(not(target_os = "linux"))]
@@ -28,6 +28,7 @@ pub mod memory;
 pub mod mounts;
 pub mod priority;
 pub mod readiness;
+pub mod terminal;
 
 pub use cpu::CpuClock;
 /// A kernel error number.
