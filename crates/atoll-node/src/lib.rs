@@ -18,6 +18,7 @@ mod process;
 mod punycode;
 mod querystring;
 mod readline;
+mod repl;
 mod stream;
 mod string_decoder;
 mod timers;
@@ -128,4 +129,5 @@ pub const BUILTINS: &[Builtin] = &[
     readline::PROMISES,
     readline::CURSOR,
     readline::INTERFACE,
+    repl::BUILTIN,
 ];

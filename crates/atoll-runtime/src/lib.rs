@@ -23,7 +23,7 @@ pub use pool::{
     PressureTeller, PressureWatch, Spent, SpentReporter,
 };
 pub use report::{Problem, Reporter};
-pub use worker::{Blank, Exit, PinnedWorker, RequestError, StartError, Worker};
+pub use worker::{Blank, Broken, Entry, Exit, PinnedWorker, RequestError, Session, StartError, Worker};
 
 /// Stack of a thread that runs JavaScript, bytes: V8 stops a guest's recursion at 1 MB, and what our own code and the
 /// parsers need above that is a fraction of the rest. Address space until it is used.

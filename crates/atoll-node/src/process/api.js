@@ -197,6 +197,11 @@ exports.runTicks = () => {
 };
 use('web/timers').afterCallback = exports.runTicks;
 
+/** After code was ended by force, which runs no `finally`: what is left to run is still to run. */
+exports.recover = () => {
+  if (nextTickIndex < ticks.length) native.wantTick();
+};
+
 // --- the end ---
 
 let exitCode;

@@ -10,12 +10,14 @@ mod event_loop;
 mod functions;
 mod pinned;
 mod program;
+mod session;
 mod start;
 
 pub use blank::Blank;
 pub(crate) use pinned::Begun;
 pub use pinned::{PinnedWorker, RequestError};
 pub use program::Exit;
+pub use session::{Broken, Entry, Session};
 pub use start::StartError;
 
 use crate::app::App;

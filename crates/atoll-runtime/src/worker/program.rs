@@ -87,7 +87,7 @@ impl Worker {
     }
 
     /// Lets listeners of `process` know; without any, `node:process` was perhaps never evaluated.
-    fn emit(&mut self, event: &'static str) -> Result<(), Termination> {
+    pub(super) fn emit(&mut self, event: &'static str) -> Result<(), Termination> {
         let emitted = self.turn(0, self.budget(Phase::Response, Duration::ZERO), |turn, _| {
             turn.call_builtin("node:process", "emitLifecycle", &[event.into()])
         })?;
@@ -98,7 +98,7 @@ impl Worker {
     }
 
     /// What `process.exit` or `process.exitCode` asked for, else 0.
-    fn exit_code(&mut self) -> i32 {
+    pub(super) fn exit_code(&mut self) -> i32 {
         self.realm.state().get::<ProcessState>().and_then(|process| process.exit_code).unwrap_or(0)
     }
 }

@@ -20,6 +20,7 @@ const { defineEnumerable, illegalInvocation, isObject, requireArguments } = use(
 
 const MAX_DELAY_MS = 2 ** 31 - 1; // as in browsers and Node.js: longer delays become 1
 const NOT_IN_HEAP = -1;
+const UNKNOWN = -2; // no deadline
 // Half a step of the clock: a deadline is a sum of its readings, and may miss the one that it means by a rounding error.
 const TOLERANCE_MS = 0.05;
 
@@ -430,6 +431,34 @@ const endings = []; // what else ends with a request
 /** Has `ended(request)` called when a request is over on whose behalf `requestIsOver` was asked, or timers were set. */
 exports.whenRequestEnds = (ended) => {
   ArrayPrototypePush(endings, ended);
+};
+
+/**
+ * After code was ended by force, which runs no `finally` and may have been at work on the heap: makes it one again. A timer
+ * whose callback was ended is gone, an interval's too.
+ */
+exports.recover = () => {
+  firing = false;
+  scheduled = UNKNOWN;
+  const records = [];
+  for (let index = 0; index < heap.length; index++) {
+    const record = heap[index];
+    if (record !== undefined && !record.running && !record.cleared) ArrayPrototypePush(records, record);
+    if (record !== undefined) record.index = NOT_IN_HEAP;
+  }
+  heap.length = 0;
+  refed = 0;
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index];
+    if (record.index !== NOT_IN_HEAP) continue; // it was in two places
+    ArrayPrototypePush(heap, record);
+    siftUp(record, heap.length - 1);
+    if (record.refed) refed++;
+  }
+  for (let index = 0; index < immediates.length; index++) {
+    if (immediates[index].pending && immediates[index].refed) refed++;
+  }
+  reschedule();
 };
 
 /** Clears what was set on behalf of a request that is over. */

@@ -10,6 +10,7 @@ mod log;
 mod metrics;
 mod normal;
 mod registry;
+mod repl;
 mod run;
 mod serve;
 mod server;
