@@ -52,7 +52,28 @@ fn values_are_shown_and_kept() {
         "_",
         "let _ = 'mine'; 7",
         "_",
-    ]), @"");
+    ]), @r"
+    exit code 0
+    > 2
+    > 42
+    > 'a string'
+    > undefined
+    > { a: [ 1, Map(1) { 'k' => -0 } ], b: 12n }
+    > 1180591620717411303424n
+    > [ NaN, null, Symbol(s) ]
+    > NaN
+    > -0
+    > '\ud800'
+    > undefined
+    > A {}
+    > said
+    undefined
+    > 6
+    > 5
+    > 7
+    > 'mine'
+    >
+    ");
 }
 
 #[test]
@@ -64,7 +85,16 @@ fn names_may_be_declared_again() {
         "function f() { return 1 }",
         "function f() { return 2 }",
         "f()",
-    ]), @"");
+    ]), @r"
+    exit code 0
+    > undefined
+    > undefined
+    > [ 10, 20, 3 ]
+    > undefined
+    > undefined
+    > 2
+    >
+    ");
 }
 
 #[test]
@@ -84,7 +114,16 @@ fn what_is_not_complete_goes_on() {
         ".break",
         "6",
         "f(",
-    ]), @"");
+    ]), @r"
+    exit code 0
+    > ... ... ... undefined
+    > 3
+    > ... ... 'one\ntwo 7'
+    > ... 5
+    > ... > 6
+    > ... Uncaught [SyntaxError: Unexpected end of input]
+    >
+    ");
 }
 
 #[test]
@@ -107,7 +146,24 @@ fn await_is_allowed_and_modules_are_found_from_the_working_directory() {
         "import { name } from './lib.mjs'",
         ".load lib.js",
         ".load old.cjs",
-    ]), @"");
+    ]), @r"
+    exit code 0
+    > 1
+    > 'lib'
+    > { old: true }
+    > 1
+    > 1
+    undefined
+    > 'later'
+    > 'no'
+    > 'b'
+    > nothing is left that could settle what it awaits
+    > Uncaught [SyntaxError: Cannot use import statement outside a module]
+    hint: what is typed is no module; write const { name } = await import('module')
+    > Uncaught Error: ENOENT: no such file or directory, open 'lib.js'
+    > { old: true }
+    >
+    ");
 }
 
 #[test]
@@ -122,7 +178,19 @@ fn types_are_removed() {
         "identity<string>('typed')",
         "(await Promise.resolve(3)) as number",
         "1 < 2 > (3)",
-    ]), @"");
+    ]), @r"
+    exit code 0
+    > 1
+    > ... undefined
+    > undefined
+    > 'Green'
+    > undefined
+    > 'typed'
+    > 3
+    > Uncaught TypeError: 1 is not a function
+        at <anonymous>:1:2
+    >
+    ");
 }
 
 #[test]
@@ -139,14 +207,49 @@ fn errors_are_shown_and_the_session_goes_on() {
         "({ [Symbol.for('nodejs.util.inspect.custom')]() { throw new Error('not to be shown') } })",
         "Object.prototype.objectId = Object.prototype.error = 'mine'; 'still right'",
         ".nope",
-    ]), @"");
+    ]), @r"
+    exit code 0
+    > Uncaught TypeError: wrong
+        at <anonymous>:1:7 {
+      [cause]: 'this'
+    }
+    > 'wrong'
+    > Uncaught ReferenceError: missing is not defined
+        at <anonymous>:1:1
+    > Uncaught { an: 'object' }
+    > Uncaught 'a reason'
+    > Uncaught [SyntaxError: let is disallowed as a lexically bound name]
+    > 'first'
+    > undefined
+    > Uncaught Error: not to be shown
+        at [nodejs.util.inspect.custom] (<anonymous>:1:57)
+    > 'still right'
+    > there is no command .nope; .help lists them
+    > 
+    --- stderr
+    uncaught Error: nobody handles it
+        at <anonymous>:1:16
+    uncaught Error: in a timer
+        at Timeout.<anonymous> (<anonymous>:1:26)
+    ");
 }
 
 #[test]
 fn process_exit_has_its_code_and_listeners_hear_of_the_end() {
-    insta::assert_snapshot!(session(&["process.exit(3)", "'never'"]), @"");
-    insta::assert_snapshot!(session(&["process.on('exit', (code) => console.log('bye', code)); 1", ".exit", "2"]), @"");
-    insta::assert_snapshot!(session(&["process.exitCode = 4"]), @"");
+    insta::assert_snapshot!(session(&["process.exit(3)", "'never'"]), @r"
+    exit code 3
+    >
+    ");
+    insta::assert_snapshot!(session(&["process.on('exit', (code) => console.log('bye', code)); 1", ".exit", "2"]), @r"
+    exit code 0
+    > 1
+    > bye 0
+    ");
+    insta::assert_snapshot!(session(&["process.exitCode = 4"]), @r"
+    exit code 4
+    > 4
+    >
+    ");
 }
 
 #[test]
@@ -159,7 +262,29 @@ fn a_session_is_in_the_sandbox_and_says_which_flag_grants_more() {
         "await fetch('http://127.0.0.1:9/').catch((error) => error.cause.message)",
         "fs.readFileSync('/dev/stdin', 'utf8')",
     ];
-    insta::assert_snapshot!(session(&lines), @"");
+    insta::assert_snapshot!(session(&lines), @r"
+    exit code 0
+    > Uncaught Error: ENOENT: no such file or directory, open '/etc/hostname'
+        at <anonymous>:1:4 {
+      errno: -2,
+      code: 'ENOENT',
+      syscall: 'open',
+      path: '/etc/hostname'
+    }
+    hint: the program sees its project and what is mounted; --mount /etc=/etc shows it that
+    > Uncaught Error: EROFS: read-only file system, open 'made'
+        at <anonymous>:1:4 {
+      errno: -30,
+      code: 'EROFS',
+      syscall: 'open',
+      path: 'made'
+    }
+    > [ 'made' ]
+    > undefined
+    > 'connecting to 127.0.0.1:[PORT] is not allowed; start with --net allow=127.0.0.1:[PORT] to allow it'
+    > ''
+    >
+    ");
     let scene = Scene::new(&[("data/x", "given")]);
     let granted = typed_into(
         &scene,
@@ -186,7 +311,7 @@ fn limits_on_time_end_an_entry_and_those_on_memory_the_session() {
         &["--timeout", "500ms"],
         &["await new Promise((resolve) => setTimeout(resolve, 60_000))", "'next'"],
     );
-    assert!(shown.contains("ended by its limit: wall (500 of 500 ms)"), "{shown}");
+    assert!(shown.contains("ended by its limit: wall (500 of [TIME])"), "{shown}");
     assert!(shown.contains("> 'next'"), "{shown}");
     let shown = typed_into(
         &Scene::new(&[]),
@@ -363,13 +488,17 @@ fn timers_go_on_while_nobody_types() {
     // A rejection that nobody handles.
     terminal.keys("setTimeout(() => Promise.reject(new Error('late')), 10); 3\r");
     terminal.expect("uncaught Error: late");
+    // What is typed ahead is not lost.
+    terminal.keys("'ahead' + 1\r'ahead' + 2\r");
+    terminal.expect("\n'ahead1'\n");
+    terminal.expect("\n'ahead2'\n> ");
     // Far more than the editor takes at a time.
-    terminal.keys(
-        "setTimeout(() => { for (let n = 0; n < 20_000; n++) console.log('line ' + n) }, 10); 4\r'typed meanwhile'\r",
-    );
+    terminal.keys("setTimeout(() => { for (let n = 0; n < 20_000; n++) console.log('line ' + n) }, 10); 4\r");
+    terminal.expect("line 99\n");
+    terminal.keys("'typed ' + 'meanwhile'\r");
     terminal.expect("line 19999\n");
-    terminal.expect("'typed meanwhile'");
     terminal.enter("5", "5");
+    assert!(terminal.text().contains("\n'typed meanwhile'\n"), "{}", terminal.text());
     terminal.enter("setTimeout(() => process.exit(6), 10); 7", "7");
     terminal.ends_with(6);
 }
@@ -382,7 +511,8 @@ fn tab_completes_and_runs_nothing() {
     terminal.enter("fs.readFileS\t.name", "'readFileSync'");
     terminal.enter("const declared = { inner: { value: 41 } }", "undefined");
     terminal.enter("decl\t.in\t.val\t + 1", "42");
-    terminal.enter("'abc'.length; const text = 'abc'; text.toUpperC\t()", "'ABC'");
+    terminal.enter("const text = 'abc'; 'abc'.length", "3");
+    terminal.enter("1; text.toUpperC\t()", "'ABC'");
     terminal.enter("var hits = 0; var o = { get danger() { hits++; return { deep: 1 } } }", "undefined");
     terminal.enter(
         "var p = new Proxy({}, { ownKeys() { hits++; return [] }, get() { hits++ }, getPrototypeOf() { hits++ } })",
@@ -391,7 +521,8 @@ fn tab_completes_and_runs_nothing() {
     terminal.keys("o.danger.\t\t");
     terminal.keys("\x15p.\t\t\x15p.a.\t\t\x15");
     terminal.enter("hits", "0");
-    terminal.enter(".ex\t", "");
+    terminal.keys(".ex\t\r");
+    terminal.ends_with(0);
 }
 
 #[test]
