@@ -74,7 +74,7 @@ impl V8InspectorClientImpl for Client {}
 pub struct Inspector {
     /// Before the inspector that it is a session of.
     session: Option<V8InspectorSession>,
-    inspector: Option<V8Inspector>,
+    v8: Option<V8Inspector>,
     context: Option<v8::Global<v8::Context>>,
     responses: Rc<Responses>,
     calls: Cell<i32>,
@@ -90,13 +90,13 @@ impl std::fmt::Debug for Inspector {
 impl Drop for Inspector {
     fn drop(&mut self) {
         self.isolate.with_entered(|entered| {
-            if let (Some(inspector), Some(context)) = (&self.inspector, &self.context) {
+            if let (Some(inspector), Some(context)) = (&self.v8, &self.context) {
                 v8::scope!(let scope, entered);
                 let context = v8::Local::new(scope, context);
                 inspector.context_destroyed(context);
             }
             self.session.take();
-            self.inspector.take();
+            self.v8.take();
             self.context.take();
         });
     }
@@ -119,7 +119,7 @@ impl Realm {
             inspector.context_created(context, GROUP, nothing, nothing);
             Inspector {
                 session: Some(session),
-                inspector: Some(inspector),
+                v8: Some(inspector),
                 context: Some(v8::Global::new(scope, context)),
                 responses,
                 calls: Cell::new(0),

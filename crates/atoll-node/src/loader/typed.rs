@@ -70,7 +70,9 @@ fn read_here(text: &str, need: Need) -> Reading {
         (Ok(_), Ok(parsed)) if !has_type_arguments(&parsed) => Reading::JavaScript,
         (_, Ok(parsed)) if need.is_exceeded_by(&parsed.program) => Reading::Invalid,
         (_, Ok(parsed)) => compile(&allocator, parsed, text).map_or(Reading::Invalid, Reading::TypeScript),
-        (Err(_), Err(diagnostics)) if diagnostics.iter().any(|one| ends_too_early(text, one)) => Reading::Incomplete,
+        (Err(_), Err(diagnostics)) if diagnostics.iter().flatten().any(|one| ends_too_early(text, one)) => {
+            Reading::Incomplete
+        }
         (Err(_), Err(_)) => Reading::Invalid,
     }
 }
@@ -96,8 +98,7 @@ fn last(diagnostics: Diagnostics) -> Option<OxcDiagnostic> {
 }
 
 /// Whether all that is wrong with a text is where it ends, or that something in it does not end.
-fn ends_too_early(text: &str, diagnostic: &Option<OxcDiagnostic>) -> bool {
-    let Some(diagnostic) = diagnostic else { return false };
+fn ends_too_early(text: &str, diagnostic: &OxcDiagnostic) -> bool {
     let end = text.trim_end().len();
     let reaches_end = diagnostic.labels.iter().any(|label| (label.offset() + label.len()) as usize >= end);
     let begins_at_end = diagnostic.labels.iter().any(|label| label.offset() as usize >= end);

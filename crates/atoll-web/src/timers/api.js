@@ -27,6 +27,7 @@ const TOLERANCE_MS = 0.05;
 const heap = []; // records
 let sequence = 0;
 let refed = 0; // active timers and immediates that keep the worker alive
+let held = 0; // what else does
 let scheduled = -1; // what the event loop knows
 let scheduledRequest = 0;
 let firing = false;
@@ -486,11 +487,11 @@ exports.owner = () => native.owner();
 
 /** Something that is no timer keeps the worker alive (1), or does no more (-1). */
 exports.holdAlive = (change) => {
-  refed += change;
+  held += change;
 };
 
 /** Whether a timer, an immediate or anything else keeps the worker alive. */
-exports.hasRefed = () => refed > 0;
+exports.hasRefed = () => refed + held > 0;
 
 /** A timer of the platform's own: any delay in milliseconds, does not keep the worker alive. Returns what clearTimeout takes. */
 exports.startInternalTimer = (callback, delay) => start(callback, delay, false, undefined).unref();

@@ -383,10 +383,11 @@ impl Terminal {
                 self.seen += at + expected.len();
                 return;
             }
-            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(chunk) => self.raw.extend(chunk),
-                Err(_) => panic!("{expected:?} did not come behind\n{}\nin\n{rest}", &text[..self.seen]),
-            }
+            let came = self.output.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            let Ok(chunk) = came else {
+                panic!("{expected:?} did not come behind\n{}\nin\n{rest}", &text[..self.seen]);
+            };
+            self.raw.extend(chunk);
         }
     }
 
