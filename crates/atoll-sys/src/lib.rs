@@ -9,7 +9,7 @@
 //! * [`descriptors`]: how many descriptors the process may have.
 //! * [`memory`]: how much memory the process holds; [`cgroup`]: how much it may, and when it runs short.
 //! * [`mounts`]: what is mounted where.
-//! * [`priority`]: who goes first. [`readiness`]: waiting for a descriptor.
+//! * [`process`]: whose the process is. [`priority`]: who goes first. [`readiness`]: waiting for a descriptor.
 //! * `count` (feature): system calls made by this thread, for tests.
 
 #[cfg(not(target_os = "linux"))]
@@ -27,6 +27,7 @@ pub mod fs;
 pub mod memory;
 pub mod mounts;
 pub mod priority;
+pub mod process;
 pub mod readiness;
 
 pub use cpu::CpuClock;
