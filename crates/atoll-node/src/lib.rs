@@ -71,6 +71,8 @@ pub const BUILTINS: &[Builtin] = &[
     fs::ARGUMENTS,
     fs::CORE,
     fs::COPY,
+    fs::DIR,
+    fs::STEPS,
     fs::GLOB,
     fs::LATER_BUILTIN,
     fs::TYPES,

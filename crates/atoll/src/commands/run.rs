@@ -22,7 +22,7 @@ pub(crate) fn run(mut arguments: cli::Run) -> Result<ExitCode, Failure> {
             arguments.arguments.splice(0..0, first);
             Project::of_text("eval", text, &surroundings)
         }
-        (None, Some(file)) if file.as_os_str() != "-" => Project::of_program(&file, &surroundings)?,
+        (None, Some(file)) if file.as_os_str() != "-" => Project::of_program(&file, &grants, &surroundings)?,
         (None, file) => Project::of_text("stdin", program_of_input(file.is_some())?, &surroundings),
     };
     let app = project.app(arguments.arguments, &grants, &surroundings)?;
