@@ -145,7 +145,7 @@ exports.toOwner = (value, name) => {
 };
 
 const MAX_POSITION = 2n ** 63n - 1n; // of the kernel
-const LAST_NUMBER = 2n ** 63n - 1024n; // below it that is a number; no file is as long
+const LAST_NUMBER = 2n ** 53n - 1n; // that natives take; no file is as long
 
 /** A place in a file; -1 for the file's own position. */
 exports.toPosition = (value, name = 'position') => {

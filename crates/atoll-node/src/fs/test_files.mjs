@@ -207,6 +207,21 @@ test('statfs and owners', async () => {
   await handle.close();
 });
 
+test('positions may be as large as the kernel has them', () => {
+  const fd = fs.openSync(`${here}test.mjs`);
+  for (const position of [2n ** 63n - 1n, 2n ** 53n, Number.MAX_SAFE_INTEGER]) {
+    let count = 0;
+    try {
+      count = fs.readSync(fd, Buffer.alloc(4), 0, 4, position);
+    } catch (error) {
+      assert(['EFBIG', 'EINVAL', 'EOVERFLOW'].includes(error.code), error.code);
+    }
+    assertEquals(count, 0);
+  }
+  assertThrows(() => fs.readSync(fd, Buffer.alloc(4), 0, 4, 2n ** 63n), 'ERR_OUT_OF_RANGE');
+  fs.closeSync(fd);
+});
+
 test('what is wrong with arguments is told before a missing callback', () => {
   assertThrows(() => fs.fchmod(1, '123x'), 'ERR_INVALID_ARG_VALUE');
   assertThrows(() => fs.fchown(1, NaN), 'ERR_OUT_OF_RANGE');

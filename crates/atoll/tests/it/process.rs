@@ -147,10 +147,10 @@ not ok 9 - suite
   failureType: 'subtestsFailed'
 described,before,passes,waits,waits > inner,each,one,done,each,two,done,each,done
 1..9
-# tests 11
+# tests 12
 # suites 1
 # pass 5
-# fail 3
+# fail 4
 # cancelled 1
 # skipped 1
 # todo 1";
