@@ -55,7 +55,7 @@ try { process.chdir('../made'); } catch (error) { console.log(error.code); }";
     let expected = "exit code 0
 --- stdout
 file:///app/sub/main.mjs /app/sub true
-/app [ 'made', 'sub' ] 22 0
+/app [ 'made', 'package.json', 'sub' ] 22 0
 700
 ENOENT: no such file or directory, chdir '/app/private' -> 'none' /app/private none /app/private
 ENOTDIR
