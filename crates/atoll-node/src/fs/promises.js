@@ -1,7 +1,7 @@
 // node:fs/promises: the promises and FileHandle. What the functions do is in core.js.
 const {
   ArrayBufferIsView, Error, ErrorCaptureStackTrace, FinalizationRegistry, FinalizationRegistryPrototypeRegister,
-  FinalizationRegistryPrototypeUnregister, ObjectDefineProperty, PromiseResolve, PromiseWithResolvers,
+  FinalizationRegistryPrototypeUnregister, ObjectDefineProperty, Promise, PromiseResolve, PromiseWithResolvers,
   ReflectApply, SymbolAsyncDispose, SymbolAsyncIterator, SymbolIterator, TypeError,
 } = primordials;
 const { ERR_INTERNAL_ASSERTION, ERR_INVALID_ARG_TYPE, ERR_METHOD_NOT_IMPLEMENTED } = use('node/internal/errors');
@@ -10,12 +10,29 @@ const { constants } = use('node/internal/fs/types');
 const { throwIfAborted } = use('node/internal/fs/arguments');
 const { promiseLater, run } = use('node/internal/fs/later');
 const EventEmitter = use('node:events').default;
+const { requestIsOver, setImmediate } = use('web/timers');
 
 const promises = {};
 
 /** What `operation(...values)` comes to, in a later turn. A mistake in the arguments is a rejection, too. */
 function promised(operation, values) {
   return promiseLater(() => ReflectApply(operation, undefined, values));
+}
+
+/**
+ * A file is read in one go, however soon that is over; in Node it takes several turns. What is aborted in the turn that follows
+ * the call is aborted here, too.
+ */
+function unlessAborted(reading, signal) {
+  return signal === undefined || signal === null ? reading : checkedLater(reading, signal);
+}
+
+async function checkedLater(reading, signal) {
+  const content = await reading;
+  // A request that is over gets no more turns.
+  if (!requestIsOver()) await new Promise((resolve) => setImmediate(resolve));
+  throwIfAborted(signal);
+  return content;
 }
 
 // --- FileHandle ------------------------------------------------------------------------------------------------------
@@ -124,7 +141,7 @@ class FileHandle extends EventEmitter {
   }
 
   readFile(options) {
-    return on(this, 'readFile', (fd) => core.readFile(fd, options));
+    return unlessAborted(on(this, 'readFile', (fd) => core.readFile(fd, options)), options?.signal);
   }
 
   stat(options) {
@@ -241,7 +258,7 @@ define('open', openHandle, 3);
 
 define(
   'readFile',
-  (path, options) => (isHandle(path) ? path.readFile(options) : promised(core.readFile, [path, options])),
+  (path, options) => (isHandle(path) ? path.readFile(options) : unlessAborted(promised(core.readFile, [path, options]), options?.signal)),
   2,
 );
 define('writeFile', (path, data, options) => writeTo(path, data, options, core.writeFile), 3);
