@@ -105,7 +105,9 @@ mod tests {
         for index in 0..NAMES {
             std::fs::write(host.path().join(format!("a rather long name of a file {index}")), b"").unwrap();
         }
-        let mut directory = HostDirectory::new(sys::open_root(host.path()).unwrap());
+        let root = sys::open_root(host.path()).unwrap();
+        let flags = sys::OFlags::RDONLY | sys::OFlags::DIRECTORY;
+        let mut directory = HostDirectory::new(sys::open_at(&root, b".", flags, sys::Mode::empty()).unwrap());
         assert_eq!(directory.read(1).unwrap().len(), 1);
         assert!(directory.names.len() < NAMES / 2, "no more is read than one call gives");
         let mut seen = BTreeSet::new();
