@@ -5,6 +5,7 @@
 
 mod assert;
 mod buffer;
+mod child_process;
 mod constants;
 mod crypto;
 mod errors;
@@ -12,6 +13,7 @@ mod events;
 mod fs;
 pub mod loader;
 mod module;
+mod net;
 mod os;
 mod path;
 mod process;
@@ -21,11 +23,13 @@ mod readline;
 mod repl;
 mod stream;
 mod string_decoder;
+mod test_runner;
 mod timers;
 mod tty;
 mod url;
 mod util;
 mod validators;
+mod worker_threads;
 
 use atoll_engine::Builtin;
 
@@ -68,6 +72,8 @@ pub const BUILTINS: &[Builtin] = &[
     fs::ARGUMENTS,
     fs::CORE,
     fs::COPY,
+    fs::DIR,
+    fs::STEPS,
     fs::GLOB,
     fs::LATER_BUILTIN,
     fs::TYPES,
@@ -125,6 +131,13 @@ pub const BUILTINS: &[Builtin] = &[
     stream::PROMISES,
     stream::CONSUMERS,
     stream::WEB,
+    child_process::BUILTIN,
+    net::BUILTIN,
+    worker_threads::BUILTIN,
+    test_runner::BUILTIN,
+    test_runner::RUN,
+    test_runner::REPORT,
+    test_runner::MOCK,
     readline::BUILTIN,
     readline::PROMISES,
     readline::CURSOR,

@@ -12,7 +12,7 @@ mod report;
 mod trim;
 mod worker;
 
-pub use app::App;
+pub use app::{App, EXEC_PATH, User};
 pub use atoll_pool::{Isolation, UnknownIsolation};
 pub use cache::SealedCache;
 pub use cold::ColdStarter;

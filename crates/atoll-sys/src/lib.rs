@@ -11,7 +11,8 @@
 //! * [`memory`]: how much memory the process holds, and giving back what it doesn't need; [`cgroup`]: how much it may, and
 //!   when it runs short.
 //! * [`mounts`]: what is mounted where.
-//! * [`priority`]: who goes first. [`readiness`]: waiting for a descriptor. [`terminal`]: a terminal's mode.
+//! * [`process`]: whose the process is. [`priority`]: who goes first. [`readiness`]: waiting for a descriptor.
+//! * [`terminal`]: a terminal's mode.
 //! * `count` (feature): system calls made by this thread, for tests.
 
 #[cfg(not(target_os = "linux"))]
@@ -30,6 +31,7 @@ pub mod inotify;
 pub mod memory;
 pub mod mounts;
 pub mod priority;
+pub mod process;
 pub mod readiness;
 pub mod terminal;
 

@@ -2,6 +2,7 @@
 
 use crate::watch::{EventSink, Watch};
 use crate::{Errno, LayerPath, Listing, MAX_PATH_BYTES};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// Type of a directory entry or a file.
@@ -278,6 +279,32 @@ pub trait File: Send + Sync + std::fmt::Debug {
         let _ = owner;
         Err(Errno::EROFS)
     }
+
+    /// The host's descriptor that reads and writes go to, where there is one: the kernel can copy between two of them.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// An open directory, which is read piece by piece. Dropping it closes it.
+pub trait Directory: Send + std::fmt::Debug {
+    /// Further names but `.` and `..`, `most` of them at most, in no order that means anything; none at the end.
+    fn read(&mut self, most: usize) -> Result<Listing, Errno>;
+}
+
+/// A directory whose names are known.
+#[derive(Debug)]
+struct KnownNames {
+    names: Listing,
+    next: usize,
+}
+
+impl Directory for KnownNames {
+    fn read(&mut self, most: usize) -> Result<Listing, Errno> {
+        let part = self.names.part(self.next, most);
+        self.next += part.len();
+        Ok(part)
+    }
 }
 
 /// A source of files that can be mounted. Paths are relative to its root; it follows links inside itself and answers
@@ -301,6 +328,11 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
 
     /// All names of a directory but `.` and `..`, in no order that means anything.
     fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Listing>;
+
+    /// As [`Layer::read_dir`], piece by piece. Layers whose names are in memory have nothing to gain from pieces.
+    fn open_dir(&self, path: LayerPath<'_>) -> LayerResult<Box<dyn Directory>> {
+        Ok(Box::new(KnownNames { names: self.read_dir(path)?, next: 0 }))
+    }
 
     /// Text of a symbolic link; `EINVAL` for anything else.
     fn read_link(&self, path: LayerPath<'_>) -> LayerResult<Vec<u8>>;

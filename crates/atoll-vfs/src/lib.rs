@@ -52,8 +52,8 @@ pub use errno::Errno;
 pub use error::FsError;
 pub use host_dir::{Confinement, HostDir, HostDirError, without_waiting};
 pub use layer::{
-    AccessMode, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Owner,
-    Statistics, Time,
+    AccessMode, Directory, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
+    Owner, Statistics, Time,
 };
 pub use listing::{DirEntry, Listing};
 pub use memory::{Memory, Quota};

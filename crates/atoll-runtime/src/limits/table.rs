@@ -96,7 +96,7 @@ limits! {
     }
     /// Memory of a guest outside of the heap, bytes.
     external_bytes: usize = "external-mib" in MiB {
-        serve: 128, run: Value(2048), range: 1..=65_536,
+        serve: 128, run: Value(4096), range: 1..=65_536,
         scope: Worker, hit: Hit::Kill(Reason::External),
         bounds: "memory outside of the heap: `ArrayBuffer`s, WebAssembly memories, bodies on their way",
         effect: "An allocation beyond the limit throws a `RangeError`; the worker is ended when it goes on asking.",

@@ -81,7 +81,7 @@ impl Worker {
             app.limits.open_files as usize,
         ));
         state.insert(WatchState::new(app.limits.watches as usize));
-        state.insert(OsState::default());
+        state.insert(OsState { uid: app.user.uid, gid: app.user.gid, ..OsState::default() });
         state.insert(ProcessState::new(app.process(output)));
         let Blank { mut realm, functions } = match blank {
             Some(blank) => blank,

@@ -29,7 +29,7 @@ pub(crate) fn run(mut arguments: cli::Run) -> Result<ExitCode, Failure> {
             arguments.arguments.splice(0..0, first);
             Project::of_text("eval", text, &surroundings)
         }
-        (None, Some(file)) if file.as_os_str() != "-" => Project::of_program(&file, &surroundings)?,
+        (None, Some(file)) if file.as_os_str() != "-" => Project::of_program(&file, &grants, &surroundings)?,
         (None, _) => Project::of_text("stdin", program_of_input()?, &surroundings),
     };
     let app = project.app(arguments.arguments, &grants, &surroundings)?;

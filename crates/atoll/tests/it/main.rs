@@ -9,6 +9,7 @@ mod limits;
 mod log;
 mod metrics;
 mod normal;
+mod process;
 mod registry;
 mod repl;
 mod run;

@@ -31,7 +31,7 @@ const ways = {
   'node:process': {
     environment: () => require('node:process').env.GREETING, cwd: () => process.cwd(), now: () => process.hrtime(), wantTick: () => process.nextTick(() => {}),
     write: () => process.stdout.write(''), setExitCode: () => { process.exitCode = 0; },
-    stopInput: () => process.stdin.emit('pause'),
+    stopInput: () => process.stdin.emit('pause'), chdir: () => process.chdir('/tmp'), umask: () => process.umask(0o022),
   },
   'node:crypto': {
     digest: () => nodeCrypto.createHash('sha512').update(big).digest(), hmac: () => nodeCrypto.createHmac('sha256', 'k').update(big).digest(),
@@ -59,6 +59,8 @@ const ways = {
     remove: () => { fs.mkdirSync('/tmp/r/x/y', { recursive: true }); fs.rmSync('/tmp/r', { recursive: true }); }, statfs: () => fs.statfsSync('/tmp'), truncate: () => fs.truncateSync('/tmp/open', count++ % 1000),
     walkedPath: () => fs.realpathSync('/tmp/folder/inner/..'), writeFile: () => fs.writeFileSync('/tmp/written', text),
     writeText: () => fs.writeSync(descriptor, text, 0), writev: () => fs.writevSync(descriptor, [buffer, buffer], 0),
+    openDir: () => fs.opendirSync('/tmp').closeSync(), closeDir: () => fs.opendirSync('/tmp').closeSync(),
+    readDirPart: () => { const folder = fs.opendirSync('/tmp'); while (folder.readSync() !== null); folder.closeSync(); },
   },
   'node/internal/fs/later': {
     submit: () => fs.promises.stat('/tmp/file'), wait: () => fs.promises.readFile('/tmp/file'), collect: () => fs.promises.writeFile('/tmp/later', buffer),
@@ -72,6 +74,7 @@ const ways = {
     text: () => { fs.writeFileSync('/tmp/data.json', '{}'); delete require.cache['/tmp/data.json']; require('/tmp/data.json'); },
     builtin: () => require('node:path'), builtinNames: () => require('node:module').builtinModules,
   },
+  'node:net': { family: () => require('node:net').isIP('::1') },
   'node:os': { info: () => os.cpus() },
   'engine/imports': { resolve: () => import.meta.resolve('./natives.mjs'), fileUrl: () => import('./lib/neighbour.mjs') },
   'engine/wasm': { isShared: () => new WebAssembly.Memory({ initial: 0 }), sharesMemory: () => WebAssembly.validate(big) || WebAssembly.validate(module) },
