@@ -1,8 +1,8 @@
 // How operations of node:fs are done: at once, or put off to a thread of the process's pool. What becomes of the latter
 // comes back in batches, in a turn of the request that asked.
 const {
-  ArrayPrototypePop, ArrayPrototypePush, ArrayPrototypeSlice, BigInt64Array, Error, ErrorCaptureStackTrace, Float64Array, Promise,
-  PromisePrototypeThen, PromiseResolve,
+  ArrayPrototypePop, ArrayPrototypePush, ArrayPrototypeSlice, BigInt64Array, Error, ErrorCaptureStackTrace, Float64Array,
+  ObjectDefineProperty, Promise, PromisePrototypeThen, PromiseResolve,
   TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength,
 } = primordials;
 const { statsFrom } = use('node/internal/fs/types');
@@ -70,9 +70,14 @@ function rejected(error) {
     if (error instanceof Error) ErrorCaptureStackTrace(error, fail);
     throw error;
   };
-  return PromisePrototypeThen(PromisePrototypeThen(PromiseResolve(undefined), nothing), fail);
+  const promise = PromisePrototypeThen(PromisePrototypeThen(PromiseResolve(undefined), nothing), fail);
+  // Resolving another promise with it must call no `then` that the program has replaced.
+  return ObjectDefineProperty(promise, 'then', { __proto__: null, value: then });
 }
 function nothing() {}
+function then(fulfilled, failed) {
+  return PromisePrototypeThen(this, fulfilled, failed);
+}
 
 function awaitResults() {
   PromisePrototypeThen(native.wait(), deliver);

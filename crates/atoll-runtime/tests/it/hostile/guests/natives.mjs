@@ -15,12 +15,15 @@ const keys = Promise.all([crypto.subtle.importKey('raw', new Uint8Array(16), { n
 const decoder = new TextDecoder('utf-16le');
 const encoder = new TextEncoder();
 const module = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
+const nobody = () => {};
 const hard = (body) => {
   try {
     body();
   } catch {}
 };
 
+// What the last one left that was ended half-way.
+for (const name of ['made', 'moved', 'r', 't']) fs.rmSync(`/tmp/${name}`, { recursive: true, force: true });
 fs.writeFileSync('/tmp/file', big);
 fs.mkdirSync('/tmp/folder/inner', { recursive: true });
 const descriptor = fs.openSync('/tmp/open', 'w+');
@@ -64,6 +67,17 @@ const ways = {
   },
   'node/internal/fs/later': {
     submit: () => fs.promises.stat('/tmp/file'), wait: () => fs.promises.readFile('/tmp/file'), collect: () => fs.promises.writeFile('/tmp/later', buffer),
+  },
+  'node/internal/fs/watch_events': {
+    watch: () => fs.watch('/tmp').close(), unwatch: () => fs.watch('/tmp/file').close(), wait: () => fs.watch('/tmp/folder').close(), release: () => fs.watch('/tmp/folder').close(),
+    collect: () => {
+      // There may be as many watches already as a worker can have.
+      hard(() => { const watcher = fs.watch('/tmp/file', nobody); setTimeout(() => watcher.close(), 1); });
+      fs.writeFileSync('/tmp/file', text);
+      return new Promise((resolve) => setTimeout(resolve, 1));
+    },
+    watchPath: () => { fs.watchFile('/tmp/file', nobody); fs.unwatchFile('/tmp/file', nobody); }, stat: () => { fs.watchFile('/tmp/none', nobody); fs.unwatchFile('/tmp/none', nobody); },
+    rewatch: () => { fs.watchFile('/tmp/folder/inner', nobody); fs.renameSync('/tmp/folder', '/tmp/moved'); fs.renameSync('/tmp/moved', '/tmp/folder'); fs.unwatchFile('/tmp/folder/inner', nobody); },
   },
   'node/internal/util/types': {
     typeTag: () => util.types.isDate(count), promiseDetails: () => util.inspect(Promise.resolve(1)), proxyDetails: () => util.inspect(new Proxy({}, {}), { showProxy: true }),
