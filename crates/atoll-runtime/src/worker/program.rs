@@ -30,6 +30,7 @@ impl Worker {
             Ok(created) => created,
             Err(termination) => return Ok(Exit::Terminated(termination)),
         };
+        worker.is_program = true;
         let ended = match worker.begin(&loader).await {
             Ok(()) => {
                 worker.store_code(Ripeness::First);

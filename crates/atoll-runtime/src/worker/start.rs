@@ -94,7 +94,10 @@ impl Worker {
             allow_eval: app.limits.allow_eval,
             allow_wasm: app.limits.allow_wasm,
         });
-        Ok((Self { app, realm, functions, clock, failed: false, spent: (0, Duration::ZERO) }, loader))
+        Ok((
+            Self { app, realm, functions, clock, failed: false, spent: (0, Duration::ZERO), is_program: false },
+            loader,
+        ))
     }
 
     /// Makes a worker that serves: its graph loaded and evaluated, its handler found. It has an isolate of its own: that of

@@ -401,11 +401,22 @@ fn a_limit_ends_a_program_with_124() {
         ("microtasks.mjs", "const next = () => Promise.resolve().then(next); await next();"),
         ("memory.mjs", "const all = []; for (;;) all.push(new Array(1e5).fill(0.5));"),
         ("waits.mjs", "setInterval(() => {}, 10);"),
+        (
+            "turns.mjs",
+            "let turns = 0;
+             const turn = () => {
+               const end = performance.now() + 20;
+               while (performance.now() < end);
+               if (++turns < 500) setTimeout(turn);
+             };
+             turn();",
+        ),
     ]);
     for (flag, value, file, reason, hint) in [
         ("--cpu-ms", "100", "loop.mjs", "cpu (", "--cpu-ms"),
         ("--cpu", "100ms", "loop.mjs", "cpu (", "--cpu-ms"),
         ("--cpu-ms", "100", "microtasks.mjs", "cpu (", "--cpu-ms"),
+        ("--cpu", "200ms", "turns.mjs", "cpu (", "--cpu-ms"),
         ("--memory", "32M", "memory.mjs", "heap (", "--heap-mib"),
         ("--memory-mib", "32", "memory.mjs", "heap (", "--heap-mib"),
     ] {
