@@ -73,6 +73,8 @@ pub(crate) struct Host {
     pub(crate) allow_wasm: bool,
     /// WebAssembly modules that V8 compiles in the background.
     pub(crate) compiling: u32,
+    /// The guest path relative to which code without a name imports: that which is typed into a session.
+    pub(crate) nameless_referrer: Option<String>,
 }
 
 /// Which of the isolate's embedder data is the pointer to the [`Host`] of the turn that runs; null outside of turns.

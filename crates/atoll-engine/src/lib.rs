@@ -7,6 +7,7 @@ mod builtins;
 mod callbacks;
 mod exception;
 mod host;
+mod inspector;
 mod limits;
 mod modules;
 mod native;
@@ -22,7 +23,8 @@ mod wasm;
 pub use builtins::{BUILTINS, path_to_url};
 pub use exception::{Details, Exception};
 pub use host::State;
-pub use limits::{MemoryLimits, Reason, Termination};
+pub use inspector::{Evaluated, EvaluationId, Inspector};
+pub use limits::{Interrupter, MemoryLimits, Reason, Termination};
 pub use modules::{
     CodeCache, ImportKind, ModuleFormat, ModuleLoader, ModuleSource, Resolved, Ripeness, SUFFIX_MARK, SourcePosition,
 };

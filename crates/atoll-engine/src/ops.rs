@@ -27,6 +27,8 @@ pub(crate) type OpFuture = Pin<Box<dyn Future<Output = NativeResult> + Send>>;
 
 struct Op {
     request: u64,
+    /// Whether a program waits for it before it ends.
+    keeps_alive: bool,
     resolver: Option<v8::Global<v8::PromiseResolver>>,
     future: OpFuture,
 }
@@ -34,6 +36,7 @@ struct Op {
 /// A finished operation and the promise that it settles.
 pub(crate) struct OpResult {
     request: u64,
+    keeps_alive: bool,
     pub(crate) resolver: v8::Global<v8::PromiseResolver>,
     pub(crate) result: NativeResult,
 }
@@ -43,8 +46,8 @@ impl Future for Op {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let result = ready!(self.future.as_mut().poll(context));
-        let request = self.request;
-        Poll::Ready(self.resolver.take().map(|resolver| OpResult { request, resolver, result }))
+        let (request, keeps_alive) = (self.request, self.keeps_alive);
+        Poll::Ready(self.resolver.take().map(|resolver| OpResult { request, keeps_alive, resolver, result }))
     }
 }
 
@@ -54,12 +57,15 @@ pub(crate) struct Ops {
     /// Finished, in the order in which they did, and not yet delivered.
     finished: VecDeque<OpResult>,
     started: u64,
+    /// Those under way that keep a program alive.
+    keeping_alive: usize,
 }
 
 impl Ops {
     pub(crate) fn start(
         &mut self,
         request: u64,
+        keeps_alive: bool,
         resolver: v8::Global<v8::PromiseResolver>,
         future: OpFuture,
     ) -> Result<(), JsError> {
@@ -67,7 +73,8 @@ impl Ops {
             return Err(JsError::range_error(format!("more than {MAX_PENDING_OPS} asynchronous operations at once")));
         }
         self.started += 1;
-        self.pending.push(Op { request, resolver: Some(resolver), future });
+        self.keeping_alive += usize::from(keeps_alive);
+        self.pending.push(Op { request, keeps_alive, resolver: Some(resolver), future });
         Ok(())
     }
 
@@ -80,12 +87,20 @@ impl Ops {
         self.pending.is_empty() && self.finished.is_empty()
     }
 
+    /// Whether a program has to wait: for an operation that keeps it alive, or for a result to be delivered.
+    pub(crate) fn keep_alive(&self) -> bool {
+        self.keeping_alive > 0 || !self.finished.is_empty()
+    }
+
     /// What has finished of one request, at least one result; pending while nothing has, also when nothing is under way.
     /// A request's results are delivered in a turn of its own, so that its CPU time is counted as its own.
     pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Settled> {
         while self.finished.len() < MAX_RESULTS {
             match self.pending.poll_next_unpin(context) {
-                Poll::Ready(Some(result)) => self.finished.extend(result),
+                Poll::Ready(Some(result)) => {
+                    self.keeping_alive -= usize::from(result.as_ref().is_some_and(|result| result.keeps_alive));
+                    self.finished.extend(result);
+                }
                 Poll::Ready(None) | Poll::Pending => break,
             }
         }

@@ -77,7 +77,7 @@ impl Function {
 
 /// A JavaScript value that the host keeps, of the realm in which it was made.
 #[derive(Debug)]
-pub struct Handle(v8::Global<v8::Value>);
+pub struct Handle(pub(crate) v8::Global<v8::Value>);
 
 /// What is passed to a function.
 #[derive(Debug)]
@@ -116,6 +116,11 @@ pub enum EvaluationState {
 impl<'a, 's, 'i> Turn<'a, 's, 'i> {
     pub(crate) fn new(scope: &'a mut v8::PinScope<'s, 'i>, queue: &'a v8::MicrotaskQueue) -> Self {
         Self { scope, queue }
+    }
+
+    /// What V8 is called with.
+    pub(crate) fn scope(&mut self) -> &mut v8::PinScope<'s, 'i> {
+        self.scope
     }
 
     /// From now on `eval` and `new Function` throw in this realm.

@@ -5,6 +5,7 @@
 
 mod assert;
 mod buffer;
+mod child_process;
 mod constants;
 mod crypto;
 mod errors;
@@ -12,19 +13,23 @@ mod events;
 mod fs;
 pub mod loader;
 mod module;
+mod net;
 mod os;
 mod path;
 mod process;
 mod punycode;
 mod querystring;
 mod readline;
+mod repl;
 mod stream;
 mod string_decoder;
+mod test_runner;
 mod timers;
 mod tty;
 mod url;
 mod util;
 mod validators;
+mod worker_threads;
 
 use atoll_engine::Builtin;
 
@@ -32,7 +37,7 @@ use atoll_engine::Builtin;
 /// `engines` are compared with.
 pub const NODE_VERSION: &str = "22.14.0";
 
-pub use fs::FsState;
+pub use fs::{FsState, WatchState};
 pub use os::OsState;
 pub use process::{InputSource, OutputSink, OutputStream, ProcessOptions, ProcessState};
 
@@ -67,6 +72,8 @@ pub const BUILTINS: &[Builtin] = &[
     fs::ARGUMENTS,
     fs::CORE,
     fs::COPY,
+    fs::DIR,
+    fs::STEPS,
     fs::GLOB,
     fs::LATER_BUILTIN,
     fs::TYPES,
@@ -74,6 +81,10 @@ pub const BUILTINS: &[Builtin] = &[
     fs::STREAMS,
     fs::STREAM_OPERATIONS,
     fs::WEB_STREAM,
+    fs::WATCH_EVENTS,
+    fs::WATCH,
+    fs::WATCH_TREE,
+    fs::WATCH_FILE,
     process::BUILTIN,
     constants::BUILTIN,
     crypto::BUILTIN,
@@ -120,8 +131,16 @@ pub const BUILTINS: &[Builtin] = &[
     stream::PROMISES,
     stream::CONSUMERS,
     stream::WEB,
+    child_process::BUILTIN,
+    net::BUILTIN,
+    worker_threads::BUILTIN,
+    test_runner::BUILTIN,
+    test_runner::RUN,
+    test_runner::REPORT,
+    test_runner::MOCK,
     readline::BUILTIN,
     readline::PROMISES,
     readline::CURSOR,
     readline::INTERFACE,
+    repl::BUILTIN,
 ];

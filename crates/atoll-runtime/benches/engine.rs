@@ -349,6 +349,7 @@ fn app(directory: &Path, entry: &str) -> Result<Arc<App>, Failure> {
         env: Vec::new(),
         arguments: Vec::new(),
         input: None,
+        user: atoll_runtime::User::default(),
         working_directory: GuestPath::new("/app")?,
         fetch: FetchClient::new(NetRules::new(std::iter::empty())?),
         limits: Limits::SERVE,

@@ -31,6 +31,8 @@ pub struct App {
     pub arguments: Vec<String>,
     /// `process.stdin`, of a program; without it, it is at its end.
     pub input: Option<Arc<dyn InputSource>>,
+    /// Who the guest is to itself.
+    pub user: User,
     /// Working directory, an absolute guest path.
     pub working_directory: GuestPath,
     /// What sends the guest's `fetch` requests, by its rules for addresses.
@@ -45,14 +47,31 @@ pub struct App {
     pub reporter: Arc<dyn Reporter>,
 }
 
+/// Numbers of a user and a group: `process.getuid()`, `os.userInfo()`. What a guest makes in a directory of the host belongs
+/// to the user that this process runs as, and should be the guest's own in its eyes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct User {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+impl Default for User {
+    /// The usual first user of a system.
+    fn default() -> Self {
+        Self { uid: 1000, gid: 1000 }
+    }
+}
+
 impl std::fmt::Debug for App {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("App").field("name", &self.name).field("entry", &self.entry).finish_non_exhaustive()
     }
 }
 
-/// `process.execPath` and `process.argv[0]`: guests can't start processes, so it is a name only.
-const EXEC_PATH: &str = "/usr/bin/atoll";
+/// `process.execPath` and `process.argv[0]`: guests can't start processes, so what is there is only to be found.
+pub const EXEC_PATH: &str = "/usr/bin/atoll";
 
 impl App {
     pub(crate) fn process(&self, output: Arc<dyn OutputSink>) -> ProcessOptions {

@@ -12,7 +12,7 @@ mod report;
 mod trim;
 mod worker;
 
-pub use app::App;
+pub use app::{App, EXEC_PATH, User};
 pub use atoll_pool::{Isolation, UnknownIsolation};
 pub use cache::SealedCache;
 pub use cold::ColdStarter;
@@ -23,7 +23,7 @@ pub use pool::{
     PressureTeller, PressureWatch, Spent, SpentReporter,
 };
 pub use report::{Problem, Reporter};
-pub use worker::{Blank, Exit, PinnedWorker, RequestError, StartError, Worker};
+pub use worker::{Blank, Broken, Entry, Exit, PinnedWorker, RequestError, Session, StartError, Worker};
 
 /// Stack of a thread that runs JavaScript, bytes: V8 stops a guest's recursion at 1 MB, and what our own code and the
 /// parsers need above that is a fraction of the rest. Address space until it is used.

@@ -185,8 +185,11 @@ impl AppMetrics {
         }
     }
 
+    /// A guest was ended. What ends a turn of an interactive session only is not counted.
     pub(crate) fn killed(&self, reason: Reason) {
-        self.kills[reason as usize].add(1);
+        if let Some(kills) = self.kills.get(reason as usize) {
+            kills.add(1);
+        }
     }
 
     pub(crate) fn started(&self, place: Place, succeeded: bool, time: Duration) {

@@ -27,7 +27,7 @@ pub(crate) fn from_error(error: &PoolError) -> (Response<ResponseBody>, Option<T
             Reason::Cpu | Reason::Heap | Reason::External | Reason::Deploy | Reason::Idle => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Reason::Exit => StatusCode::INTERNAL_SERVER_ERROR,
+            Reason::Exit | Reason::Interrupt => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut response = text(status, "The worker was ended by a limit.");
         response.headers_mut().insert(TERMINATION, header(termination));

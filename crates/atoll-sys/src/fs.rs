@@ -146,6 +146,39 @@ pub fn read_dir(dir: impl AsFd, mut each: impl FnMut(&[u8], FileType) -> bool) -
     }
 }
 
+/// Reads what one call gives of the entries of an open directory, from where the last one ended; as [`read_dir`] does. False
+/// at the end.
+#[expect(clippy::large_stack_arrays, reason = "as above")]
+pub fn read_dir_part(dir: impl AsFd, mut each: impl FnMut(&[u8], FileType)) -> Result<bool, Errno> {
+    let mut buffer = [const { MaybeUninit::uninit() }; DIRECTORY_BUFFER_BYTES];
+    let mut entries = RawDir::new(dir, &mut buffer);
+    counted!("getdents64");
+    loop {
+        let Some(entry) = entries.next() else { return Ok(false) };
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            each(name, entry.file_type());
+        }
+        if entries.is_buffer_empty() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Copies a part of one open file into another within the kernel, which may share blocks between them: how many bytes, fewer
+/// than asked perhaps; 0 at the end. Errors: `EXDEV`, `EINVAL`, `EOPNOTSUPP`, `ENOSYS` where the kernel can't.
+pub fn copy_range(
+    from: impl AsFd,
+    mut offset: u64,
+    to: impl AsFd,
+    mut to_offset: u64,
+    length: usize,
+) -> Result<usize, Errno> {
+    counted!("copy_file_range");
+    rustix::fs::copy_file_range(from, Some(&mut offset), to, Some(&mut to_offset), length)
+}
+
 /// Target of the symbolic link that `link` (opened `O_PATH | O_NOFOLLOW`) is. Errors: `EINVAL` when it is no link.
 pub fn read_link(link: impl AsFd) -> Result<Vec<u8>, Errno> {
     counted!("readlinkat");

@@ -7,9 +7,12 @@
 //! * [`fs`]: descriptors, directory entries, confined opens.
 //! * [`clock`]: wall clock and CPU time; [`CpuClock`] reads another thread's CPU time.
 //! * [`descriptors`]: how many descriptors the process may have.
-//! * [`memory`]: how much memory the process holds, and giving back what it doesn't need; [`cgroup`]: how much it may, and when it runs short.
+//! * [`inotify`]: being told of changes of files.
+//! * [`memory`]: how much memory the process holds, and giving back what it doesn't need; [`cgroup`]: how much it may, and
+//!   when it runs short.
 //! * [`mounts`]: what is mounted where.
-//! * [`priority`]: who goes first. [`readiness`]: waiting for a descriptor. [`usage`]: what ended processes have used.
+//! * [`process`]: whose the process is. [`priority`]: who goes first. [`readiness`]: waiting for a descriptor.
+//! * [`terminal`]: a terminal's mode. [`usage`]: what ended processes have used.
 //! * `count` (feature): system calls made by this thread, for tests.
 
 #[cfg(not(target_os = "linux"))]
@@ -24,10 +27,13 @@ pub mod count;
 mod cpu;
 pub mod descriptors;
 pub mod fs;
+pub mod inotify;
 pub mod memory;
 pub mod mounts;
 pub mod priority;
+pub mod process;
 pub mod readiness;
+pub mod terminal;
 pub mod usage;
 
 pub use cpu::CpuClock;

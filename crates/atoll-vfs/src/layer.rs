@@ -1,6 +1,9 @@
 //! What a source of files must be able to do.
 
+use crate::watch::{EventSink, Watch};
 use crate::{Errno, LayerPath, Listing, MAX_PATH_BYTES};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 /// Type of a directory entry or a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -276,6 +279,32 @@ pub trait File: Send + Sync + std::fmt::Debug {
         let _ = owner;
         Err(Errno::EROFS)
     }
+
+    /// The host's descriptor that reads and writes go to, where there is one: the kernel can copy between two of them.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// An open directory, which is read piece by piece. Dropping it closes it.
+pub trait Directory: Send + std::fmt::Debug {
+    /// Further names but `.` and `..`, `most` of them at most, in no order that means anything; none at the end.
+    fn read(&mut self, most: usize) -> Result<Listing, Errno>;
+}
+
+/// A directory whose names are known.
+#[derive(Debug)]
+struct KnownNames {
+    names: Listing,
+    next: usize,
+}
+
+impl Directory for KnownNames {
+    fn read(&mut self, most: usize) -> Result<Listing, Errno> {
+        let part = self.names.part(self.next, most);
+        self.next += part.len();
+        Ok(part)
+    }
 }
 
 /// A source of files that can be mounted. Paths are relative to its root; it follows links inside itself and answers
@@ -299,6 +328,11 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
 
     /// All names of a directory but `.` and `..`, in no order that means anything.
     fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Listing>;
+
+    /// As [`Layer::read_dir`], piece by piece. Layers whose names are in memory have nothing to gain from pieces.
+    fn open_dir(&self, path: LayerPath<'_>) -> LayerResult<Box<dyn Directory>> {
+        Ok(Box::new(KnownNames { names: self.read_dir(path)?, next: 0 }))
+    }
 
     /// Text of a symbolic link; `EINVAL` for anything else.
     fn read_link(&self, path: LayerPath<'_>) -> LayerResult<Vec<u8>>;
@@ -425,6 +459,13 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     /// `statfs`: the filesystem that a file is on, which must exist.
     fn statistics(&self, path: LayerPath<'_>) -> LayerResult<Statistics> {
         let _ = path;
+        Err(Errno::ENOSYS.into())
+    }
+
+    /// Has `sink` told what happens to the file or directory that the path leads to, and to the names of a directory; links
+    /// are followed. `ENOSYS` where the layer cannot tell.
+    fn watch(&self, path: LayerPath<'_>, sink: &Arc<dyn EventSink>) -> LayerResult<Box<dyn Watch>> {
+        let _ = (path, sink);
         Err(Errno::ENOSYS.into())
     }
 }

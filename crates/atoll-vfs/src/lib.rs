@@ -31,6 +31,7 @@
 //! * Read-only mounts refuse mutation with `EROFS` before anything is resolved, so that what a link points to, or
 //!   whether it exists, makes no difference. Renames and hard links never cross mounts (`EXDEV`), even where two mounts
 //!   show the same host directory: rights belong to the mount.
+//! * A watch ([`MountTable::watch`]) is on an object that was opened within its layer, never on a path.
 //! * Devices, FIFOs and sockets of the host are listed and described but never opened (`EACCES`). The devices that a
 //!   guest can open are those that [`Devices`] makes up.
 
@@ -44,17 +45,19 @@ mod memory;
 mod overlay;
 mod path;
 mod table;
+mod watch;
 
 pub use devices::{Devices, OutputStream, StandardStreams};
 pub use errno::Errno;
 pub use error::FsError;
 pub use host_dir::{Confinement, HostDir, HostDirError, without_waiting};
 pub use layer::{
-    AccessMode, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Owner,
-    Statistics, Time,
+    AccessMode, Directory, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
+    Owner, Statistics, Time,
 };
 pub use listing::{DirEntry, Listing};
 pub use memory::{Memory, Quota};
 pub use overlay::{Overlay, OverlayError};
 pub use path::{Ending, GuestPath, LayerPath, MAX_NAME_BYTES, MAX_PATH_BYTES, PathError};
-pub use table::{Access, MountError, MountTable, MountTableBuilder, OpenFile};
+pub use table::{Access, MountError, MountTable, MountTableBuilder, OpenFile, Step};
+pub use watch::{Event, EventBudget, EventKind, EventQueue, EventSink, QueuedEvent, Watch};

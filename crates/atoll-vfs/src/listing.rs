@@ -53,6 +53,13 @@ impl Listing {
         self.entries.iter().map(|entry| (&self.bytes[entry.start..entry.start + entry.length], entry.kind))
     }
 
+    /// The entries from the one at `start` on, `most` of them at most.
+    pub(crate) fn part(&self, start: usize, most: usize) -> Self {
+        let mut part = Self::default();
+        self.iter().skip(start).take(most).for_each(|(name, kind)| part.push(name, kind));
+        part
+    }
+
     /// Sorts by the bytes of the names.
     pub fn sort(&mut self) {
         let Self { bytes, entries } = self;

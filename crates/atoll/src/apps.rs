@@ -2,6 +2,7 @@
 
 mod entry;
 mod grants;
+mod machine;
 mod mounts;
 mod streams;
 
@@ -10,7 +11,7 @@ pub(crate) use mounts::GrantedMount;
 
 use crate::terminal::{Failure, Places, TerminalReporter};
 use atoll_node::loader::{Loader, LoaderOptions};
-use atoll_runtime::{App, Metrics, SealedCache};
+use atoll_runtime::{App, Metrics, SealedCache, User};
 use atoll_vfs::{Access, Devices, GuestPath, HostDir, Layer, Memory, MountTable, Quota, StandardStreams};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -75,8 +76,9 @@ impl Project {
         Ok(Self { name: name_of(&found), directory: below(&root, &found).unwrap_or_default(), root, entry, text: None })
     }
 
-    /// The project of a program: the nearest directory above it with a `package.json`, else the one it lies in.
-    pub(crate) fn of_program(file: &Path, surroundings: &Surroundings) -> Result<Self, Failure> {
+    /// The project of a program: the directory that is mounted at `/app`, if it lies in that; else the nearest directory
+    /// above it with a `package.json`, else the one it lies in.
+    pub(crate) fn of_program(file: &Path, grants: &Grants, surroundings: &Surroundings) -> Result<Self, Failure> {
         let path = real_path(file)?;
         if path.is_dir() {
             let failure = Failure::new(format!("{} is a directory", file.display()));
@@ -84,7 +86,13 @@ impl Project {
                 .hint(format!("name the program's file, or serve the app in it: atoll serve {}", file.display())));
         }
         let folder = path.parent().unwrap_or(Path::new("/"));
-        let root = surroundings.project_of(folder);
+        let mounted = grants.mounts.iter().find(|mount| mount.point.trim_end_matches('/') == APP);
+        let root = match mounted {
+            // A directory that isn't there is an error of the mount's.
+            Some(mount) => std::fs::canonicalize(surroundings.working_directory.join(&mount.host)).ok(),
+            None => None,
+        };
+        let root = root.filter(|root| path.starts_with(root)).unwrap_or_else(|| surroundings.project_of(folder));
         let entry = below(&root, &path).ok_or_else(|| outside(&path, &root))?;
         let directory = below(&root, &surroundings.working_directory).unwrap_or_default();
         Ok(Self { name: file.display().to_string(), root, entry, directory, text: None })
@@ -141,6 +149,7 @@ impl Project {
             env: grants.env.clone(),
             arguments,
             input: grants.input.clone(),
+            user: user(),
             working_directory: guest_path(&self.directory)?,
             fetch: grants.fetch.clone(),
             limits: grants.limits,
@@ -153,11 +162,13 @@ impl Project {
     fn mounts(&self, grants: &Grants, working_directory: &Path) -> Result<MountTable, Failure> {
         let app = HostDir::read_only(&self.root).map_err(|error| Failure::new(error.to_string()))?;
         let quota = Quota { bytes: grants.limits.tmp_bytes, inodes: TMP_FILES_MAX };
-        let own: [(&str, Arc<dyn Layer>, Access); 3] = [
+        let own: [(&str, Arc<dyn Layer>, Access); 5] = [
             (APP, Arc::new(app), Access::ReadOnly),
             ("/tmp", Arc::new(Memory::new(quota)), Access::ReadWrite),
             // Read-only, `/dev/null` could not be written to.
             ("/dev", Arc::new(devices(grants.streams.clone())), Access::ReadWrite),
+            ("/proc", machine::kernel()?, Access::ReadOnly),
+            (machine::BINARIES, machine::binaries()?, Access::ReadOnly),
         ];
         let mut builder = MountTable::builder();
         for (point, layer, access) in own {
@@ -171,6 +182,12 @@ impl Project {
         }
         builder.build().map_err(|error| mounts::explain(&error))
     }
+}
+
+/// The user that this process runs as, who owns what a guest makes in directories of the host.
+fn user() -> User {
+    let (uid, gid) = atoll_sys::process::effective_user();
+    User { uid, gid }
 }
 
 fn devices(streams: Option<Arc<dyn StandardStreams>>) -> Devices {

@@ -62,13 +62,16 @@ pub(crate) struct Install {
     pub(crate) json: bool,
 }
 
-/// Run a program to its end
+/// Run a program to its end, or what is typed
+///
+/// Without a program, in a terminal, it is an interactive session (REPL): each entry is evaluated in the same sandbox, and its
+/// value shown. --cpu and --timeout are then for each entry and end it alone; a limit on memory ends the session.
 ///
 /// The program sees its project read-only at /app and a memory filesystem at /tmp; no other file, no network and no
 /// environment: --mount, --net and --env grant those. The exit code is the program's own; 124 when a limit ended it.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  atoll run main.ts\n  atoll run --env API_KEY --net allow=api.example.org --timeout 5s job.mjs --dry-run\n  atoll run --mount /data=./data --mount /out=./out:rw convert.ts\n  atoll run -e 'console.log(process.cwd())'"
+    after_help = "Examples:\n  atoll run main.ts\n  atoll run --env API_KEY --net allow=api.example.org --timeout 5s job.mjs --dry-run\n  atoll run --mount /data=./data --mount /out=./out:rw convert.ts\n  atoll run -e 'console.log(process.cwd())'\n  atoll run --mount /data=./data   # an interactive session"
 )]
 pub(crate) struct Run {
     #[command(flatten)]
@@ -88,7 +91,14 @@ pub(crate) struct Run {
     /// Run this text instead of a file; imports are resolved from the working directory
     #[arg(short = 'e', long, value_name = "CODE", allow_hyphen_values = true)]
     pub(crate) code: Option<String>,
-    /// The JavaScript or TypeScript file to run; - or nothing for what comes on standard input
+    /// Start an interactive session though there is no terminal: entries are read line by line
+    #[arg(short, long, conflicts_with_all = ["code", "file"])]
+    pub(crate) interactive: bool,
+    /// Keep nothing of what is typed in a session; without this it is in repl-history in the state directory (ATOLL_STATE_DIR), or
+    /// in the file that ATOLL_REPL_HISTORY names
+    #[arg(long)]
+    pub(crate) no_history: bool,
+    /// The JavaScript or TypeScript file to run; - for what comes on standard input, as without it, unless that is a terminal
     pub(crate) file: Option<PathBuf>,
     /// Arguments for the program: process.argv from its third element on
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod directories;
 mod limit_flags;
+mod repl;
 mod sites;
 mod terminal;
 mod units;

@@ -11,7 +11,7 @@ mod watchdog;
 pub(crate) use heap::HeapGuard;
 pub(crate) use watchdog::Watch;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// What a worker may use.
@@ -40,10 +40,12 @@ pub enum Reason {
     Idle,
     /// It asked to be ended: `process.exit()`.
     Exit,
+    /// Whoever sits in front of an interactive session pressed Ctrl-C. It ends a turn of such a session, never a guest.
+    Interrupt,
 }
 
 impl Reason {
-    /// All of them; a reason's position is its number.
+    /// All that end a guest; a reason's position is its number.
     pub const ALL: [Self; 7] =
         [Self::Cpu, Self::Wall, Self::Heap, Self::External, Self::Deploy, Self::Idle, Self::Exit];
 
@@ -57,6 +59,7 @@ impl Reason {
             Self::Deploy => "deploy",
             Self::Idle => "idle",
             Self::Exit => "exit",
+            Self::Interrupt => "interrupt",
         }
     }
 
@@ -65,8 +68,13 @@ impl Reason {
         match self {
             Self::Cpu | Self::Wall | Self::Deploy | Self::Idle => "ms",
             Self::Heap | Self::External => "bytes",
-            Self::Exit => "",
+            Self::Exit | Self::Interrupt => "",
         }
+    }
+
+    /// Whether an interactive session outlives it: time was up, but the heap has room.
+    fn is_survivable(self) -> bool {
+        matches!(self, Self::Cpu | Self::Wall | Self::Interrupt)
     }
 }
 
@@ -84,6 +92,9 @@ pub struct Termination {
 impl Termination {
     /// The guest asked for it.
     pub(crate) const EXIT: Self = Self { reason: Reason::Exit, limit: 0, amount: 0 };
+
+    /// Somebody pressed Ctrl-C.
+    const INTERRUPT: Self = Self { reason: Reason::Interrupt, limit: 0, amount: 0 };
 
     /// Time that was used up.
     pub fn time(reason: Reason, limit: Duration, used: Duration) -> Self {
@@ -118,23 +129,99 @@ impl std::fmt::Display for Termination {
 pub(crate) struct Killer {
     handle: v8::IsolateHandle,
     reason: OnceLock<Termination>,
+    /// Of an interactive session, whose turns can be ended alone.
+    session: OnceLock<Mutex<SessionTurn>>,
+}
+
+/// Whether a turn of an interactive session runs, and what ends it. What comes between turns ends nothing: V8 would
+/// remember it, and end the next one.
+#[derive(Debug, Default)]
+struct SessionTurn {
+    is_running: bool,
+    broken: Option<Termination>,
 }
 
 impl Killer {
     pub(crate) fn new(handle: v8::IsolateHandle) -> Self {
-        Self { handle, reason: OnceLock::new() }
+        Self { handle, reason: OnceLock::new(), session: OnceLock::new() }
+    }
+
+    /// From now on what a session survives ends one turn only.
+    pub(crate) fn survive(&self) {
+        self.session.get_or_init(Mutex::default);
     }
 
     pub(crate) fn kill(&self, reason: Termination) {
-        let _ = self.reason.set(reason);
-        self.handle.terminate_execution();
+        match self.session.get() {
+            Some(session) if reason.reason.is_survivable() => {
+                let mut turn = lock(session);
+                if turn.is_running {
+                    turn.broken.get_or_insert(reason);
+                    self.handle.terminate_execution();
+                }
+            }
+            _ => {
+                let _ = self.reason.set(reason);
+                self.handle.terminate_execution();
+            }
+        }
     }
 
+    /// Asks again for the end of what runs, if it was to end: where native code called JavaScript that was terminated, and
+    /// returned, V8 has forgotten. Whether it was.
+    pub(crate) fn kill_again(&self) -> bool {
+        let is_ended = self.reason().is_some();
+        if is_ended {
+            self.handle.terminate_execution();
+        }
+        is_ended
+    }
+
+    /// Why what runs is to end, if it is.
     pub(crate) fn reason(&self) -> Option<Termination> {
+        self.final_reason().or_else(|| lock(self.session.get()?).broken)
+    }
+
+    /// Why the isolate is spent, if it is.
+    pub(crate) fn final_reason(&self) -> Option<Termination> {
         self.reason.get().copied()
+    }
+
+    /// A turn begins.
+    pub(crate) fn begin_turn(&self) {
+        if let Some(session) = self.session.get() {
+            *lock(session) = SessionTurn { is_running: true, broken: None };
+        }
+    }
+
+    /// A turn is over: why it was ended, if it was. What the session survives is forgotten.
+    pub(crate) fn end_turn(&self) -> Option<Termination> {
+        let broken = self.session.get().and_then(|session| {
+            let broken = std::mem::take(&mut *lock(session)).broken;
+            if broken.is_some() && self.final_reason().is_none() {
+                self.handle.cancel_terminate_execution();
+            }
+            broken
+        });
+        self.final_reason().or(broken)
     }
 
     pub(crate) fn handle(&self) -> &v8::IsolateHandle {
         &self.handle
     }
+}
+
+/// Ends what runs in an interactive session, from any thread.
+#[derive(Debug, Clone)]
+pub struct Interrupter(pub(crate) Arc<Killer>);
+
+impl Interrupter {
+    /// Ends the turn that runs, if one does; the session goes on.
+    pub fn interrupt(&self) {
+        self.0.kill(Termination::INTERRUPT);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -153,6 +153,8 @@ impl Watchdog {
                 next = Some(next.map_or(again, |earlier| earlier.min(again)));
                 continue;
             }
+            // Somebody else may have ended it.
+            turn.killer.kill_again();
             if now.saturating_duration_since(turn.started.wall) >= EXTERNAL_INTERVAL {
                 memory::check_external_soon(&turn.killer);
             }

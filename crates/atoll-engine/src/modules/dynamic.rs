@@ -36,9 +36,12 @@ fn import<'s>(
     resource: v8::Local<'s, v8::Value>,
     specifier: v8::Local<'s, v8::String>,
 ) -> Option<(v8::Local<'s, v8::Module>, v8::Local<'s, v8::Promise>)> {
-    let referrer = resource.to_rust_string_lossy(scope);
+    let referrer = resource.is_string().then(|| resource.to_rust_string_lossy(scope));
     let specifier = specifier.to_rust_string_lossy(scope);
-    let loader = Arc::clone(&Host::current(scope)?.modules.loader);
+    let host = Host::current(scope)?;
+    let loader = Arc::clone(&host.modules.loader);
+    let referrer = referrer.filter(|name| !name.is_empty()).or_else(|| host.nameless_referrer.clone());
+    let referrer = referrer.unwrap_or_default();
     let resolved = match loader.resolve(&specifier, &referrer, ImportKind::Import) {
         Ok(resolved) => resolved,
         Err(error) => {

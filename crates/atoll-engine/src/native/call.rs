@@ -248,13 +248,28 @@ impl<'s> Call<'_, 's, '_> {
     where
         F: Future<Output = NativeResult> + Send + 'static,
     {
+        self.start(future, true)
+    }
+
+    /// As [`Call::spawn`], for an operation that a program does not wait for before it ends.
+    pub fn spawn_unref<F>(&mut self, future: F) -> NativeResult
+    where
+        F: Future<Output = NativeResult> + Send + 'static,
+    {
+        self.start(future, false)
+    }
+
+    fn start<F>(&mut self, future: F, keeps_alive: bool) -> NativeResult
+    where
+        F: Future<Output = NativeResult> + Send + 'static,
+    {
         let Some(resolver) = v8::PromiseResolver::new(self.scope) else { return Ok(Value::Undefined) };
         let promise = resolver.get_promise(self.scope);
         let resolver = v8::Global::new(self.scope, resolver);
         let request = self.request();
         let host =
             Host::current(self.scope).ok_or_else(|| JsError::error("no asynchronous operation can start here"))?;
-        host.ops.start(request, resolver, Box::pin(future))?;
+        host.ops.start(request, keeps_alive, resolver, Box::pin(future))?;
         self.give(promise.into())
     }
 }

@@ -4,7 +4,7 @@ use super::{Snapshot, lock};
 use crate::callbacks;
 use crate::host::HOST_SLOT;
 use crate::limits::memory::{BudgetSlot, BufferBudget, allocator};
-use crate::limits::{HeapGuard, Killer, MemoryLimits, Termination};
+use crate::limits::{HeapGuard, Interrupter, Killer, MemoryLimits, Termination};
 use crate::snapshot::{BuiltinTable, external_references};
 use crate::tasks::{self, TaskQueue};
 use std::borrow::Cow;
@@ -122,12 +122,24 @@ impl Isolate {
 
     /// Why the isolate is spent, if it is.
     pub fn termination(&self) -> Option<Termination> {
-        self.0.killer.reason()
+        self.0.killer.final_reason()
+    }
+
+    /// From now on a limit on time ends one turn, and the isolate goes on, as it does after an interrupt: for an interactive
+    /// session, which belongs to whoever typed what is ended. What was ended half-way stays as it is.
+    pub fn survive(&self) -> Interrupter {
+        self.0.killer.survive();
+        Interrupter(Arc::clone(&self.0.killer))
     }
 
     /// A way to end what runs on the isolate, from any thread.
     pub fn terminator(&self) -> Terminator {
         Terminator(Arc::clone(&self.0.killer))
+    }
+
+    /// Runs `body` with the isolate locked and entered, outside of turns: to drop what refers to its heap.
+    pub(crate) fn with_entered<R>(&self, body: impl FnOnce(&mut v8::Isolate) -> R) -> R {
+        lock::with(&self.0, body)
     }
 
     /// Memory in use.

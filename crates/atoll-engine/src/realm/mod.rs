@@ -150,6 +150,7 @@ impl Realm {
             killer: Arc::clone(&isolate.0.killer),
             allow_wasm: true,
             compiling: 0,
+            nameless_referrer: None,
         });
         let tasks = isolate.0.tasks.subscribe();
         Self { context: Some(context), queue: Some(queue), host, tasks, isolate: isolate.clone() }
@@ -168,24 +169,26 @@ impl Realm {
         }
     }
 
-    /// Runs `body` in the realm within `budget`. Errors: the isolate hit a limit, in this turn or an earlier one.
+    /// Runs `body` in the realm within `budget`. Errors: the isolate hit a limit, in this turn or an earlier one, or the
+    /// turn was ended and the isolate goes on; see [`Isolate::survive`].
     pub fn turn<R>(
         &mut self,
         budget: TurnBudget,
         body: impl FnOnce(&mut Turn<'_, '_, '_>) -> R,
     ) -> Result<TurnReport<R>, Termination> {
         let killer = Arc::clone(&self.isolate.0.killer);
-        if let Some(reason) = killer.reason() {
+        if let Some(reason) = killer.final_reason() {
             return Err(reason);
         }
+        killer.begin_turn();
         let (value, cpu) = Watch::over(&killer, budget.cpu, budget.wall, || self.enter(body));
-        match killer.reason() {
+        match killer.end_turn() {
             Some(reason) => Err(reason),
             None => Ok(TurnReport { value, cpu }),
         }
     }
 
-    fn enter<R>(&mut self, body: impl FnOnce(&mut Turn<'_, '_, '_>) -> R) -> R {
+    pub(crate) fn enter<R>(&mut self, body: impl FnOnce(&mut Turn<'_, '_, '_>) -> R) -> R {
         let Self { context, queue, host, tasks, isolate } = self;
         let (Some(context), Some(Queue(queue))) = (context, queue) else { unreachable!("only dropping takes them") };
         let host = std::ptr::from_mut::<Host>(host).cast::<c_void>();
@@ -219,6 +222,11 @@ impl Realm {
         self.isolate.termination()
     }
 
+    /// Code that has no name imports relative to this guest path.
+    pub(crate) fn set_nameless_referrer(&mut self, path: String) {
+        self.host.nameless_referrer = Some(path);
+    }
+
     /// State of the worker, between turns.
     pub fn state(&mut self) -> &mut State {
         &mut self.host.state
@@ -242,6 +250,11 @@ impl Realm {
     /// Whether an operation is under way, or a compilation in the background.
     pub fn has_operations(&self) -> bool {
         !self.host.ops.is_empty() || self.host.compiling > 0
+    }
+
+    /// As [`Realm::has_operations`], without operations that a program does not wait for before it ends.
+    pub fn is_kept_alive(&self) -> bool {
+        self.host.ops.keep_alive() || self.host.compiling > 0
     }
 }
 

@@ -219,6 +219,7 @@ const TABLE = {
     TypeError,
     (one, other) => `Option "${one}" cannot be used in combination with option "${other}"`,
   ],
+  ERR_INTERNAL_ASSERTION: [Error, (message) => message],
   ERR_INVALID_ADDRESS_FAMILY: [RangeError, (type, host, port) => `Invalid address family: ${type} ${host}:${port}`],
   ERR_INVALID_ARG_TYPE: [TypeError, invalidArgumentType],
   ERR_INVALID_ARG_VALUE: [TypeError, invalidArgumentValue],
@@ -350,6 +351,14 @@ exports.ERR_INVALID_ARG_VALUE.RangeError = function NodeError(...values) {
     ReflectApply(invalidArgumentValue, undefined, values),
     NodeError,
   );
+};
+/** What a program may not do at all; `permission` and `resource` as Node's permission model names them. */
+exports.ERR_ACCESS_DENIED = function NodeError(why, permission, resource) {
+  const message = `Access to this API has been restricted. ${why}`;
+  const error = codedError(Error, 'ERR_ACCESS_DENIED', message, NodeError);
+  error.permission = permission;
+  error.resource = resource;
+  return error;
 };
 exports.ERR_INVALID_STATE.TypeError = function NodeError(state) {
   return codedError(TypeError, 'ERR_INVALID_STATE', `Invalid state: ${state}`, NodeError);

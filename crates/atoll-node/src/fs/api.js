@@ -3,10 +3,11 @@ const {
   ArrayPrototypePop, ArrayPrototypeSlice, ObjectDefineProperties, ObjectDefineProperty, Promise, PromisePrototypeThen, ReflectApply,
   SymbolFor,
 } = primordials;
-const { ERR_INVALID_ARG_TYPE } = use('node/internal/errors');
+const { AbortError, ERR_INVALID_ARG_TYPE } = use('node/internal/errors');
+const { toSeconds } = use('node/internal/fs/arguments');
 const core = use('node/internal/fs/core');
 const { callLater, run } = use('node/internal/fs/later');
-const { Dir, Dirent, Stats, constants } = use('node/internal/fs/types');
+const { Dirent, Stats, constants } = use('node/internal/fs/types');
 const { setImmediate } = use('web/timers');
 
 const PROMISIFY = SymbolFor('nodejs.util.promisify.custom');
@@ -30,12 +31,21 @@ const REQUIRED = {
   readv: 2, rename: 2, symlink: 2, utimes: 3, write: 2, writeFile: 2, writev: 2,
 };
 
+const MAY_LACK_LENGTH = { __proto__: null, ftruncate: true, truncate: true };
+
 /** The callback of a call with at most `count` other arguments is the last one passed; it is taken off `values`. */
 function takeCallback(values, count, name) {
   const passed = values.length > count + 1 ? ArrayPrototypeSlice(values, 0, count + 1) : values;
-  const callback = passed.length > (REQUIRED[name] ?? 1) ? ArrayPrototypePop(passed) : undefined;
-  if (typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE('cb', 'Function', callback);
-  return { callback, passed };
+  const { length } = passed;
+  if (length <= (REQUIRED[name] ?? 1)) return { callback: undefined, passed };
+  // Whatever else stands there in place of a length is one that is wrong.
+  if (MAY_LACK_LENGTH[name] && length < 3 && typeof passed[length - 1] !== 'function') return { callback: undefined, passed };
+  return { callback: ArrayPrototypePop(passed), passed };
+}
+
+/** Asked when the other arguments have been looked at: what is wrong with these is told first, as in Node. */
+function requireCallback(callback, name) {
+  if (typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE(name === 'opendir' ? 'callback' : 'cb', 'Function', callback);
 }
 
 /** A synchronous form with up to five arguments. */
@@ -48,7 +58,16 @@ function defineCallback(name, operation, count) {
     name,
     (...values) => {
       const { callback, passed } = takeCallback(values, count, name);
-      callLater(ReflectApply(operation, undefined, passed), callback);
+      let prepared;
+      try {
+        prepared = ReflectApply(operation, undefined, passed);
+      } catch (error) {
+        if (!(error instanceof AbortError) || typeof callback !== 'function') throw error;
+        callback(error); // at once, as in Node
+        return;
+      }
+      requireCallback(callback, name);
+      callLater(prepared, callback);
     },
     count + 1,
   );
@@ -94,6 +113,53 @@ for (const name in OPERATIONS) {
   defineCallback(name, core[name], OPERATIONS[name]);
 }
 
+// What is to be on its device before a write is over goes through the program's own `fsync` and `fsyncSync`, if it has
+// replaced them.
+const { appendFile, appendFileSync, fsync, fsyncSync, writeFile, writeFileSync } = fs;
+
+function defineFlushing(name, flag, now, later) {
+  define(
+    `${name}Sync`,
+    (target, data, options) => {
+      if (options?.flush !== true || fs.fsyncSync === fsyncSync) return now(target, data, options);
+      const isOpen = typeof target === 'number';
+      const fd = isOpen ? target : fs.openSync(target, options.flag || flag, options.mode);
+      try {
+        now(fd, data, { __proto__: null, ...options, flush: false });
+        fs.fsyncSync(fd);
+      } finally {
+        if (!isOpen) fs.closeSync(fd);
+      }
+      return undefined;
+    },
+    3,
+  );
+  define(
+    name,
+    (...values) => {
+      const { 0: target, 1: data, 2: options } = values;
+      const { callback } = takeCallback(ArrayPrototypeSlice(values), 3, name);
+      if (typeof callback !== 'function' || options?.flush !== true || fs.fsync === fsync) return ReflectApply(later, fs, values);
+      const isOpen = typeof target === 'number';
+      const end = (fd, failure) => {
+        if (isOpen) callback(failure ?? null);
+        else fs.close(fd, (error) => callback(failure ?? error ?? null));
+      };
+      const write = (fd) =>
+        later(fd, data, { __proto__: null, ...options, flush: false }, (failure) => {
+          if (failure) end(fd, failure);
+          else fs.fsync(fd, (error) => end(fd, error));
+        });
+      if (isOpen) write(target);
+      else fs.open(target, options.flag || flag, options.mode, (error, fd) => (error ? callback(error) : write(fd)));
+      return undefined;
+    },
+    4,
+  );
+}
+defineFlushing('writeFile', 'w', writeFileSync, writeFile);
+defineFlushing('appendFile', 'a', appendFileSync, appendFile);
+
 define('statSync', core.statSync, 1);
 define('lstatSync', core.lstatSync, 1);
 define('fstatSync', core.fstatSync, 1);
@@ -109,8 +175,10 @@ function defineNative(of, operation) {
 }
 defineNative(fs.realpathSync, (path, options) => run(core.realpathNative(path, options)));
 defineNative(fs.realpath, (...values) => {
-  const { callback, passed } = takeCallback(values, 2, 'glob');
-  callLater(core.realpathNative(passed[0], passed[1]), callback);
+  const { callback, passed } = takeCallback(values, 2, 'realpath');
+  const operation = core.realpathNative(passed[0], passed[1]);
+  requireCallback(callback, 'realpath');
+  callLater(operation, callback);
 });
 
 define('closeSync', core.closeSync, 1);
@@ -118,7 +186,7 @@ define(
   'close',
   (fd, callback = throwIt) => {
     const operation = core.close(fd);
-    if (typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE('cb', 'Function', callback);
+    requireCallback(callback, 'close');
     callLater(operation, callback);
   },
   1,
@@ -131,7 +199,7 @@ define('existsSync', core.existsSync, 1);
 define(
   'exists',
   (path, callback) => {
-    if (typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE('cb', 'Function', callback);
+    requireCallback(callback, 'exists');
     callLater(core.exists(path), (_, found) => callback(found));
   },
   2,
@@ -150,6 +218,7 @@ function definePartial(name, partial, count, names) {
     (...values) => {
       const { callback, passed } = takeCallback(values, count, name);
       const { buffer, operation } = ReflectApply(partial, undefined, passed);
+      requireCallback(callback, name);
       callLater(operation, (error, result) => callback(error, result ?? 0, buffer));
     },
     count + 1,
@@ -181,6 +250,7 @@ define(
   'cp',
   (...values) => {
     const { callback, passed } = takeCallback(values, 3, 'cp');
+    requireCallback(callback, 'cp');
     toCallback(use('node/internal/fs/copy').cp(passed[0], passed[1], passed[2]), callback);
   },
   4,
@@ -190,11 +260,19 @@ define(
   'glob',
   (...values) => {
     const { callback, passed } = takeCallback(values, 2, 'glob');
+    requireCallback(callback, 'glob');
     toCallback(use('node/internal/fs/glob').globAll(passed[0], passed[1]), callback);
   },
   3,
 );
+define('watch', (path, options, listener) => use('node/internal/fs/watch').watch(path, options, listener), 3);
+define('watchFile', (path, options, listener) => use('node/internal/fs/watch_file').watchFile(path, options, listener), 3);
+define('unwatchFile', (path, listener) => use('node/internal/fs/watch_file').unwatchFile(path, listener), 2);
 define('openAsBlob', (path, options) => use('node:fs/promises').openAsBlob(path, options), 1);
+
+fs._toUnixTimestamp = toSeconds;
+fs.lchmod = undefined; // which Linux does not have
+fs.lchmodSync = undefined;
 
 defineSync('opendirSync', core.opendir, 2);
 defineCallback('opendir', core.opendir, 2);
@@ -204,7 +282,14 @@ defineCallback('opendir', core.opendir, 2);
 use('node/internal/fs/stream_entry').addStreams(fs);
 fs.Stats = Stats;
 fs.Dirent = Dirent;
-fs.Dir = Dir;
+// Loaded when it is first asked for: few programs open directories.
+ObjectDefineProperty(fs, 'Dir', {
+  __proto__: null,
+  configurable: true,
+  enumerable: true,
+  get: () => use('node/internal/fs/dir').Dir,
+  set: (value) => ObjectDefineProperty(fs, 'Dir', { __proto__: null, configurable: true, enumerable: true, writable: true, value }),
+});
 fs.F_OK = constants.F_OK;
 fs.R_OK = constants.R_OK;
 fs.W_OK = constants.W_OK;

@@ -1,6 +1,6 @@
 // Checks of what is passed to node:fs, with Node's error for each.
 const {
-  ArrayBufferIsView, ArrayIsArray, BigInt, DateNow, DatePrototypeGetTime, Error, ErrorCaptureStackTrace, Number,
+  ArrayBufferIsView, ArrayIsArray, DateNow, DatePrototypeGetTime, Error, ErrorCaptureStackTrace, Number,
   NumberIsFinite, ObjectDefineProperty,
   StringPrototypeIncludes, TypedArrayPrototypeGetSymbolToStringTag, TypedArrayPrototypeIncludes,
 } = primordials;
@@ -89,7 +89,9 @@ exports.toOptions = (options, defaults = {}) => {
   if (typeof options !== 'object') throw ERR_INVALID_ARG_TYPE('options', ['string', 'Object'], options);
   if (options.encoding !== 'buffer') checkEncoding(options.encoding);
   if (options.signal !== undefined) validateAbortSignal(options.signal, 'options.signal');
-  return { __proto__: null, ...defaults, ...options };
+  const copy = { __proto__: null, ...defaults };
+  for (const name in options) copy[name] = options[name]; // what is inherited, too, as in Node
+  return copy;
 };
 
 const SYSTEM_ERRORS = {
@@ -122,7 +124,17 @@ exports.systemError = (key, syscall, code, why, path) => {
   return error;
 };
 
-exports.throwIfAborted = (signal) => {
+/** What a proxy stands for: one of a signal is as good as the signal, as in Node, though it has no state of its own. */
+function behindProxies(value) {
+  const { proxyDetails, tagOf } = use('node/internal/util/types');
+  let target = value;
+  while (tagOf(target) === 'Proxy') target = proxyDetails(target)[0];
+  return target;
+}
+
+exports.throwIfAborted = (given) => {
+  if (given === undefined || given === null) return;
+  const signal = behindProxies(given);
   if (signal?.aborted) throw new AbortError(undefined, { cause: signal.reason });
 };
 
@@ -132,6 +144,9 @@ exports.toOwner = (value, name) => {
   return value;
 };
 
+const MAX_POSITION = 2n ** 63n - 1n; // of the kernel
+const LAST_NUMBER = 2n ** 53n - 1n; // that natives take; no file is as long
+
 /** A place in a file; -1 for the file's own position. */
 exports.toPosition = (value, name = 'position') => {
   if (value === undefined || value === null) return -1;
@@ -140,8 +155,11 @@ exports.toPosition = (value, name = 'position') => {
     return value;
   }
   if (typeof value === 'bigint') {
-    if (value < -1n || value > BigInt(2 ** 53 - 1)) throw ERR_OUT_OF_RANGE(name, `>= -1 && <= ${2 ** 53 - 1}`, value);
-    return Number(value);
+    if (value < -MAX_POSITION - 1n || value > MAX_POSITION) {
+      throw ERR_OUT_OF_RANGE(name, `>= ${-MAX_POSITION - 1n} && <= ${MAX_POSITION}`, value);
+    }
+    if (value < 0n) return -1;
+    return value > LAST_NUMBER ? Number(LAST_NUMBER) : Number(value);
   }
   throw ERR_INVALID_ARG_TYPE(name, ['integer', 'bigint'], value);
 };

@@ -11,7 +11,7 @@
 
 use super::FsState;
 use super::metadata;
-use super::operation::{Context, Later, Outcome, Pace, keep};
+use super::operation::{Context, Later, Outcome, Pace, keep, keep_directory};
 use super::pool::{Ended, Queue, Task};
 use atoll_engine::{Call, GuestShare, JsError, NativeResult, Value};
 use atoll_vfs::MAX_PATH_BYTES;
@@ -203,10 +203,8 @@ pub(super) fn collect(call: &mut Call<'_, '_, '_>) -> NativeResult {
                 continue;
             }
             Ended::Done(Ok(Outcome::Value(value)), _) => (0, value),
-            Ended::Done(Ok(Outcome::Opened(file)), _) => match keep(call, file) {
-                Ok(value) => (0, value),
-                Err(error) => (1, Value::Error(Box::new(error))),
-            },
+            Ended::Done(Ok(Outcome::Opened(file)), _) => told(keep(call, file)),
+            Ended::Done(Ok(Outcome::OpenedDirectory(directory)), _) => told(keep_directory(call, directory)),
             Ended::Done(Ok(Outcome::Metadata { metadata, as_integers }), _) => {
                 let start = stats.len();
                 stats.resize(start + metadata::RESULT_BYTES, 0);
@@ -220,6 +218,14 @@ pub(super) fn collect(call: &mut Call<'_, '_, '_>) -> NativeResult {
     }
     let again = call.state::<FsState>().delivered(request, delivered);
     Ok(Value::List(vec![Value::List(results), Value::Bytes(stats), Value::Bool(again)]))
+}
+
+/// A result with its status.
+fn told(result: NativeResult) -> (i32, Value) {
+    match result {
+        Ok(value) => (0, value),
+        Err(error) => (1, Value::Error(Box::new(error))),
+    }
 }
 
 impl FsState {

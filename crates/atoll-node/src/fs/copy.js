@@ -1,13 +1,11 @@
 // fs.cp: a tree copied name by name, once as steps, which cpSync takes at once and the other forms one after the other in
 // later turns. What is asked of the file system and in which order, and each error, is Node's.
-const {
-  FunctionPrototypeCall, Promise, PromisePrototypeThen, PromiseResolve, StringPrototypeStartsWith, uncurryThis,
-} = primordials;
+const { FunctionPrototypeCall, StringPrototypeStartsWith } = primordials;
 const { ERR_INCOMPATIBLE_OPTION_PAIR, ERR_INVALID_ARG_TYPE, ERR_INVALID_RETURN_VALUE } = use('node/internal/errors');
 const { validateBoolean, validateFunction, validateInteger } = use('node/internal/validators');
 const { systemError, toPath } = use('node/internal/fs/arguments');
 const core = use('node/internal/fs/core');
-const { promiseLater, run } = use('node/internal/fs/later');
+const { returned, takeLater, takeNow } = use('node/internal/fs/steps');
 const paths = use('node:path').default;
 
 const { dirname, isAbsolute, join, parse, resolve } = paths;
@@ -66,7 +64,7 @@ function isWithin(directory, path) {
 
 /** What lies at both ends; undefined when the filter does not want it. */
 function* check(source, destination, options) {
-  if (options.filter !== undefined && !(yield { __proto__: null, filtered: FunctionPrototypeCall(options.filter, undefined, source, destination) })) {
+  if (options.filter !== undefined && !(yield returned(FunctionPrototypeCall(options.filter, undefined, source, destination)))) {
     return undefined;
   }
   const from = yield (options.dereference ? core.stat : core.lstat)(source, { bigint: true });
@@ -184,54 +182,17 @@ function* copyLink(source, destination, { to }, options) {
   yield core.symlink(target, destination);
 }
 
-// --- how the steps are taken -----------------------------------------------------------------------------------------
-
-const generatorPrototype = copy('', '', {}).__proto__.__proto__;
-const next = uncurryThis(generatorPrototype.next);
-const fail = uncurryThis(generatorPrototype.throw);
-
 exports.cpSync = (from, to, value) => {
   const { source, destination, options } = checked(from, to, value);
-  const steps = copy(source, destination, options);
-  let step = next(steps);
-  while (!step.done) {
-    let result;
-    try {
-      result = takeNow(step.value);
-    } catch (error) {
-      step = fail(steps, error);
-      continue;
-    }
-    step = next(steps, result);
-  }
+  takeNow(copy(source, destination, options), requireAnswer);
 };
 
-function takeNow(step) {
-  if (!('filtered' in step)) return run(step);
-  const { filtered } = step;
+function requireAnswer(filtered) {
   if (typeof filtered?.then === 'function') throw ERR_INVALID_RETURN_VALUE('boolean', 'filter', filtered);
   return filtered;
 }
 
 exports.cp = (from, to, value) => {
   const { source, destination, options } = checked(from, to, value);
-  const steps = copy(source, destination, options);
-  return new Promise((done, failed) => {
-    const advance = (take, result) => {
-      let step;
-      try {
-        step = take(steps, result);
-      } catch (error) {
-        failed(error);
-        return;
-      }
-      if (step.done) {
-        done();
-        return;
-      }
-      const taken = 'filtered' in step.value ? PromiseResolve(step.value.filtered) : promiseLater(() => step.value);
-      PromisePrototypeThen(taken, (outcome) => advance(next, outcome), (error) => advance(fail, error));
-    };
-    advance(next, undefined);
-  });
+  return takeLater(copy(source, destination, options));
 };

@@ -2,27 +2,28 @@
 // synchronous form does at once and the others later. What is done most often has a synchronous form of its own here
 // (`…Sync`), which makes no object on its way. What these throw is the error of the call.
 const {
-  ArrayBufferIsView, ArrayPrototypePush, DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength,
-  DataViewPrototypeGetByteOffset, SymbolSpecies, TypedArrayPrototypeGetBuffer,
+  ArrayBufferIsView, ArrayPrototypePush, Boolean, DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength,
+  DataViewPrototypeGetByteOffset, StringPrototypeCharCodeAt, StringPrototypeToLowerCase, SymbolSpecies, TypedArrayPrototypeGetBuffer,
   TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetSymbolToStringTag,
   TypedArrayPrototypeSet, TypedArrayPrototypeSubarray, Uint8Array, uncurryThis,
 } = primordials;
 const {
-  ERR_FS_FILE_TOO_LARGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE,
+  ERR_FS_FILE_TOO_LARGE, ERR_FS_INVALID_SYMLINK_TYPE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE,
 } = use('node/internal/errors');
-const { validateBoolean, validateBuffer, validateInteger, validateObject, validateOneOf, validateString } = use('node/internal/validators');
+const { validateBoolean, validateBuffer, validateInteger, validateObject } = use('node/internal/validators');
 const {
   checkBuffers, checkRange, systemError, throwIfAborted, toDescriptor, toFlags, toMode, toOptions, toPath, toOwner,
   toPosition, toSeconds, toWritePosition,
 } = use('node/internal/fs/arguments');
 const { kind, operation } = use('node/internal/fs/later');
-const { Dir, constants, direntsFrom, fieldsFor, statFsFrom, statsFrom } = use('node/internal/fs/types');
+const { constants, direntsFrom, fieldsFor, statFsFrom, statsFrom } = use('node/internal/fs/types');
 const { Buffer } = use('node:buffer');
 
-const { from: bufferFrom, alloc: bufferAlloc, [SymbolSpecies]: FastBuffer } = Buffer;
+const { from: bufferFrom, alloc: bufferAlloc, isEncoding, [SymbolSpecies]: FastBuffer } = Buffer;
 const toText = uncurryThis(Buffer.prototype.toString);
 
 const DEFAULT_READ_BYTES = 16 * 1024; // of the buffer that read() makes when it gets none, as in Node
+const MAX_WRITE_BYTES = 2 ** 31 - 1; // of one call, as in Node
 const FILE_MODE = 0o666;
 const DIRECTORY_MODE = 0o777;
 
@@ -64,6 +65,7 @@ function encoded(name, encoding) {
   const buffer = asBuffer(name);
   return encoding === 'buffer' ? buffer : toText(buffer, encoding || 'utf8');
 }
+exports.encoded = encoded;
 const encodedAs = (encoding) => (!encoding || isUtf8(encoding) ? (name) => encoded(name) : (name) => encoded(name, encoding));
 
 function pathText(path) {
@@ -174,8 +176,24 @@ exports.readSync = function (fd, buffer, offsetOrOptions, lengthValue, positionV
 };
 
 /** As `readSync`, or `(fd, { buffer, … })`. The operation, whose result is a count, and the buffer. */
-exports.read = (fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue) => {
+exports.read = function (fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue) {
   toDescriptor(fd);
+  if (arguments.length >= 4) return readPart(fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue);
+  let buffer = bufferOrOptions;
+  let options = offsetOrOptions;
+  if (arguments.length < 3 && !ArrayBufferIsView(buffer)) {
+    options = buffer;
+    if (options !== undefined && options !== null) validateObject(options, 'options');
+    ({ buffer = bufferAlloc(DEFAULT_READ_BYTES) } = options ?? {});
+  } else if (options !== undefined && options !== null) {
+    validateObject(options, 'options');
+  }
+  const { offset, length, position } = options ?? {};
+  return readPart(fd, buffer, offset, length, position);
+};
+
+/** As `read`, by the rules of FileHandle: which form it is does not depend on the number of arguments, and no length is all. */
+exports.readHandle = (fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue) => {
   let buffer = bufferOrOptions;
   let offset = offsetOrOptions;
   let length = lengthValue;
@@ -186,6 +204,10 @@ exports.read = (fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue
   } else if (offset !== null && typeof offset === 'object') {
     ({ offset, length, position } = offset);
   }
+  return readPart(fd, buffer, offset, length ?? undefined, position);
+};
+
+function readPart(fd, buffer, offset, length, position) {
   const range = readRange(buffer, offset, length, position);
   const finish = (bytes) => {
     const count = TypedArrayPrototypeGetByteLength(bytes);
@@ -193,7 +215,7 @@ exports.read = (fd, bufferOrOptions, offsetOrOptions, lengthValue, positionValue
     return count;
   };
   return { buffer, operation: operation(of('read'), finish, fd, range.length, range.place, range.length === 0) };
-};
+}
 
 /** The buffers, in an array that no program can get at. */
 function ownBuffers(buffers) {
@@ -240,11 +262,15 @@ function writeRange(fd, data, offsetOrOptions, lengthValue, positionValue) {
     if (typeof length !== 'number') length = available - offset;
     if (offset > available) throw ERR_OUT_OF_RANGE('offset', `<= ${available}`, offset);
     checkRange(offset, length, available);
+    validateInteger(length, 'length', 0, MAX_WRITE_BYTES);
     return { bytes: data, offset, length, place: toWritePosition(position) };
   }
   if (typeof data !== 'string') throw ERR_INVALID_ARG_TYPE('buffer', ['string', 'Buffer', 'TypedArray', 'DataView'], data);
-  if (lengthValue !== undefined && lengthValue !== null) validateEncoding(data, lengthValue);
-  const bytes = bufferFrom(data, lengthValue ?? 'utf8');
+  const encoding = isEncoding(lengthValue) ? lengthValue : 'utf8'; // as Node takes what is no encoding
+  if (isHex(encoding) && data.length % 2 !== 0) {
+    throw ERR_INVALID_ARG_VALUE('encoding', encoding, `is invalid for data of length ${data.length}`);
+  }
+  const bytes = bufferFrom(data, encoding);
   return { bytes, offset: 0, length: byteLengthOf(bytes), place: toWritePosition(offsetOrOptions) };
 }
 
@@ -262,12 +288,7 @@ exports.write = (fd, data, offsetOrOptions, lengthValue, positionValue) => {
   return { buffer: data, operation: operation(of('write'), undefined, fd, bytes, offset, length, place) };
 };
 
-function validateEncoding(data, encoding) {
-  validateString(encoding, 'encoding');
-  if (encoding === 'hex' && data.length % 2 !== 0) {
-    throw ERR_INVALID_ARG_VALUE('encoding', encoding, `is invalid for data of length ${data.length}`);
-  }
-}
+const isHex = (encoding) => StringPrototypeToLowerCase(encoding) === 'hex';
 
 exports.writevSync = (fd, buffers, position) => {
   toDescriptor(fd);
@@ -354,7 +375,7 @@ function withWhole(use, pathOrFd, data, value, flag) {
   }
   throwIfAborted(options.signal);
   const target = toTarget(pathOrFd);
-  const flags = typeof target === 'number' ? 0 : toFlags(options.flag, 'options.flag');
+  const flags = typeof target === 'number' ? 0 : toFlags(options.flag || flag, 'options.flag');
   return use(target, content, flags, toMode(options.mode, FILE_MODE), options.flush === true, options.signal);
 }
 
@@ -368,7 +389,11 @@ exports.writeFile = (path, data, options) => withWhole(writeOperation, path, dat
 exports.appendFile = (path, data, options) => withWhole(writeOperation, path, data, options, 'a');
 
 exports.truncate = (value, length = 0) => {
-  if (typeof value === 'number') return exports.ftruncate(value, length);
+  if (typeof value === 'number') {
+    const advice = 'Using fs.truncate with a file descriptor is deprecated. Please use fs.ftruncate with a file descriptor instead.';
+    warnOnce(advice, 'DeprecationWarning', 'DEP0081');
+    return exports.ftruncate(value, length);
+  }
   return operation(of('truncate'), undefined, toPath(value), toLength(length));
 };
 
@@ -420,19 +445,31 @@ function encodedAll(names, encoding) {
   return names;
 }
 
-exports.opendir = (value, options) => {
+/** The path and the options of opendir. */
+function toDirectory(value, options) {
   const { encoding, recursive, bufferSize } = toOptions(options, { encoding: 'utf8', bufferSize: 32 });
   const path = toPath(value);
   validateInteger(bufferSize, 'options.bufferSize', 1, 2 ** 32 - 1);
-  const base = pathText(path);
-  if (recursive) return operation(of('listTree'), (tree) => new Dir(base, direntsOfTree(tree, base)), path, true);
+  return { path, options: { __proto__: null, encoding, recursive: Boolean(recursive), bufferSize } };
+}
+
+exports.opendir = (value, given) => {
+  const { path, options } = toDirectory(value, given);
+  const finish = (number) => new (use('node/internal/fs/dir').Dir)(number, pathText(path), options);
+  return operation(of('openDir'), finish, path);
+};
+exports.openDirectory = (path) => operation(of('openDir'), undefined, path);
+exports.closeDirectory = (number) => operation(of('closeDir'), undefined, number);
+
+/** Up to `most` further entries of an open directory, which lies at `path`. */
+exports.readDirectory = (number, path, most, encoding) => {
   const plain = !encoding || isUtf8(encoding);
   const finish = (listing) => {
     const { 0: names, 1: types } = listing;
     if (!plain) encodedAll(names, encoding);
-    return new Dir(base, direntsFrom(names, types, base, 0, names.length, []));
+    return direntsFrom(names, types, path, 0, names.length, []);
   };
-  return operation(of('readDir'), finish, path, !plain, true);
+  return operation(of('readDirPart'), finish, number, most, !plain);
 };
 
 exports.mkdir = (value, options) => {
@@ -452,13 +489,29 @@ exports.mkdir = (value, options) => {
 
 exports.mkdtemp = (prefix, options) => {
   const { encoding } = toOptions(options);
-  return operation(of('makeTemporary'), encodedAs(encoding), toPath(prefix, 'prefix'));
+  const path = toPath(prefix, 'prefix');
+  const last = typeof path === 'string' ? StringPrototypeCharCodeAt(path, path.length - 1) : path[byteLengthOf(path) - 1];
+  if (last === LETTER_X) warnOnce('mkdtemp() templates ending with X are not portable. For details see: https://nodejs.org/api/fs.html');
+  return operation(of('makeTemporary'), encodedAs(encoding), path);
 };
+
+const LETTER_X = 88;
+
+const warned = { __proto__: null };
+function warnOnce(message, type = undefined, code = undefined) {
+  if (warned[message]) return;
+  warned[message] = true;
+  use('node:process').default.emitWarning(message, type, code);
+}
 
 exports.rmdir = (value, options) => {
   const path = toPath(value);
   const recursive = options?.recursive ?? false;
   validateBoolean(recursive, 'options.recursive');
+  if (recursive) {
+    const advice = 'In future versions of Node.js, fs.rmdir(path, { recursive: true }) will be removed. Use fs.rm(path, { recursive: true }) instead';
+    warnOnce(advice, 'DeprecationWarning', 'DEP0147');
+  }
   return operation(of(recursive ? 'removeDirAll' : 'removeDir'), undefined, path);
 };
 
@@ -485,7 +538,7 @@ exports.link = (from, to) => operation(of('link'), undefined, toPath(from, 'exis
 exports.symlink = (value, place, type) => {
   const target = toPath(value, 'target');
   const path = toPath(place);
-  if (typeof type === 'string') validateOneOf(type, 'type', ['dir', 'file', 'junction']);
+  if (typeof type === 'string' && type !== 'dir' && type !== 'file' && type !== 'junction') throw ERR_FS_INVALID_SYMLINK_TYPE(type);
   return operation(of('symlink'), undefined, target, path);
 };
 

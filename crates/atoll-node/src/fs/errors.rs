@@ -48,7 +48,7 @@ pub(super) fn two_paths(call: &mut Call<'_, '_, '_>, syscall: &'static str) -> R
 }
 
 /// The exception for a failed call, with the properties in Node's order.
-pub(super) fn thrown(error: &FsError) -> JsError {
+pub(crate) fn thrown(error: &FsError) -> JsError {
     let mut exception = JsError::error(error.to_string())
         .with("errno", Value::Number(f64::from(-error.errno.raw())))
         .with("code", error.errno.name())

@@ -1,8 +1,9 @@
 //! Open files.
 
+use super::FsState;
 use super::errors::{file_failed, of_file, path, thrown};
 use super::operation::{Context, Done, Outcome};
-use super::{FsState, UMASK};
+use super::standard::{self, output};
 use atoll_engine::{Call, JsError, NativeResult, Value};
 use atoll_vfs::{Errno, FinalLink, FsError, NewFile, OpenFile, OpenOptions, Owner, Time};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ const O_NOFOLLOW: u32 = 0o400_000;
 const O_PATH: u32 = 0o10_000_000;
 const O_TMPFILE: u32 = 0o20_000_000;
 
+/// As guests write them; `mode` is what is left of the permissions of a new file.
 pub(super) fn options(flags: u32, mode: u32) -> Result<OpenOptions, Errno> {
     if flags & O_ACCMODE == O_ACCMODE {
         return Err(Errno::EINVAL);
@@ -40,7 +42,7 @@ pub(super) fn options(flags: u32, mode: u32) -> Result<OpenOptions, Errno> {
         },
         directory: flags & O_DIRECTORY != 0,
         final_link: if flags & O_NOFOLLOW != 0 { FinalLink::Keep } else { FinalLink::Follow },
-        mode: mode & !UMASK,
+        mode,
     })
 }
 
@@ -48,7 +50,8 @@ pub(super) fn options(flags: u32, mode: u32) -> Result<OpenOptions, Errno> {
 pub(super) fn open(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "open")?;
     let (flags, mode) = (call.u32(1)?, call.u32(2)?);
-    let options = options(flags, mode).map_err(|errno| named.errno(errno, "open"))?;
+    let options =
+        options(flags, mode & !call.state::<FsState>().umask()).map_err(|errno| named.errno(errno, "open"))?;
     let place = call.state::<FsState>().reserve().map_err(|errno| named.errno(errno, "open"))?;
     Ok(move |context: &Context| {
         // Its place among the descriptors is the operation's until the file has one.
@@ -188,8 +191,13 @@ pub(super) fn read_later(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context
 
 /// `(fd, buffer, offset, length, position)` → count of bytes.
 pub(super) fn write(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    let file = file(call, "write")?;
     let extent = extent(call)?;
+    let descriptor = call.u32(0)?;
+    if let Some(output) = output(call, descriptor, extent.length) {
+        call.with_bytes(1, |bytes| extent.of(bytes).map(|source| output.write(source)))??;
+        return Ok(Value::Number(extent.length as f64));
+    }
+    let file = file(call, "write")?;
     let count = call.with_bytes(1, |bytes| {
         let source = extent.of(bytes)?;
         let result = match extent.position {
@@ -203,8 +211,16 @@ pub(super) fn write(call: &mut Call<'_, '_, '_>) -> NativeResult {
 
 /// `(fd, text, position)` → count of bytes of its UTF-8.
 pub(super) fn write_text(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    let file = file(call, "write")?;
     let position = position(call, 2)?;
+    let descriptor = call.u32(0)?;
+    if standard::is_output(descriptor) {
+        let length = call.with_utf8(1, <[u8]>::len)?;
+        if let Some(output) = output(call, descriptor, length) {
+            call.with_utf8(1, |bytes| output.write(bytes))?;
+            return Ok(Value::Number(length as f64));
+        }
+    }
+    let file = file(call, "write")?;
     let count = call.with_utf8(1, |bytes| {
         let result = match position {
             Some(position) => file.write_at(bytes, position),
@@ -217,9 +233,24 @@ pub(super) fn write_text(call: &mut Call<'_, '_, '_>) -> NativeResult {
 
 /// `(fd, buffers, position)` → count of bytes; the buffers are an array of the platform's own.
 pub(super) fn writev(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let descriptor = call.u32(0)?;
+    let mut total = 0;
+    if standard::is_output(descriptor) {
+        call.with_each_bytes(1, |_, bytes| {
+            total += bytes.len();
+            Ok(true)
+        })?;
+        if let Some(output) = output(call, descriptor, total) {
+            call.with_each_bytes(1, |_, bytes| {
+                output.write(bytes);
+                Ok(true)
+            })?;
+            return Ok(Value::Number(total as f64));
+        }
+        total = 0;
+    }
     let file = file(call, "write")?;
     let mut position = position(call, 2)?;
-    let mut total = 0;
     call.with_each_bytes(1, |_, bytes| {
         write_from(&file, bytes, position).map_err(|error| thrown(&error))?;
         total += bytes.len();
@@ -229,16 +260,25 @@ pub(super) fn writev(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(Value::Number(total as f64))
 }
 
-/// `(fd, buffer, offset, length, position)` → count of bytes, put off: a copy of the buffer is written.
+/// `(fd, buffer, offset, length, position)` → count of bytes, put off: a copy of the buffer is written. What goes to the
+/// program's output is written at once, so that it stands there in the order of the calls.
 pub(super) fn write_later(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
-    let file = file(call, "write")?;
     let extent = extent(call)?;
-    let mut buffer = memory_for(call, extent.length)?;
-    call.with_bytes(1, |bytes| extent.of(bytes).map(|source| buffer.copy_from_slice(source)))??;
+    let descriptor = call.u32(0)?;
+    let to_file = if let Some(output) = output(call, descriptor, extent.length) {
+        call.with_bytes(1, |bytes| extent.of(bytes).map(|source| output.write(source)))??;
+        None
+    } else {
+        let file = file(call, "write")?;
+        let mut buffer = memory_for(call, extent.length)?;
+        call.with_bytes(1, |bytes| extent.of(bytes).map(|source| buffer.copy_from_slice(source)))??;
+        Some((file, buffer))
+    };
     Ok(move |_: &Context| {
+        let Some((file, buffer)) = &to_file else { return Ok(Value::Number(extent.length as f64).into()) };
         let result = match extent.position {
-            Some(position) => file.write_at(&buffer, position),
-            None => file.write(&buffer),
+            Some(position) => file.write_at(buffer, position),
+            None => file.write(buffer),
         };
         Ok(Value::Number(result.map_err(|error| file_failed(&error))? as f64).into())
     })
@@ -319,9 +359,9 @@ mod tests {
 
     #[test]
     fn flags_mean_what_they_mean_on_linux() {
-        let read = options(0, 0o666).unwrap();
+        let read = options(0, 0o644).unwrap();
         assert_eq!(read, OpenOptions { mode: 0o644, ..OpenOptions::READ });
-        let append = options(O_WRONLY | O_CREAT | O_APPEND, 0o777).unwrap();
+        let append = options(O_WRONLY | O_CREAT | O_APPEND, 0o755).unwrap();
         assert!(!append.read && append.write && append.append && append.create == NewFile::IfMissing);
         assert_eq!(append.mode, 0o755);
         let exclusive = options(O_RDWR | O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW, 0).unwrap();

@@ -1,15 +1,15 @@
 // fs.glob: patterns as in Node 22 (minimatch's language: `*`, `?`, `[…]`, `{a,b}`, `**`, `@(a|b)` and its kin). A name that
 // begins with a dot is only matched by a pattern that does. `**` does not enter symbolic links.
 const {
-  ArrayIsArray, ArrayPrototypeJoin, ArrayPrototypePop, ArrayPrototypePush, ArrayPrototypeSlice, FunctionPrototypeCall, Promise,
-  PromisePrototypeThen, RegExp, RegExpPrototypeExec, SafeMap, StringFromCharCode, StringPrototypeCharCodeAt, StringPrototypeIndexOf, StringPrototypeSlice,
-  StringPrototypeSplit, StringPrototypeStartsWith, uncurryThis,
+  ArrayIsArray, ArrayPrototypeJoin, ArrayPrototypePop, ArrayPrototypePush, ArrayPrototypeSlice, FunctionPrototypeCall, RegExp,
+  RegExpPrototypeExec, SafeMap, StringFromCharCode, StringPrototypeCharCodeAt, StringPrototypeIndexOf, StringPrototypeSlice,
+  StringPrototypeSplit, StringPrototypeStartsWith,
 } = primordials;
 const { ERR_INVALID_ARG_TYPE } = use('node/internal/errors');
 const { validateBoolean, validateString } = use('node/internal/validators');
 const core = use('node/internal/fs/core');
 const { toPath } = use('node/internal/fs/arguments');
-const { promiseLater, run } = use('node/internal/fs/later');
+const { takeLater, takeNow } = use('node/internal/fs/steps');
 const { Dirent, constants } = use('node/internal/fs/types');
 const { basename, dirname, isAbsolute, join, resolve } = use('node:path').default;
 
@@ -361,44 +361,7 @@ function excluding(patterns, withFileTypes, cwd) {
   };
 }
 
-const generatorPrototype = search([], {}).__proto__.__proto__;
-const next = uncurryThis(generatorPrototype.next);
-const fail = uncurryThis(generatorPrototype.throw);
-
-exports.globSync = (pattern, options) => {
-  const steps = begin(pattern, options);
-  let step = next(steps);
-  while (!step.done) {
-    let result;
-    try {
-      result = run(step.value);
-    } catch (error) {
-      step = fail(steps, error);
-      continue;
-    }
-    step = next(steps, result);
-  }
-  return step.value;
-};
+exports.globSync = (pattern, options) => takeNow(begin(pattern, options));
 
 /** A promise for all results. */
-exports.globAll = (pattern, options) => {
-  const steps = begin(pattern, options);
-  return new Promise((done, failed) => {
-    const advance = (take, result) => {
-      let step;
-      try {
-        step = take(steps, result);
-      } catch (error) {
-        failed(error);
-        return;
-      }
-      if (step.done) {
-        done(step.value);
-        return;
-      }
-      PromisePrototypeThen(promiseLater(() => step.value), (value) => advance(next, value), (error) => advance(fail, error));
-    };
-    advance(next, undefined);
-  });
-};
+exports.globAll = (pattern, options) => takeLater(begin(pattern, options));

@@ -1,7 +1,8 @@
 // How operations of node:fs are done: at once, or put off to a thread of the process's pool. What becomes of the latter
 // comes back in batches, in a turn of the request that asked.
 const {
-  ArrayPrototypePop, ArrayPrototypePush, ArrayPrototypeSlice, BigInt64Array, Float64Array, Promise, PromisePrototypeThen,
+  ArrayPrototypePop, ArrayPrototypePush, ArrayPrototypeSlice, BigInt64Array, Error, ErrorCaptureStackTrace, Float64Array,
+  ObjectDefineProperty, Promise, PromisePrototypeThen, PromiseResolve,
   TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength,
 } = primordials;
 const { statsFrom } = use('node/internal/fs/types');
@@ -17,7 +18,6 @@ exports.kind = (name, now) => ({ __proto__: null, now, number: native.number(nam
 class Operation {
   callback = undefined;
   resolve = undefined;
-  reject = undefined;
 
   constructor(kind, finish, a, b, c, d, e) {
     this.kind = kind;
@@ -55,12 +55,29 @@ exports.callLater = (operation, callback) => {
 
 /** Has it done later. A promise for its result; what `prepare()` throws rejects it. */
 exports.promiseLater = (prepare) =>
-  new Promise((resolve, reject) => {
+  new Promise((resolve) => {
     const operation = prepare();
     operation.resolve = resolve;
-    operation.reject = reject;
     submit(operation);
   });
+
+/**
+ * A promise that is rejected with the error when somebody waits for it, so that V8 finds the functions that do, and the
+ * error's stack tells them. Without, it would tell nothing: nothing of the program's runs when the result arrives.
+ */
+function rejected(error) {
+  const fail = () => {
+    if (error instanceof Error) ErrorCaptureStackTrace(error, fail);
+    throw error;
+  };
+  const promise = PromisePrototypeThen(PromisePrototypeThen(PromiseResolve(undefined), nothing), fail);
+  // Resolving another promise with it must call no `then` that the program has replaced.
+  return ObjectDefineProperty(promise, 'then', { __proto__: null, value: then });
+}
+function nothing() {}
+function then(fulfilled, failed) {
+  return PromisePrototypeThen(this, fulfilled, failed);
+}
 
 function awaitResults() {
   PromisePrototypeThen(native.wait(), deliver);
@@ -93,8 +110,8 @@ function deliver() {
         value = error;
       }
     }
-    if (operation.callback === undefined) (failed ? operation.reject : operation.resolve)(value);
-    else ArrayPrototypePush(callbacks, { __proto__: null, callback: operation.callback, failed, value });
+    if (operation.callback !== undefined) ArrayPrototypePush(callbacks, { __proto__: null, callback: operation.callback, failed, value });
+    else operation.resolve(failed ? rejected(value) : value);
   }
   if (callbacks.length === 0) return;
   if (timers.requestIsOver()) runCallbacksNow(callbacks);

@@ -4,29 +4,39 @@
 //! The asynchronous forms are the same operations, prepared on that thread, done on one of a few that all workers share
 //! (`pool.rs`), and delivered in batches (`batch.rs`).
 //!
-//! * `operation.rs`: what an operation is; `files.rs`, `metadata.rs`, `paths.rs`, `tree.rs`, `whole.rs`: the operations.
+//! * `operation.rs`: what an operation is; `directories.rs`, `files.rs`, `metadata.rs`, `paths.rs`, `tree.rs`, `whole.rs`: the
+//!   operations; `standard.rs`: descriptors 0 to 2.
 //! * `core.js`: every operation once, as checked arguments → what is to be done.
-//! * `types.js`: `Stats`, `BigIntStats`, `Dirent`, `Dir` and the constants.
+//! * `types.js`: `Stats`, `BigIntStats`, `Dirent` and the constants. `dir.js`: `Dir`.
+//! * `steps.js`: work of many operations, at once or later; `copy.js`, `glob.js`: such work.
 //! * `arguments.js`: checks of paths, flags, options.
 //! * `api.js`: the synchronous and the callback functions. `promises.js`: the promises and `FileHandle`.
+//! * `watch.rs`, `watch_events.js`: watches and their events; `watch.js`, `watch_tree.js`, `watch_file.js`: what programs see of them.
 //! * `stream_entry.js`: the streams as programs find them, loaded with their first use: `streams.js` with
 //!   `stream_operations.js`, `web_stream.js`.
 
 mod batch;
+mod directories;
 mod errors;
 mod files;
+#[cfg(test)]
+mod fixture;
 mod metadata;
 mod operation;
 mod paths;
 mod pool;
+mod standard;
 mod tree;
+mod watch;
 mod whole;
 
 use atoll_engine::{Builtin, Call, NativeResult, natives};
-use atoll_vfs::{Errno, GuestPath, MountTable, OpenFile};
+use atoll_vfs::{AccessMode, Directory, Errno, GuestPath, MountTable, OpenFile};
+pub(crate) use errors::thrown;
 use operation::operations;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+pub use watch::WatchState;
 
 /// `node:fs`.
 pub(crate) const BUILTIN: Builtin =
@@ -93,6 +103,14 @@ pub(crate) const LATER_BUILTIN: Builtin = Builtin {
     globals: &[],
 };
 
+/// Directories read piece by piece.
+pub(crate) const DIR: Builtin =
+    Builtin { name: "node/internal/fs/dir", source: include_str!("dir.js"), natives: natives! {}, globals: &[] };
+
+/// How work of many operations is done.
+pub(crate) const STEPS: Builtin =
+    Builtin { name: "node/internal/fs/steps", source: include_str!("steps.js"), natives: natives! {}, globals: &[] };
+
 /// Copying trees.
 pub(crate) const COPY: Builtin =
     Builtin { name: "node/internal/fs/copy", source: include_str!("copy.js"), natives: natives! {}, globals: &[] };
@@ -100,6 +118,43 @@ pub(crate) const COPY: Builtin =
 /// Finding files by patterns.
 pub(crate) const GLOB: Builtin =
     Builtin { name: "node/internal/fs/glob", source: include_str!("glob.js"), natives: natives! {}, globals: &[] };
+
+/// Watches and their events.
+pub(crate) const WATCH_EVENTS: Builtin = Builtin {
+    name: "node/internal/fs/watch_events",
+    source: include_str!("watch_events.js"),
+    natives: natives! {
+        "collect" => watch::collect,
+        "release" => watch::release,
+        "rewatch" => watch::rewatch,
+        "stat" => metadata::of_path,
+        "unwatch" => watch::unwatch,
+        "wait" => watch::wait,
+        "watch" => watch::watch,
+        "watchPath" => watch::watch_path,
+    },
+    globals: &[],
+};
+
+/// `fs.watch`.
+pub(crate) const WATCH: Builtin =
+    Builtin { name: "node/internal/fs/watch", source: include_str!("watch.js"), natives: natives! {}, globals: &[] };
+
+/// Watching a directory and what is below it.
+pub(crate) const WATCH_TREE: Builtin = Builtin {
+    name: "node/internal/fs/watch_tree",
+    source: include_str!("watch_tree.js"),
+    natives: natives! {},
+    globals: &[],
+};
+
+/// `fs.watchFile`.
+pub(crate) const WATCH_FILE: Builtin = Builtin {
+    name: "node/internal/fs/watch_file",
+    source: include_str!("watch_file.js"),
+    natives: natives! {},
+    globals: &[],
+};
 
 /// The operations.
 pub(crate) const CORE: Builtin = Builtin {
@@ -110,6 +165,7 @@ pub(crate) const CORE: Builtin = Builtin {
         "chmod" => now::chmod,
         "chown" => now::chown,
         "close" => now::close,
+        "closeDir" => now::closeDir,
         "copyFile" => now::copyFile,
         "exists" => paths::exists,
         "fchmod" => now::fchmod,
@@ -125,8 +181,10 @@ pub(crate) const CORE: Builtin = Builtin {
         "makeDirs" => now::makeDirs,
         "makeTemporary" => now::makeTemporary,
         "open" => now::open,
+        "openDir" => now::openDir,
         "read" => files::read,
         "readDir" => now::readDir,
+        "readDirPart" => now::readDirPart,
         "readFile" => now::readFile,
         "readLink" => now::readLink,
         "readNames" => now::readNames,
@@ -158,6 +216,7 @@ operations! {
         chmod => paths::chmod, quick;
         chown => paths::chown, quick;
         close => files::close, quick;
+        closeDir => directories::close, quick;
         copyFile => whole::copy_file, slow;
         fchmod => files::chmod, quick;
         fchown => files::chown, quick;
@@ -171,7 +230,9 @@ operations! {
         makeDirs => tree::make_dirs, quick;
         makeTemporary => tree::make_temporary, quick;
         open => files::open, quick;
+        openDir => directories::open, quick;
         readDir => paths::read_dir, quick;
+        readDirPart => directories::read, quick;
         readFile => whole::read_file, quick;
         readLink => paths::read_link, quick;
         readNames => paths::read_names, quick;
@@ -205,21 +266,29 @@ fn submit(call: &mut Call<'_, '_, '_>) -> NativeResult {
     batch::submit(call, LATER)
 }
 
-/// The first number for an open file: 0, 1 and 2 are the standard streams, which are not files here.
-const FIRST_DESCRIPTOR: usize = 3;
+/// The first number for an open file: 0, 1 and 2 are the standard streams.
+const FIRST_DESCRIPTOR: usize = standard::COUNT;
 
-/// Bits taken from the permissions of what a guest creates, as the usual `umask` does.
-const UMASK: u32 = 0o022;
+/// Bits taken from the permissions of what a guest creates, until it sets others by `process.umask`.
+const USUAL_UMASK: u32 = 0o022;
 
 /// What a worker's `node:fs` works on: its mounts, its working directory, its open files. Dropping it closes them.
 #[derive(Debug)]
 pub struct FsState {
     mounts: Arc<MountTable>,
     working_directory: Arc<GuestPath>,
+    /// Bits taken from the permissions of what is created.
+    umask: u32,
+    /// The standard streams.
+    standard: [standard::Standard; standard::COUNT],
+    /// Directories that are being read, by number.
+    directories: Vec<Option<OpenDirectory>>,
     /// Open files by descriptor less [`FIRST_DESCRIPTOR`].
     files: Vec<Option<Arc<OpenFile>>>,
     /// How many of these are open.
     open: usize,
+    /// How many directories are.
+    open_directories: usize,
     /// How many may be.
     max_open: usize,
     /// Files that are being opened.
@@ -229,6 +298,9 @@ pub struct FsState {
     /// Where it waits for a thread; made with the first.
     queue: Option<Arc<pool::Queue>>,
 }
+
+/// A directory that is read piece by piece. One thread reads at a time.
+type OpenDirectory = Arc<Mutex<Box<dyn Directory>>>;
 
 /// A place among the descriptors for a file that is being opened, until it is dropped.
 #[derive(Debug)]
@@ -255,8 +327,12 @@ impl FsState {
         Self {
             mounts,
             working_directory: Arc::new(working_directory),
+            umask: USUAL_UMASK,
+            standard: Default::default(),
+            directories: Vec::new(),
             files: Vec::new(),
             open: 0,
+            open_directories: 0,
             max_open,
             opening: Arc::default(),
             submissions: Vec::new(),
@@ -264,31 +340,70 @@ impl FsState {
         }
     }
 
-    /// How many files are open.
+    /// Makes another directory the one that relative paths are taken from; its path without links. What is under way
+    /// keeps to the one before.
+    pub(crate) fn enter(&mut self, path: &[u8]) -> Result<&GuestPath, Errno> {
+        let path = self.working_directory.join_bytes(path).map_err(atoll_vfs::PathError::errno)?;
+        let real = self.mounts.canonicalize(&path).map_err(|error| error.errno)?;
+        let metadata = self.mounts.metadata(&real).map_err(|error| error.errno)?;
+        if !metadata.is_dir() {
+            return Err(Errno::ENOTDIR);
+        }
+        let search = AccessMode { execute: true, ..AccessMode::default() };
+        self.mounts.access(&real, search).map_err(|error| error.errno)?;
+        self.working_directory = Arc::new(real);
+        Ok(&self.working_directory)
+    }
+
+    /// Sets which bits are taken from the permissions of what is created, of `0o777`; those that were before.
+    pub(crate) fn set_umask(&mut self, mask: u32) -> u32 {
+        std::mem::replace(&mut self.umask, mask & 0o777)
+    }
+
+    /// Which bits are taken from the permissions of what is created.
+    pub(crate) fn umask(&self) -> u32 {
+        self.umask
+    }
+
+    /// How many files are open, directories that are being read included.
     pub fn open_files(&self) -> usize {
-        self.open
+        self.open + self.open_directories
     }
 
     /// Keeps an open file under the lowest free number.
     fn keep(&mut self, file: OpenFile) -> Result<u32, Errno> {
-        // The common case first: all numbers below are taken.
-        let free = if self.open == self.files.len() { None } else { self.files.iter().position(Option::is_none) };
-        let index = match free {
-            Some(index) => index,
-            None if self.files.len() < self.max_open => {
-                self.files.push(None);
-                self.files.len() - 1
-            }
-            None => return Err(Errno::EMFILE),
-        };
-        self.files[index] = Some(Arc::new(file));
+        self.require_number()?;
+        let index = place(&mut self.files, self.open, Arc::new(file));
         self.open += 1;
         u32::try_from(index + FIRST_DESCRIPTOR).map_err(|_| Errno::EMFILE)
     }
 
+    /// Keeps a directory that is to be read.
+    fn keep_directory(&mut self, directory: Box<dyn Directory>) -> Result<u32, Errno> {
+        self.require_number()?;
+        let index = place(&mut self.directories, self.open_directories, Arc::new(Mutex::new(directory)));
+        self.open_directories += 1;
+        u32::try_from(index).map_err(|_| Errno::EMFILE)
+    }
+
+    fn directory(&self, number: u32) -> Result<OpenDirectory, Errno> {
+        self.directories.get(number as usize).cloned().flatten().ok_or(Errno::EBADF)
+    }
+
+    fn close_directory(&mut self, number: u32) -> Result<OpenDirectory, Errno> {
+        let slot = self.directories.get_mut(number as usize).ok_or(Errno::EBADF)?;
+        let directory = slot.take().ok_or(Errno::EBADF)?;
+        self.open_directories -= 1;
+        Ok(directory)
+    }
+
+    fn require_number(&self) -> Result<(), Errno> {
+        if self.open_files() < self.max_open { Ok(()) } else { Err(Errno::EMFILE) }
+    }
+
     /// That one more file can be opened, before it is.
     fn require_room(&self) -> Result<(), Errno> {
-        let taken = self.open + self.opening.load(Ordering::Relaxed);
+        let taken = self.open_files() + self.opening.load(Ordering::Relaxed);
         if taken >= self.max_open { Err(Errno::EMFILE) } else { Ok(()) }
     }
 
@@ -305,30 +420,44 @@ impl FsState {
     }
 
     fn file(&mut self, descriptor: u32) -> Result<Arc<OpenFile>, Errno> {
+        if (descriptor as usize) < FIRST_DESCRIPTOR {
+            return self.standard(descriptor as usize);
+        }
         self.slot(descriptor)?.clone().ok_or(Errno::EBADF)
     }
 
     /// Takes a file out; it is closed when nothing uses it any more.
     fn close(&mut self, descriptor: u32) -> Result<Arc<OpenFile>, Errno> {
+        if (descriptor as usize) < FIRST_DESCRIPTOR {
+            return self.close_standard(descriptor as usize);
+        }
         let file = self.slot(descriptor)?.take().ok_or(Errno::EBADF)?;
         self.open -= 1;
         Ok(file)
     }
 }
 
+/// Puts a value at the first free index; `taken` are taken.
+fn place<T>(slots: &mut Vec<Option<T>>, taken: usize, value: T) -> usize {
+    // The common case first: all are.
+    let free = if taken == slots.len() { None } else { slots.iter().position(Option::is_none) };
+    let index = free.unwrap_or_else(|| {
+        slots.push(None);
+        slots.len() - 1
+    });
+    slots[index] = Some(value);
+    index
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use atoll_vfs::{Access, Memory, NewFile, OpenOptions, Quota};
+    use atoll_vfs::{NewFile, OpenOptions};
 
     const MAX_OPEN_FILES: usize = 200;
 
     fn state() -> FsState {
-        let mounts = MountTable::builder()
-            .mount("/tmp", Memory::new(Quota::DEFAULT), Access::ReadWrite)
-            .and_then(atoll_vfs::MountTableBuilder::build)
-            .unwrap();
-        FsState::new(Arc::new(mounts), GuestPath::root(), MAX_OPEN_FILES)
+        FsState::new(Arc::new(fixture::tree()), GuestPath::root(), MAX_OPEN_FILES)
     }
 
     fn opened(state: &FsState) -> OpenFile {
@@ -348,10 +477,13 @@ mod tests {
         assert_eq!(state.file(4).unwrap_err(), Errno::EBADF);
         let file = opened(&state);
         assert_eq!(state.keep(file), Ok(4));
-        for number in [0, 1, 2, 6, u32::MAX] {
+        for number in [6, u32::MAX] {
             assert_eq!(state.close(number).unwrap_err(), Errno::EBADF, "{number}");
         }
         assert_eq!(state.open_files(), 3);
+        for number in 0..3 {
+            assert_eq!(state.file(number).unwrap_err(), Errno::EBADF, "there is no /dev here");
+        }
     }
 
     #[test]

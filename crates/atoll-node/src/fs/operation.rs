@@ -7,7 +7,7 @@
 use super::FsState;
 use super::errors::of_file;
 use atoll_engine::{Call, GuestMemory, GuestShare, JsError, NativeResult, Value};
-use atoll_vfs::{Metadata, MountTable, OpenFile};
+use atoll_vfs::{Directory, Metadata, MountTable, OpenFile};
 use std::sync::Arc;
 
 /// What an operation works on, wherever it runs.
@@ -44,6 +44,8 @@ pub(super) enum Outcome {
     Value(Value),
     /// A file that gets a descriptor.
     Opened(OpenFile),
+    /// A directory that gets a number.
+    OpenedDirectory(Box<dyn Directory>),
     /// What `stat` tells; how JavaScript gets it depends on where the operation ran.
     Metadata {
         metadata: Metadata,
@@ -122,6 +124,7 @@ pub(super) fn run(call: &mut Call<'_, '_, '_>, job: impl Fn(&Context) -> Done) -
     match done? {
         Outcome::Value(value) => Ok(value),
         Outcome::Opened(file) => keep(call, file),
+        Outcome::OpenedDirectory(directory) => keep_directory(call, directory),
         Outcome::Metadata { .. } => Err(JsError::error("an operation of another kind was expected")),
     }
 }
@@ -129,6 +132,12 @@ pub(super) fn run(call: &mut Call<'_, '_, '_>, job: impl Fn(&Context) -> Done) -
 /// Gives an open file a descriptor.
 pub(super) fn keep(call: &mut Call<'_, '_, '_>, file: OpenFile) -> NativeResult {
     call.state::<FsState>().keep(file).map(Value::from).map_err(|errno| of_file(errno, "open"))
+}
+
+/// Gives an open directory a number.
+pub(super) fn keep_directory(call: &mut Call<'_, '_, '_>, directory: Box<dyn Directory>) -> NativeResult {
+    let kept = call.state::<FsState>().keep_directory(directory);
+    kept.map(Value::from).map_err(|errno| of_file(errno, "opendir"))
 }
 
 /// `name => prepare, instant|quick|slow;`, first those that are done at once too: these get a native `now::name`, and all a place in the

@@ -1,9 +1,9 @@
 //! Calls on one or two names.
 
+use super::FsState;
 use super::errors::{Named, path, thrown, two_paths};
 use super::files::{owner, time};
 use super::operation::{Context, Done, Failure, Outcome};
-use super::{FsState, UMASK};
 use atoll_engine::{Call, JsError, NativeResult, Texts, Value};
 use atoll_vfs::{AccessMode, FileKind, FinalLink, FsError, GuestPath, Listing, Metadata, MountTable, Statistics};
 use std::sync::Arc;
@@ -96,7 +96,7 @@ pub(super) fn utimes(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) ->
 
 /// `(path, mode)`.
 pub(super) fn make_dir(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
-    let mode = call.u32(1)? & !UMASK;
+    let mode = call.u32(1)? & !call.state::<FsState>().umask();
     on_path(call, "mkdir", move |mounts, path| mounts.create_dir(path, mode))
 }
 
@@ -195,11 +195,13 @@ pub(super) fn read_dir(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) 
     let as_bytes = call.boolean(1);
     let syscall = if call.boolean(2) { "opendir" } else { "scandir" };
     let named = path(call, 0, syscall)?;
-    Ok(move |context: &Context| {
-        let listing = listing(&context.mounts, &named, syscall)?;
-        let kinds = listing.iter().map(|(_, found)| kind(found)).collect();
-        Ok(Value::List(vec![names(&listing, as_bytes), Value::String(kinds)]).into())
-    })
+    Ok(move |context: &Context| Ok(listed(&listing(&context.mounts, &named, syscall)?, as_bytes).into()))
+}
+
+/// Names, and a character for each, whose code says what it is.
+pub(super) fn listed(listing: &Listing, as_bytes: bool) -> Value {
+    let kinds = listing.iter().map(|(_, found)| kind(found)).collect();
+    Value::List(vec![names(listing, as_bytes), Value::String(kinds)])
 }
 
 /// `(path)` → the names alone, as strings.

@@ -7,6 +7,7 @@ const {
   ObjectSetPrototypeOf,
   PromisePrototypeThen,
   ReflectApply,
+  SafeSet,
   Symbol,
   TypedArrayPrototypeGetLength,
 } = primordials;
@@ -20,6 +21,7 @@ const { Writable } = use('node/internal/stream/writable');
 const { finished } = use('node/internal/stream/finished');
 const { errorOrDestroy, kHurry } = use('node/internal/stream/lifecycle');
 const { Buffer } = use('node:buffer').default;
+const { deprecate } = use('node:util').default;
 const { Operations } = use('node/internal/fs/stream_operations');
 const process = use('node:process').default;
 
@@ -30,6 +32,9 @@ const kFs = Symbol('kFs');
 const kBusy = Symbol('kIsPerformingIO');
 const kIdle = Symbol('kIoDone'); // event: the operation that the end of the stream waits for is over
 
+const retain = (handle) => use('node:fs/promises').retain(handle);
+const release = (handle) => use('node:fs/promises').release(handle);
+
 /** A FileHandle's methods as functions with a callback. */
 function operationsOf(handle) {
   return {
@@ -38,7 +43,9 @@ function operationsOf(handle) {
       throw ERR_METHOD_NOT_IMPLEMENTED('open()');
     },
     close(fd, callback) {
-      PromisePrototypeThen(handle.close(), () => callback(), callback);
+      const closed = handle.close();
+      release(handle);
+      PromisePrototypeThen(closed, () => callback(), callback);
     },
     fsync(fd, callback) {
       PromisePrototypeThen(handle.sync(), () => callback(), callback);
@@ -84,6 +91,7 @@ function attach(stream, path, options, flags) {
     if (options.fs) throw ERR_METHOD_NOT_IMPLEMENTED('FileHandle with fs');
     stream.fd = toDescriptor(fd.fd);
     stream[kFs] = operationsOf(fd);
+    retain(fd);
     fd.on('close', () => stream.close());
   } else {
     throw ERR_INVALID_ARG_TYPE('options.fd', ['number', 'FileHandle'], fd);
@@ -91,7 +99,7 @@ function attach(stream, path, options, flags) {
 }
 
 function optionsOf(given) {
-  const options = { __proto__: null, ...toOptions(given, {}) };
+  const options = toOptions(given, { __proto__: null });
   options.autoDestroy ??= options.autoClose === undefined ? true : options.autoClose;
   return options;
 }
@@ -102,7 +110,7 @@ function construct(callback) {
     callback();
     return;
   }
-  if (this.open !== ignoreOpen) {
+  if (!ownOpens.has(this.open)) {
     openByProgram(this, callback);
     return;
   }
@@ -138,6 +146,8 @@ function openByProgram(stream, callback) {
   stream.open();
 }
 
+// What `open` is where no program has replaced it.
+const ownOpens = new SafeSet();
 function ignoreOpen() {}
 
 /** `stream._destroy`: closes the file when nothing is being read or written any more. */
@@ -172,7 +182,7 @@ function goIdle(stream, error) {
   return stream.destroyed;
 }
 
-function defineShared(prototype, autoClose) {
+function defineShared(prototype, name, autoClose) {
   ObjectDefineProperties(prototype, {
     __proto__: null,
     autoClose: {
@@ -192,7 +202,8 @@ function defineShared(prototype, autoClose) {
       },
     },
   });
-  prototype.open = ignoreOpen;
+  prototype.open = deprecate(ignoreOpen, `${name}.prototype.open() is deprecated`, 'DEP0135');
+  ownOpens.add(prototype.open);
   prototype._construct = construct;
   prototype._destroy = destroy;
   prototype[kHurry] = hurry;
@@ -226,7 +237,7 @@ function ReadStream(path, given) {
 }
 ObjectSetPrototypeOf(ReadStream.prototype, Readable.prototype);
 ObjectSetPrototypeOf(ReadStream, Readable);
-defineShared(ReadStream.prototype, '_readableState');
+defineShared(ReadStream.prototype, 'ReadStream', '_readableState');
 
 ReadStream.prototype._read = function _read(size) {
   const left = this.pos !== undefined ? this.end - this.pos + 1 : this.end - this.bytesRead + 1;
@@ -291,7 +302,7 @@ function WriteStream(path, given) {
 }
 ObjectSetPrototypeOf(WriteStream.prototype, Writable.prototype);
 ObjectSetPrototypeOf(WriteStream, Writable);
-defineShared(WriteStream.prototype, '_writableState');
+defineShared(WriteStream.prototype, 'WriteStream', '_writableState');
 
 /**
  * Writes all of `size` bytes: `write(position, callback)` writes some of what is left, and `advance(count)` takes off

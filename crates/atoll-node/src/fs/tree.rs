@@ -1,6 +1,6 @@
 //! Calls that are made of several: `mkdir -p`, `rm -r`, listing all that is below.
 
-use super::UMASK;
+use super::FsState;
 use super::errors::{Named, path, thrown};
 use super::operation::{Context, Done, Failure, Outcome};
 use super::paths::kind;
@@ -18,9 +18,13 @@ const TEMPORARY_CHARACTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl
 /// `(path, mode)` → the first directory that was made, if any; relative where the path is.
 pub(super) fn make_dirs(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let named = path(call, 0, "mkdir")?;
-    let mode = call.u32(1)? & !UMASK;
+    let mode = call.u32(1)? & !call.state::<FsState>().umask();
+    // A working directory that is gone does not come back by what is made in it.
+    let is_relative = !named.given().starts_with('/');
+    let floor = is_relative.then(|| std::sync::Arc::clone(&call.state::<FsState>().working_directory));
     Ok(move |context: &Context| {
-        let made = make_all(&context.mounts, &named.path, mode).map_err(|error| named.error(&error, "mkdir"))?;
+        let made = make_all(&context.mounts, &named.path, floor.as_deref(), mode)
+            .map_err(|error| named.error(&error, "mkdir"))?;
         Ok(made.map_or(Value::Undefined, |made| Value::String(as_written(&named, &made))).into())
     })
 }
@@ -45,7 +49,13 @@ fn as_written(named: &Named, ancestor: &GuestPath) -> String {
     if written.is_empty() { ancestor.to_string() } else { written.to_owned() }
 }
 
-fn make_all(mounts: &MountTable, path: &GuestPath, mode: u32) -> Result<Option<GuestPath>, FsError> {
+/// Makes what is missing of a path, but not `floor` or what is above it.
+fn make_all(
+    mounts: &MountTable,
+    path: &GuestPath,
+    floor: Option<&GuestPath>,
+    mode: u32,
+) -> Result<Option<GuestPath>, FsError> {
     // Up, until something is there; then down again.
     let mut missing = Vec::new();
     let mut here = path.clone();
@@ -54,6 +64,9 @@ fn make_all(mounts: &MountTable, path: &GuestPath, mode: u32) -> Result<Option<G
             Ok(()) => break,
             Err(error) if error.errno == Errno::ENOENT && !here.is_root() => {
                 let parent = here.parent();
+                if floor.is_some_and(|floor| floor.components().eq(parent.components())) {
+                    return Err(error);
+                }
                 missing.push(std::mem::replace(&mut here, parent));
             }
             Err(error) => match mounts.metadata(&here) {
@@ -92,7 +105,7 @@ pub(super) fn make_temporary(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Con
     let template = call.with_utf8(0, |prefix| [prefix, b"XXXXXX"].concat())?;
     let shown = String::from_utf8_lossy(&template).into_owned();
     let failed = move |errno| -> JsError { thrown(&FsError::new(errno, "mkdtemp").with_path(&shown)) };
-    let working_directory = std::sync::Arc::clone(&call.state::<super::FsState>().working_directory);
+    let working_directory = std::sync::Arc::clone(&call.state::<FsState>().working_directory);
     Ok(move |context: &Context| {
         for _ in 0..MAX_TEMPORARY_NAMES {
             let mut name = template.clone();
@@ -220,40 +233,27 @@ fn below(named: &Named, folder: &[u8], errno: Errno) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixture::{at, errno, tree};
     use super::*;
-    use atoll_vfs::{Access, Memory, Quota};
-
-    fn tree() -> MountTable {
-        MountTable::builder()
-            .mount("/tmp", Memory::new(Quota::DEFAULT), Access::ReadWrite)
-            .and_then(|table| table.mount("/app", Memory::new(Quota::DEFAULT), Access::ReadOnly))
-            .and_then(atoll_vfs::MountTableBuilder::build)
-            .unwrap()
-    }
-
-    fn at(path: &str) -> GuestPath {
-        GuestPath::new(path).unwrap()
-    }
-
-    fn errno<T: std::fmt::Debug>(result: Result<T, FsError>) -> Errno {
-        result.unwrap_err().errno
-    }
 
     #[test]
     fn directories_are_made_from_the_first_missing_one() {
         let table = tree();
-        assert_eq!(make_all(&table, &at("/tmp/a/b/c"), 0o755).unwrap(), Some(at("/tmp/a")));
-        assert_eq!(make_all(&table, &at("/tmp/a/b/c"), 0o755).unwrap(), None);
-        assert_eq!(make_all(&table, &at("/tmp/a/b/d"), 0o755).unwrap(), Some(at("/tmp/a/b/d")));
-        assert_eq!(make_all(&table, &at("/app"), 0o755).unwrap(), None);
-        assert_eq!(make_all(&table, &at("/"), 0o755).unwrap(), None);
+        assert_eq!(make_all(&table, &at("/tmp/a/b/c"), None, 0o755).unwrap(), Some(at("/tmp/a")));
+        assert_eq!(make_all(&table, &at("/tmp/a/b/c"), None, 0o755).unwrap(), None);
+        assert_eq!(make_all(&table, &at("/tmp/a/b/d"), None, 0o755).unwrap(), Some(at("/tmp/a/b/d")));
+        assert_eq!(make_all(&table, &at("/app"), None, 0o755).unwrap(), None);
+        assert_eq!(make_all(&table, &at("/"), None, 0o755).unwrap(), None);
         table.write(&at("/tmp/file"), b"").unwrap();
-        assert_eq!(errno(make_all(&table, &at("/tmp/file"), 0o755)), Errno::EEXIST);
-        assert_eq!(errno(make_all(&table, &at("/tmp/file/x"), 0o755)), Errno::ENOTDIR);
-        assert_eq!(errno(make_all(&table, &at("/tmp/file/x/y"), 0o755)), Errno::ENOTDIR);
-        assert_eq!(errno(make_all(&table, &at("/app/x/y"), 0o755)), Errno::EROFS);
+        assert_eq!(errno(make_all(&table, &at("/tmp/file"), None, 0o755)), Errno::EEXIST);
+        assert_eq!(errno(make_all(&table, &at("/tmp/file/x"), None, 0o755)), Errno::ENOTDIR);
+        assert_eq!(errno(make_all(&table, &at("/tmp/file/x/y"), None, 0o755)), Errno::ENOTDIR);
+        assert_eq!(errno(make_all(&table, &at("/app/x/y"), None, 0o755)), Errno::EROFS);
+        let floor = at("/tmp/gone");
+        assert_eq!(errno(make_all(&table, &at("/tmp/gone/x/y"), Some(&floor), 0o755)), Errno::ENOENT);
+        assert_eq!(make_all(&table, &at("/tmp/x/y"), Some(&at("/tmp")), 0o755).unwrap(), Some(at("/tmp/x")));
         let deep = at(&format!("/tmp{}", "/d".repeat(300)));
-        assert_eq!(make_all(&table, &deep, 0o755).unwrap(), Some(at("/tmp/d")));
+        assert_eq!(make_all(&table, &deep, None, 0o755).unwrap(), Some(at("/tmp/d")));
         table.remove_tree(&at("/tmp/d")).unwrap();
     }
 
@@ -270,8 +270,8 @@ mod tests {
     #[test]
     fn a_tree_is_removed_and_what_links_lead_to_is_not() {
         let table = tree();
-        make_all(&table, &at("/tmp/a/b/c"), 0o755).unwrap();
-        make_all(&table, &at("/tmp/kept"), 0o755).unwrap();
+        make_all(&table, &at("/tmp/a/b/c"), None, 0o755).unwrap();
+        make_all(&table, &at("/tmp/kept"), None, 0o755).unwrap();
         table.write(&at("/tmp/kept/file"), b"x").unwrap();
         table.write(&at("/tmp/a/b/file"), b"x").unwrap();
         table.symlink(b"/tmp/kept", &at("/tmp/a/link")).unwrap();

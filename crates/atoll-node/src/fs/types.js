@@ -1,11 +1,8 @@
 // What the calls of node:fs return beside JavaScript's own types, and the constants.
 const {
   ArrayPrototypePush, BigInt64Array, Date, Float64Array, FunctionPrototypeCall, MathRound, Number, ObjectDefineProperties,
-  ObjectDefineProperty, ObjectFreeze, ObjectSetPrototypeOf, Promise, StringPrototypeCharCodeAt, Symbol, SymbolAsyncDispose, SymbolAsyncIterator,
-  SymbolDispose,
+  ObjectDefineProperty, ObjectFreeze, ObjectSetPrototypeOf, StringPrototypeCharCodeAt, Symbol,
 } = primordials;
-const { ERR_DIR_CLOSED, ERR_DIR_CONCURRENT_OPERATION, ERR_INVALID_ARG_TYPE } = use('node/internal/errors');
-const { setImmediate } = use('web/timers');
 
 // --- constants: Linux's, on every host -------------------------------------------------------------------------------
 
@@ -154,6 +151,10 @@ function Stats(dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, ati
 ObjectSetPrototypeOf(Stats, StatsBase);
 ObjectSetPrototypeOf(Stats.prototype, StatsBase.prototype);
 ObjectDefineProperties(Stats.prototype, lazyTimes);
+defineMethod(Stats.prototype, 'toJSON', function () {
+  const { atime, mtime, ctime, birthtime } = this;
+  return { ...this, atime, mtime, ctime, birthtime };
+});
 exports.Stats = Stats;
 
 function BigIntStats(dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, atimeNs, mtimeNs, ctimeNs, birthtimeNs) {
@@ -244,112 +245,3 @@ exports.direntsFrom = (names, kinds, path, start, end, into) => {
   }
   return into;
 };
-
-/** What `work` returns or throws, for a callback in a later turn. */
-function later(work, callback) {
-  setImmediate(() => {
-    let value;
-    try {
-      value = work();
-    } catch (error) {
-      callback(error);
-      return;
-    }
-    if (value === undefined) callback(null);
-    else callback(null, value);
-  });
-}
-
-/** An open directory: its entries were all read when it was opened. */
-class Dir {
-  #path;
-  #entries;
-  #next = 0;
-  #underWay = 0; // reads and closings that were put off
-
-  constructor(path, entries) {
-    if (entries === undefined) throw use('node/internal/errors').ERR_MISSING_ARGS('handle');
-    this.#path = path;
-    this.#entries = entries;
-  }
-
-  get path() {
-    return this.#path;
-  }
-
-  #read() {
-    if (this.#entries === undefined) throw ERR_DIR_CLOSED();
-    return this.#next < this.#entries.length ? this.#entries[this.#next++] : null;
-  }
-
-  #close() {
-    if (this.#entries === undefined) throw ERR_DIR_CLOSED();
-    this.#entries = undefined;
-  }
-
-  #promised(run, callback) {
-    if (callback !== undefined && typeof callback !== 'function') throw ERR_INVALID_ARG_TYPE('callback', 'Function', callback);
-    this.#underWay++;
-    const work = () => {
-      this.#underWay--;
-      return run();
-    };
-    if (callback !== undefined) {
-      later(work, callback);
-      return undefined;
-    }
-    return new Promise((resolve, reject) => {
-      later(work, (error, value) => (error ? reject(error) : resolve(value)));
-    });
-  }
-
-  read(callback) {
-    return this.#promised(() => this.#read(), callback);
-  }
-
-  #requireIdle() {
-    if (this.#entries !== undefined && this.#underWay > 0) throw ERR_DIR_CONCURRENT_OPERATION();
-  }
-
-  readSync() {
-    this.#requireIdle();
-    return this.#read();
-  }
-
-  close(callback) {
-    return this.#promised(() => this.#close(), callback);
-  }
-
-  closeSync() {
-    this.#requireIdle();
-    this.#close();
-  }
-
-  async *entries() {
-    try {
-      for (;;) {
-        const entry = await this.read();
-        if (entry === null) break;
-        yield entry;
-      }
-    } finally {
-      await this.close();
-    }
-  }
-
-  async [SymbolAsyncDispose]() {
-    if (this.#entries !== undefined) await this.close();
-  }
-
-  [SymbolDispose]() {
-    if (this.#entries !== undefined) this.closeSync();
-  }
-}
-ObjectDefineProperty(Dir.prototype, SymbolAsyncIterator, {
-  __proto__: null,
-  value: Dir.prototype.entries,
-  configurable: true,
-  enumerable: false,
-  writable: true,
-});
-exports.Dir = Dir;

@@ -1,9 +1,10 @@
 //! Whole files: read, written, cut, copied.
 
+use super::FsState;
 use super::errors::{Named, file_failed, of_file, path, two_paths};
 use super::files::{memory_for, options, write_from};
 use super::operation::{self, Context, Done, Failure, Outcome};
-use super::{FsState, UMASK};
+use super::standard::{is_output, output};
 use atoll_engine::{Call, GuestBuffer, JsError, NativeResult, Value};
 use atoll_vfs::{Errno, FinalLink, FsError, GuestPath, Metadata, MountTable, NewFile, OpenFile, OpenOptions};
 use std::cell::RefCell;
@@ -21,6 +22,9 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 
 /// How much of a file is copied at once.
 const COPY_BYTES: usize = 128 * 1024;
+
+/// How much the kernel is asked to copy at once, bytes: as much as one call does on Linux.
+const MAX_RANGE_BYTES: usize = 0x7fff_f000;
 
 /// `COPYFILE_EXCL`: the destination must not exist.
 const EXCLUSIVE: u32 = 1;
@@ -43,7 +47,9 @@ fn target(call: &mut Call<'_, '_, '_>, flags: usize, syscall: &'static str) -> R
         return super::files::file(call, syscall).map(Target::Open);
     }
     let named = path(call, 0, "open")?;
-    let options = options(call.u32(flags)?, call.u32(flags + 1)?).map_err(|errno| named.errno(errno, "open"))?;
+    let (flags, mode) = (call.u32(flags)?, call.u32(flags + 1)?);
+    let options =
+        options(flags, mode & !call.state::<FsState>().umask()).map_err(|errno| named.errno(errno, "open"))?;
     // The file is open for the length of this operation only, but there must be room for it.
     call.state::<FsState>().require_room().map_err(|errno| named.errno(errno, "open"))?;
     Ok(Target::Path(named, options))
@@ -162,6 +168,9 @@ pub(super) fn read_text(call: &mut Call<'_, '_, '_>) -> NativeResult {
 
 /// `(path or fd, content, flags, mode, flush)`, at once. The content is text or bytes.
 pub(super) fn write_file(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    if output_whole(call)? {
+        return Ok(Value::Undefined);
+    }
     let target = target(call, 2, "write")?;
     let flush = call.boolean(4);
     let mounts = Arc::clone(&call.state::<FsState>().mounts);
@@ -173,12 +182,29 @@ pub(super) fn write_file(call: &mut Call<'_, '_, '_>) -> NativeResult {
 pub(super) fn write_file_later(
     call: &mut Call<'_, '_, '_>,
 ) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
-    let target = target(call, 2, "write")?;
+    let to_file = if output_whole(call)? {
+        None
+    } else {
+        let target = target(call, 2, "write")?;
+        let length = call.with_utf8(1, <[u8]>::len)?;
+        let mut content = memory_for(call, length)?;
+        call.with_utf8(1, |bytes| content.copy_from_slice(bytes))?;
+        Some((target, content))
+    };
     let flush = call.boolean(4);
+    Ok(move |context: &Context| match &to_file {
+        Some((target, content)) => write(target, &context.mounts, content, flush).map(Outcome::from),
+        None => Ok(().into()),
+    })
+}
+
+/// Whether argument 0 is a descriptor of the program's output; then argument 1 has been written there.
+fn output_whole(call: &mut Call<'_, '_, '_>) -> Result<bool, JsError> {
+    let Some(descriptor) = call.u32(0).ok().filter(|descriptor| is_output(*descriptor)) else { return Ok(false) };
     let length = call.with_utf8(1, <[u8]>::len)?;
-    let mut content = memory_for(call, length)?;
-    call.with_utf8(1, |bytes| content.copy_from_slice(bytes))?;
-    Ok(move |context: &Context| write(&target, &context.mounts, &content, flush).map(Outcome::from))
+    let Some(output) = output(call, descriptor, length) else { return Ok(false) };
+    call.with_utf8(1, |content| output.write(content))?;
+    Ok(true)
 }
 
 fn write(target: &Target, mounts: &MountTable, content: &[u8], flush: bool) -> Result<(), Failure> {
@@ -210,13 +236,14 @@ pub(super) fn truncate(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) 
 pub(super) fn copy_file(call: &mut Call<'_, '_, '_>) -> Result<impl Fn(&Context) -> Done + Send + use<>, JsError> {
     let (from, to) = two_paths(call, "copyfile")?;
     let mode = call.u32(2)?;
+    let umask = call.state::<FsState>().umask();
     Ok(move |context: &Context| {
-        let copied = copy(&context.mounts, &from.path, &to.path, mode);
+        let copied = copy(&context.mounts, &from.path, &to.path, mode, umask);
         copied.map(Outcome::from).map_err(|error| from.errno_with(&to, error.errno, "copyfile"))
     })
 }
 
-fn copy(mounts: &MountTable, from: &GuestPath, to: &GuestPath, mode: u32) -> Result<(), FsError> {
+fn copy(mounts: &MountTable, from: &GuestPath, to: &GuestPath, mode: u32, umask: u32) -> Result<(), FsError> {
     let fail = |errno| Err(FsError::new(errno, "copyfile"));
     if mode & CLONE_FORCE != 0 {
         return fail(Errno::ENOSYS);
@@ -230,7 +257,7 @@ fn copy(mounts: &MountTable, from: &GuestPath, to: &GuestPath, mode: u32) -> Res
         read: false,
         write: true,
         create: if exclusive { NewFile::Always } else { NewFile::IfMissing },
-        mode: metadata.mode & !UMASK,
+        mode: metadata.mode & !umask,
         final_link: FinalLink::Follow,
         ..OpenOptions::READ
     };
@@ -240,6 +267,9 @@ fn copy(mounts: &MountTable, from: &GuestPath, to: &GuestPath, mode: u32) -> Res
     }
     if found.size > 0 {
         target.truncate(0)?;
+    }
+    if let Some(done) = copy_in_kernel(&source, &target, metadata.size)? {
+        return Ok(done);
     }
     let mut buffer = vec![0; COPY_BYTES.min(usize::try_from(metadata.size).unwrap_or(COPY_BYTES).max(1))];
     let mut offset = 0;
@@ -258,26 +288,25 @@ fn copy(mounts: &MountTable, from: &GuestPath, to: &GuestPath, mode: u32) -> Res
     }
 }
 
+/// Has the kernel copy a file of `size` bytes, which takes no memory and may share blocks. None where it can't, or where the
+/// size says nothing.
+fn copy_in_kernel(source: &OpenFile, target: &OpenFile, size: u64) -> Result<Option<()>, FsError> {
+    let mut offset = 0;
+    while offset < size {
+        let length = usize::try_from(size - offset).unwrap_or(MAX_RANGE_BYTES).min(MAX_RANGE_BYTES);
+        match target.copy_range(source, offset, length)? {
+            // Some filesystems of old kernels claim to have copied nothing; then the rest, if any, is read.
+            None | Some(0) => return Ok(None),
+            Some(count) => offset += count as u64,
+        }
+    }
+    Ok((size > 0).then_some(()))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::fixture::{at, errno, tree};
     use super::*;
-    use atoll_vfs::{Access, Memory, Quota};
-
-    fn tree() -> MountTable {
-        MountTable::builder()
-            .mount("/tmp", Memory::new(Quota::DEFAULT), Access::ReadWrite)
-            .and_then(|table| table.mount("/app", Memory::new(Quota::DEFAULT), Access::ReadOnly))
-            .and_then(atoll_vfs::MountTableBuilder::build)
-            .unwrap()
-    }
-
-    fn at(path: &str) -> GuestPath {
-        GuestPath::new(path).unwrap()
-    }
-
-    fn errno<T: std::fmt::Debug>(result: Result<T, FsError>) -> Errno {
-        result.unwrap_err().errno
-    }
 
     #[test]
     fn a_copy_has_the_content_and_the_permissions() {
@@ -285,17 +314,17 @@ mod tests {
         let content: Vec<u8> = (0..COPY_BYTES * 2 + 5).map(|index| (index % 253) as u8).collect();
         table.write(&at("/tmp/a"), &content).unwrap();
         table.set_permissions(&at("/tmp/a"), 0o755).unwrap();
-        copy(&table, &at("/tmp/a"), &at("/tmp/b"), EXCLUSIVE).unwrap();
+        copy(&table, &at("/tmp/a"), &at("/tmp/b"), EXCLUSIVE, 0o022).unwrap();
         assert_eq!(table.read(&at("/tmp/b"), 1 << 30).unwrap(), content);
         assert_eq!(table.metadata(&at("/tmp/b")).unwrap().mode & 0o777, 0o755);
-        assert_eq!(errno(copy(&table, &at("/tmp/a"), &at("/tmp/b"), EXCLUSIVE)), Errno::EEXIST);
+        assert_eq!(errno(copy(&table, &at("/tmp/a"), &at("/tmp/b"), EXCLUSIVE, 0o022)), Errno::EEXIST);
         table.write(&at("/tmp/short"), b"short").unwrap();
-        copy(&table, &at("/tmp/short"), &at("/tmp/b"), 0).unwrap();
+        copy(&table, &at("/tmp/short"), &at("/tmp/b"), 0, 0o022).unwrap();
         assert_eq!(table.read(&at("/tmp/b"), 10).unwrap(), b"short");
-        copy(&table, &at("/tmp/b"), &at("/tmp/b"), 0).unwrap();
+        copy(&table, &at("/tmp/b"), &at("/tmp/b"), 0, 0o022).unwrap();
         assert_eq!(table.read(&at("/tmp/b"), 10).unwrap(), b"short", "a file copied onto itself stays");
-        assert_eq!(errno(copy(&table, &at("/tmp"), &at("/tmp/c"), 0)), Errno::EISDIR);
-        assert_eq!(errno(copy(&table, &at("/tmp/b"), &at("/app/c"), 0)), Errno::EROFS);
-        assert_eq!(errno(copy(&table, &at("/tmp/b"), &at("/tmp/c"), CLONE_FORCE)), Errno::ENOSYS);
+        assert_eq!(errno(copy(&table, &at("/tmp"), &at("/tmp/c"), 0, 0o022)), Errno::EISDIR);
+        assert_eq!(errno(copy(&table, &at("/tmp/b"), &at("/app/c"), 0, 0o022)), Errno::EROFS);
+        assert_eq!(errno(copy(&table, &at("/tmp/b"), &at("/tmp/c"), CLONE_FORCE, 0o022)), Errno::ENOSYS);
     }
 }

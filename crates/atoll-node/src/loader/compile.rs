@@ -32,7 +32,7 @@ impl Language {
         !matches!(self, Self::JavaScript)
     }
 
-    fn source_type(self) -> SourceType {
+    pub(super) fn source_type(self) -> SourceType {
         match self {
             Self::JavaScript => SourceType::mjs(),
             Self::JavaScriptJsx => SourceType::jsx(),
@@ -241,7 +241,7 @@ fn has_export_assignment(program: &Program<'_>) -> bool {
     program.body.iter().any(is_commonjs)
 }
 
-fn parse_as<'a>(
+pub(super) fn parse_as<'a>(
     allocator: &'a Allocator,
     text: &'a str,
     source_type: SourceType,
@@ -254,7 +254,11 @@ fn parse_as<'a>(
 }
 
 /// Removes types and compiles JSX, in place.
-fn transform<'a>(allocator: &'a Allocator, program: &mut Program<'a>, input: &Input<'_>) -> Result<(), LoadError> {
+pub(super) fn transform<'a>(
+    allocator: &'a Allocator,
+    program: &mut Program<'a>,
+    input: &Input<'_>,
+) -> Result<(), LoadError> {
     let analyzed = SemanticBuilder::new_compiler()
         .with_check_syntax_error(true)
         .with_enum_eval(true)
@@ -294,7 +298,7 @@ impl<'a> Visit<'a> for FirstDecorator {
     }
 }
 
-fn print(program: &Program<'_>, input: &Input<'_>) -> Result<(String, SourceMap), LoadError> {
+pub(super) fn print(program: &Program<'_>, input: &Input<'_>) -> Result<(String, SourceMap), LoadError> {
     let options =
         CodegenOptions { source_map_path: Some(Path::new(input.path).to_path_buf()), ..CodegenOptions::default() };
     let printed = Codegen::new().with_options(options).build(program);

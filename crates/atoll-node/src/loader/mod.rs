@@ -43,10 +43,12 @@ mod scope;
 mod source_map;
 mod specifier;
 mod stack;
+mod typed;
 
 pub use cache::TextCache;
 pub use error::{CodeFrame, ErrorClass, LoadError, LoadErrorKind, Location};
 pub use source_map::SourceMap;
+pub use typed::Typed;
 
 use atoll_vfs::{Errno, GuestPath, MountTable};
 use cache::{Memory, Shared};

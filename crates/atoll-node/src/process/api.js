@@ -32,9 +32,9 @@ const {
   ERR_UNCAUGHT_EXCEPTION_CAPTURE_ALREADY_SET,
   codedError,
 } = use('node/internal/errors');
-const { validateArray, validateFunction, validateString } = use('node/internal/validators');
+const { parseFileMode, validateArray, validateFunction, validateString } = use('node/internal/validators');
 
-const MICROSECONDS_PER_SECOND = 1e6;
+const NANOSECONDS_PER_MILLISECOND = 1e6;
 const NANOSECONDS_PER_SECOND = 1e9;
 
 const info = native.info();
@@ -116,16 +116,25 @@ self.cwd = function cwd() {
 };
 self.chdir = function chdir(directory) {
   validateString(directory, 'directory');
-  throw codedError(Error, 'ERR_WORKER_UNSUPPORTED_OPERATION', 'process.chdir() is not supported in workers', chdir);
+  native.chdir(directory);
 };
 self.umask = function umask(mask) {
-  if (mask === undefined) return 0o22;
-  throw codedError(
-    Error,
-    'ERR_WORKER_UNSUPPORTED_OPERATION',
-    'Setting process.umask() is not supported in workers',
-    umask,
-  );
+  return native.umask(mask === undefined ? -1 : parseFileMode(mask, 'mask'));
+};
+
+// Who a program is: a user of its own, which owns what it makes.
+const USER_IDS = ['getuid', 'geteuid'];
+const GROUP_IDS = ['getgid', 'getegid'];
+function defineIds(names, id) {
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index];
+    self[name] = { [name]: () => id }[name];
+  }
+}
+defineIds(USER_IDS, info.uid);
+defineIds(GROUP_IDS, info.gid);
+self.getgroups = function getgroups() {
+  return [info.gid];
 };
 
 /** What `require(id)` gives for a builtin, undefined for any other name. */
@@ -140,10 +149,18 @@ self.getBuiltinModule = function getBuiltinModule(id) {
 self.uptime = function uptime() {
   return native.now() / 1000;
 };
+// The clock is coarse, and programs divide by what passes between two looks at it: each look tells a later time.
+let latest = 0;
+function nextNanosecond() {
+  const now = MathRound(native.now() * NANOSECONDS_PER_MILLISECOND);
+  latest = now > latest ? now : latest + 1;
+  return latest;
+}
+
 self.hrtime = function hrtime(previous) {
-  const now = native.now();
-  let seconds = MathFloor(now / 1000);
-  let nanoseconds = MathRound((now - seconds * 1000) * MICROSECONDS_PER_SECOND);
+  const now = nextNanosecond();
+  let seconds = MathFloor(now / NANOSECONDS_PER_SECOND);
+  let nanoseconds = now - seconds * NANOSECONDS_PER_SECOND;
   if (previous !== undefined) {
     validateArray(previous, 'time');
     if (previous.length !== 2) throw ERR_OUT_OF_RANGE('time', 2, previous.length);
@@ -157,7 +174,7 @@ self.hrtime = function hrtime(previous) {
   return [seconds, nanoseconds];
 };
 self.hrtime.bigint = function bigint() {
-  return BigInt(MathRound(native.now() * MICROSECONDS_PER_SECOND));
+  return BigInt(nextNanosecond());
 };
 
 // --- ticks: callbacks that run before promises' ---
@@ -196,6 +213,11 @@ exports.runTicks = () => {
   }
 };
 use('web/timers').afterCallback = exports.runTicks;
+
+/** After code was ended by force, which runs no `finally`: what is left to run is still to run. */
+exports.recover = () => {
+  if (nextTickIndex < ticks.length) native.wantTick();
+};
 
 // --- the end ---
 

@@ -3,7 +3,10 @@
 //! The program sees the arguments, environment and working directory that its host gives it and a virtual machine
 //! around them; nothing is read from the process that hosts it.
 
+use crate::fs::thrown;
+use crate::{FsState, OsState};
 use atoll_engine::{Builtin, Call, Global, JsError, NativeResult, Value, natives};
+use atoll_vfs::FsError;
 use atoll_web::{ClockState, Logged, ServeState, log_is_full};
 use futures_util::future::{BoxFuture, Either, select};
 use std::io;
@@ -18,6 +21,7 @@ pub(crate) const BUILTIN: Builtin = Builtin {
         "info" => info,
         "argv" => argv,
         "environment" => environment,
+        "chdir" => chdir,
         "cwd" => cwd,
         "now" => now,
         "wantTick" => want_tick,
@@ -27,6 +31,7 @@ pub(crate) const BUILTIN: Builtin = Builtin {
         "write" => write,
         "readInput" => read_input,
         "stopInput" => stop_input,
+        "umask" => umask,
     },
     globals: &[Global::lazy("process")],
 };
@@ -116,10 +121,13 @@ pub(crate) fn node_arch() -> &'static str {
     }
 }
 
-/// `info()` → `{ version, nodeVersion, arch, execPath }`.
+/// `info()` → `{ version, nodeVersion, arch, execPath, uid, gid }`.
 #[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn info(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let OsState { uid, gid, .. } = *call.state::<OsState>();
     Ok(Value::Record(vec![
+        ("uid", uid.into()),
+        ("gid", gid.into()),
         ("version", env!("CARGO_PKG_VERSION").into()),
         ("nodeVersion", crate::NODE_VERSION.into()),
         ("arch", node_arch().into()),
@@ -144,6 +152,29 @@ fn environment(call: &mut Call<'_, '_, '_>) -> NativeResult {
 #[expect(clippy::unnecessary_wraps, reason = "the signature of natives")]
 fn cwd(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(options(call).cwd.as_str().into())
+}
+
+/// `chdir(directory)`.
+fn chdir(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let directory = call.with_utf8(0, <[u8]>::to_vec)?;
+    let entered = call.state::<FsState>().enter(&directory).map(ToString::to_string);
+    let process = call.state::<ProcessState>();
+    match entered {
+        Ok(path) => process.options.cwd = path,
+        Err(errno) => {
+            let error = FsError::new(errno, "chdir").with_path(process.options.cwd.as_str());
+            return Err(thrown(&error.with_dest(&*String::from_utf8_lossy(&directory))));
+        }
+    }
+    Ok(Value::Undefined)
+}
+
+/// `umask(mask)` → the one before; a negative mask changes nothing.
+fn umask(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let mask = call.number(0)?;
+    let fs = call.state::<FsState>();
+    let before = if mask < 0.0 { fs.umask() } else { fs.set_umask(mask as u32) };
+    Ok(before.into())
 }
 
 /// `now()` → milliseconds since the worker's start, as coarse as every clock of a guest.
@@ -204,20 +235,39 @@ fn stop_input(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(Value::Undefined)
 }
 
-/// `write(fd, bytes)`.
-fn write(call: &mut Call<'_, '_, '_>) -> NativeResult {
-    let stream = if call.u32(0)? == 2 { OutputStream::Stderr } else { OutputStream::Stdout };
-    let length = call.with_bytes(1, <[u8]>::len)?;
+/// Where a program's output goes, or some of it.
+pub(crate) struct Writer {
+    sink: Option<Arc<dyn OutputSink>>,
+    stream: OutputStream,
+    logged: Logged,
+}
+
+/// For `length` bytes of the program's output: they are counted as logged from here on.
+pub(crate) fn writer(call: &mut Call<'_, '_, '_>, stream: OutputStream, length: usize) -> Writer {
     let request = call.request();
     let logged = call.try_state::<ServeState>().map_or(Logged::Whole, |serving| serving.log(request, length));
-    if let Some(output) = call.state::<ProcessState>().options.output.clone() {
-        match logged {
-            Logged::Whole => call.with_bytes(1, |bytes| output.write(stream, bytes))?,
+    Writer { sink: call.state::<ProcessState>().options.output.clone(), stream, logged }
+}
+
+impl Writer {
+    /// Writes them.
+    pub(crate) fn write(&self, bytes: &[u8]) {
+        let Some(sink) = &self.sink else { return };
+        match self.logged {
+            Logged::Whole => sink.write(self.stream, bytes),
             Logged::Last { limit_bytes } => {
-                output.write(OutputStream::Stderr, format!("{}\n", log_is_full(limit_bytes)).as_bytes());
+                sink.write(OutputStream::Stderr, format!("{}\n", log_is_full(limit_bytes)).as_bytes());
             }
             Logged::Dropped => {}
         }
     }
+}
+
+/// `write(fd, bytes)`.
+fn write(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let stream = if call.u32(0)? == 2 { OutputStream::Stderr } else { OutputStream::Stdout };
+    let length = call.with_bytes(1, <[u8]>::len)?;
+    let writer = writer(call, stream, length);
+    call.with_bytes(1, |bytes| writer.write(bytes))?;
     Ok(Value::Undefined)
 }

@@ -29,6 +29,31 @@ test('time', () => {
   assert(typeof process.hrtime.bigint() === 'bigint' && process.uptime() >= 0);
 });
 
+test('each look at the clock tells a later time', () => {
+  const seen = [];
+  for (let index = 0; index < 100; index++) seen.push(process.hrtime.bigint());
+  assert(seen.every((time, index) => index === 0 || time > seen[index - 1]));
+  const [seconds, nanoseconds] = process.hrtime(process.hrtime());
+  assert(seconds * 1e9 + nanoseconds > 0);
+});
+
+test('the user, the umask and the working directory', () => {
+  assertEquals([process.geteuid(), process.getegid()], [process.getuid(), process.getgid()]);
+  assert(Number.isInteger(process.getuid()) && process.getgroups().every(Number.isInteger));
+  const before = process.umask(0o77);
+  assertEquals([process.umask(), process.umask('22'), process.umask(before)], [0o77, 0o77, 0o22]);
+  assertThrows(() => process.umask('x'), 'ERR_INVALID_ARG_VALUE');
+  assertThrows(() => process.umask({}), 'ERR_INVALID_ARG_TYPE');
+  const directory = process.cwd();
+  process.chdir('/');
+  assertEquals(process.cwd(), '/');
+  const error = assertThrows(() => process.chdir('none'), 'ENOENT');
+  assertEquals([error.message, error.syscall, error.path, error.dest], ["ENOENT: no such file or directory, chdir '/' -> 'none'", 'chdir', '/', 'none']);
+  process.chdir(directory);
+  assertEquals(process.cwd(), directory);
+  assertThrows(() => process.chdir(1), 'ERR_INVALID_ARG_TYPE');
+});
+
 test('ticks run before promises, in order, and ticks of ticks too', async () => {
   const seen = [];
   await new Promise((resolve) => {

@@ -96,7 +96,7 @@ limits! {
     }
     /// Memory of a guest outside of the heap, bytes.
     external_bytes: usize = "external-mib" in MiB {
-        serve: 128, run: Value(2048), range: 1..=65_536,
+        serve: 128, run: Value(4096), range: 1..=65_536,
         scope: Worker, hit: Hit::Kill(Reason::External),
         bounds: "memory outside of the heap: `ArrayBuffer`s, WebAssembly memories, bodies on their way",
         effect: "An allocation beyond the limit throws a `RangeError`; the worker is ended when it goes on asking.",
@@ -263,6 +263,15 @@ limits! {
         bounds: "files that a worker has open at a time through `node:fs`",
         effect: "Opening one more fails with `EMFILE`. What a worker has open is closed with it. The system has a limit for the \
                  whole process, too, which many workers can reach together: then it is `EMFILE` for each.",
+    }
+    /// Watches on files and directories at a time.
+    watches: u32 = "watches" in Count {
+        serve: 1_024, run: Value(65_536), range: 0..=1_048_576,
+        scope: Worker, hit: Hit::Throws,
+        bounds: "watches that a worker has at a time: one for each `fs.watch`, with `recursive` one for each directory and link, \
+                 with `fs.watchFile` one for the file and each directory on its path",
+        effect: "One more fails with `ENOSPC`; `fs.watchFile` looks at its file in intervals instead. The system has a limit for all \
+                 processes of a user, too (`fs.inotify.max_user_watches`). What a worker watches ends with it.",
     }
     /// Whether code may be made from strings.
     allow_eval: bool = "eval" in Switch {

@@ -10,12 +10,14 @@ mod event_loop;
 mod functions;
 mod pinned;
 mod program;
+mod session;
 mod start;
 
 pub use blank::Blank;
 pub(crate) use pinned::Begun;
 pub use pinned::{PinnedWorker, RequestError};
 pub use program::Exit;
+pub use session::{Broken, Entry, Session};
 pub use start::StartError;
 
 use crate::app::App;
@@ -38,6 +40,8 @@ pub struct Worker {
     failed: bool,
     /// Turns, and their CPU time, that nobody has asked for yet.
     spent: (u32, Duration),
+    /// It runs a program, which has its CPU time for all its turns together, as a request has.
+    is_program: bool,
 }
 
 /// How often callbacks of one turn may throw before the rest waits for the next turn.
@@ -119,6 +123,8 @@ impl Worker {
     /// What a turn may use in a phase in which `used` is gone.
     fn budget(&self, phase: Phase, used: Duration) -> TurnBudget {
         let limits = &self.app.limits;
+        // Nobody else asks for what a program has used.
+        let used = if self.is_program { self.spent.1 } else { used };
         let (cpu, wall) = match phase {
             Phase::Start => (limits.startup_cpu, limits.startup_wall),
             // A request whose time by the clock is over is given up; only its CPU time ends the worker of the others.

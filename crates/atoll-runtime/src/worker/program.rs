@@ -30,6 +30,7 @@ impl Worker {
             Ok(created) => created,
             Err(termination) => return Ok(Exit::Terminated(termination)),
         };
+        worker.is_program = true;
         let ended = match worker.begin(&loader).await {
             Ok(()) => {
                 worker.store_code(Ripeness::First);
@@ -77,7 +78,7 @@ impl Worker {
 
     /// Whether an operation or a timer keeps the program alive.
     fn is_alive(&mut self) -> Result<bool, Termination> {
-        if self.realm.has_operations() {
+        if self.realm.is_kept_alive() {
             return Ok(true);
         }
         let answer = self.turn(0, self.budget(Phase::Response, Duration::ZERO), |turn, functions| {
@@ -87,7 +88,7 @@ impl Worker {
     }
 
     /// Lets listeners of `process` know; without any, `node:process` was perhaps never evaluated.
-    fn emit(&mut self, event: &'static str) -> Result<(), Termination> {
+    pub(super) fn emit(&mut self, event: &'static str) -> Result<(), Termination> {
         let emitted = self.turn(0, self.budget(Phase::Response, Duration::ZERO), |turn, _| {
             turn.call_builtin("node:process", "emitLifecycle", &[event.into()])
         })?;
@@ -98,7 +99,7 @@ impl Worker {
     }
 
     /// What `process.exit` or `process.exitCode` asked for, else 0.
-    fn exit_code(&mut self) -> i32 {
+    pub(super) fn exit_code(&mut self) -> i32 {
         self.realm.state().get::<ProcessState>().and_then(|process| process.exit_code).unwrap_or(0)
     }
 }

@@ -11,7 +11,7 @@ use atoll_engine::{
     Value,
 };
 use atoll_node::loader::LoadError;
-use atoll_node::{FsState, OsState, ProcessState};
+use atoll_node::{FsState, OsState, ProcessState, WatchState};
 use atoll_web::{ClockState, ConsoleSink, ConsoleState, EncodingState, FetchState, ServeState, TimerState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +80,8 @@ impl Worker {
             app.working_directory.clone(),
             app.limits.open_files as usize,
         ));
-        state.insert(OsState::default());
+        state.insert(WatchState::new(app.limits.watches as usize));
+        state.insert(OsState { uid: app.user.uid, gid: app.user.gid, ..OsState::default() });
         state.insert(ProcessState::new(app.process(output)));
         let Blank { mut realm, functions } = match blank {
             Some(blank) => blank,
@@ -93,7 +94,10 @@ impl Worker {
             allow_eval: app.limits.allow_eval,
             allow_wasm: app.limits.allow_wasm,
         });
-        Ok((Self { app, realm, functions, clock, failed: false, spent: (0, Duration::ZERO) }, loader))
+        Ok((
+            Self { app, realm, functions, clock, failed: false, spent: (0, Duration::ZERO), is_program: false },
+            loader,
+        ))
     }
 
     /// Makes a worker that serves: its graph loaded and evaluated, its handler found. It has an isolate of its own: that of

@@ -119,6 +119,7 @@ pub(crate) fn app_on(mounts: Arc<MountTable>, entry: &str, options: Options<'_>)
         env,
         arguments,
         input: None,
+        user: atoll_runtime::User::default(),
         working_directory: GuestPath::new("/app").expect("a path"),
         fetch: FetchClient::new(rules),
         limits,

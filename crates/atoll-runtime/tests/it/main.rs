@@ -13,3 +13,4 @@ mod limits;
 mod programs;
 mod retirement;
 mod serving;
+mod watching;

@@ -90,6 +90,7 @@ impl Lab {
                 env: Vec::new(),
                 arguments: Vec::new(),
                 input: None,
+                user: atoll_runtime::User::default(),
                 working_directory: GuestPath::new("/app").expect("a path"),
                 fetch: FetchClient::new(NetRules::new([]).expect("no rules")),
                 limits,

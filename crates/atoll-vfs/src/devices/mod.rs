@@ -18,6 +18,7 @@ use crate::layer::{
     AccessMode, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Statistics, Time,
 };
 use crate::memory::{TMPFS_MAGIC, next_device};
+use crate::watch::{EventSink, Silent, Watch};
 use crate::{Errno, LayerPath, Listing, MAX_NAME_BYTES};
 use file::{DeviceDirectory, DeviceFile};
 use std::sync::Arc;
@@ -220,5 +221,11 @@ impl Layer for Devices {
         let block_size = u64::from(BLOCK_BYTES);
         // The kernel's own `/dev` says that it is a tmpfs. There is no room for anything.
         Ok(Statistics { kind: TMPFS_MAGIC, block_size, ..Statistics::default() })
+    }
+
+    /// Nothing is ever told: names do not change, and nobody writes to what is kept.
+    fn watch(&self, path: LayerPath<'_>, _sink: &Arc<dyn EventSink>) -> LayerResult<Box<dyn Watch>> {
+        self.find(path)?;
+        Ok(Box::new(Silent))
     }
 }

@@ -4,7 +4,7 @@ use super::{PERMISSION_MASK, metadata};
 use crate::Errno;
 use crate::layer::{File, Metadata, Owner, Time};
 use atoll_sys::fs::{self as sys, Mode};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// What is read at first from a file that says it has no bytes: files that the kernel makes up as they are read say so.
 const UNKNOWN_SIZE_BYTES: usize = 4096;
@@ -94,6 +94,10 @@ impl File for HostFile {
     fn set_owner(&self, owner: Owner) -> Result<(), Errno> {
         self.require_writable()?;
         accept_owner(&self.fd, owner)
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.fd.as_fd())
     }
 }
 

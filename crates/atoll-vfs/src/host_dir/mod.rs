@@ -18,33 +18,33 @@
 mod admit;
 mod confine;
 mod file;
+mod list;
+mod notify;
 mod patience;
 mod remove;
 mod walk;
 
 use crate::layer::{
-    AccessMode, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Owner,
-    Statistics, Time, check_link_text, refuse_links,
+    AccessMode, Directory, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
+    Owner, Statistics, Time, check_link_text, refuse_links,
 };
+use crate::watch::{EventSink, Watch};
 use crate::{Errno, LayerPath, Listing};
 use admit::Admitted;
 pub use confine::Confinement;
 use confine::{Parent, Root};
 use file::{HostFile, accept_owner};
+use list::HostDirectory;
 pub use patience::without_waiting;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use sys::{FileType, Mode, OFlags};
+use std::sync::Arc;
+use sys::{Mode, OFlags};
 pub(crate) use walk::MAX_LINKS;
 
 use atoll_sys::fs as sys;
 
 /// Permission bits a guest may set on the host: no set-user-id, set-group-id or sticky bit.
 const PERMISSION_MASK: u32 = 0o777;
-
-/// Names that one listing may hold. The largest directories of npm packages have some ten thousand; a directory that
-/// somebody else on the host fills must not take the process's memory.
-const MAX_LISTED_NAMES: usize = 1 << 20;
 
 /// A directory of the host, read-only or writable.
 #[derive(Debug)]
@@ -184,43 +184,6 @@ fn metadata(stat: sys::Stat) -> Metadata {
     }
 }
 
-fn kind(file_type: FileType) -> Option<FileKind> {
-    Some(match file_type {
-        FileType::RegularFile => FileKind::Regular,
-        FileType::Directory => FileKind::Directory,
-        FileType::Symlink => FileKind::Symlink,
-        FileType::Fifo => FileKind::Fifo,
-        FileType::Socket => FileKind::Socket,
-        FileType::CharacterDevice => FileKind::CharDevice,
-        FileType::BlockDevice => FileKind::BlockDevice,
-        FileType::Unknown => return None,
-    })
-}
-
-/// All names of an open directory with their types.
-fn list(directory: impl AsFd) -> Result<Listing, Errno> {
-    let mut listing = Listing::default();
-    let mut of_unknown_kind = Vec::new();
-    sys::read_dir(directory.as_fd(), |name, file_type| {
-        let kind = kind(file_type).unwrap_or_else(|| {
-            of_unknown_kind.push((listing.len(), name.to_vec()));
-            FileKind::Regular
-        });
-        listing.push(name, kind);
-        listing.len() <= MAX_LISTED_NAMES
-    })?;
-    if listing.len() > MAX_LISTED_NAMES {
-        return Err(Errno::EOVERFLOW);
-    }
-    for (index, name) in of_unknown_kind {
-        // A name that has gone meanwhile keeps the default; the program will find out when it opens it.
-        if let Ok(stat) = sys::stat_at(directory.as_fd(), &name) {
-            listing.set_kind(index, FileKind::from_mode(stat.mode));
-        }
-    }
-    Ok(listing)
-}
-
 impl Layer for HostDir {
     fn metadata(&self, path: LayerPath<'_>, last: FinalLink) -> LayerResult<Metadata> {
         // One call where the name is directly in the root; three otherwise (open, statx, close).
@@ -258,7 +221,13 @@ impl Layer for HostDir {
     fn read_dir(&self, path: LayerPath<'_>) -> LayerResult<Listing> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
         let directory = self.root.open(path, flags, Mode::empty(), FinalLink::Follow)?;
-        Ok(list(&directory)?)
+        Ok(list::all(&directory)?)
+    }
+
+    fn open_dir(&self, path: LayerPath<'_>) -> LayerResult<Box<dyn Directory>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
+        let directory = self.root.open(path, flags, Mode::empty(), FinalLink::Follow)?;
+        Ok(Box::new(HostDirectory::new(directory)))
     }
 
     fn read_link(&self, path: LayerPath<'_>) -> LayerResult<Vec<u8>> {
@@ -385,6 +354,13 @@ impl Layer for HostDir {
             inodes: found.inodes,
             free_inodes: found.free_inodes,
         })
+    }
+
+    /// By inotify, on the object that was opened within the mount and on no name of it.
+    fn watch(&self, path: LayerPath<'_>, sink: &Arc<dyn EventSink>) -> LayerResult<Box<dyn Watch>> {
+        let object = self.root.open(path, OFlags::PATH, Mode::empty(), FinalLink::Follow)?;
+        self.admitted.check(&object, sys::stat(&object)?.dev)?;
+        Ok(Box::new(notify::watch(&object, sink)?))
     }
 }
 

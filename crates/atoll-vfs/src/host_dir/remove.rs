@@ -68,7 +68,7 @@ fn enter(parent: BorrowedFd<'_>, name: &[u8]) -> Result<Option<OwnedFd>, Errno> 
 /// Removes all but the directories in an open directory.
 fn level(fd: OwnedFd, path: &[u8], name: &[u8]) -> Result<Level, Errno> {
     let mut folders = Vec::new();
-    for (entry, kind) in list(&fd)?.iter() {
+    for (entry, kind) in list::all(&fd)?.iter() {
         if kind == FileKind::Directory {
             folders.push(entry.to_vec());
         } else {

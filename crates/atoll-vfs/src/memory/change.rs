@@ -11,6 +11,7 @@ use super::resolve::Found;
 use super::usage::Charge;
 use crate::Errno;
 use crate::Listing;
+use crate::watch::EventKind;
 use std::sync::Arc;
 
 impl Memory {
@@ -87,6 +88,7 @@ impl Memory {
         self.usage.change(charge)?;
         for (parent, name, directory) in missing {
             parent.names_mut()?.put(name, Entry::Inode(Arc::clone(directory)));
+            directory.placed(parent, name);
             self.take_over(directory);
         }
         Ok(())
@@ -114,6 +116,7 @@ impl Memory {
                 charge.add(node.own_charge());
                 self.usage.change(charge)?;
                 directory.names_mut()?.put(name, Entry::Inode(Arc::clone(node)));
+                node.placed(directory, name);
                 self.take_over(node);
             }
         }
@@ -139,8 +142,13 @@ impl Memory {
         inode.named();
         if inode.is_dir() {
             directory.gained_directory();
+        } else {
+            // One more link; of a new inode nobody is told.
+            inode.notify(EventKind::AttributesChanged);
         }
         directory.touch_modified();
+        inode.placed(directory, name);
+        directory.notify_of(EventKind::Created, name, inode.is_dir());
         Ok(())
     }
 
@@ -161,6 +169,11 @@ impl Memory {
         drop(names);
         self.lost_name(directory, node);
         directory.touch_modified();
+        if !node.is_dir() {
+            node.notify(EventKind::AttributesChanged);
+        }
+        node.end_if_unused();
+        directory.notify_of(EventKind::Deleted, name, node.is_dir());
         Ok(())
     }
 
@@ -198,9 +211,10 @@ impl Memory {
             from.names_mut()?.take(name);
         }
         self.take_over(node);
-        if let Some(node) = &target.node {
-            self.lost_name(to, node);
+        if let Some(replaced) = &target.node {
+            self.lost_name(to, replaced);
         }
+        node.placed(to, new_name);
         drop(replaced);
         if node.is_dir() {
             from.lost_directory();
@@ -209,6 +223,15 @@ impl Memory {
         from.touch_modified();
         to.touch_modified();
         node.touch_changed();
+        from.notify_of(EventKind::MovedFrom, name, node.is_dir());
+        to.notify_of(EventKind::MovedTo, new_name, node.is_dir());
+        if let Some(replaced) = &target.node {
+            replaced.notify(EventKind::AttributesChanged);
+        }
+        node.notify(EventKind::MovedSelf);
+        if let Some(replaced) = &target.node {
+            replaced.end_if_unused();
+        }
         Ok(())
     }
 }

@@ -18,11 +18,18 @@ impl MemoryFile {
     /// An open file. The inode must be this layer's own where `options` say that it is written.
     pub(super) fn new(inode: Arc<Inode>, options: OpenOptions) -> Result<Self, Errno> {
         let lower = inode.lower_file().map(|file| file.open()).transpose()?;
+        inode.opened();
         Ok(Self { inode, options, lower })
     }
 
     fn writes(&self) -> bool {
         self.options.write || self.options.append
+    }
+}
+
+impl Drop for MemoryFile {
+    fn drop(&mut self) {
+        self.inode.closed();
     }
 }
 

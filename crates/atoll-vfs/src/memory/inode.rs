@@ -4,8 +4,10 @@ use super::content::{Content, LowerFile};
 use super::lower::Origin;
 use super::names::Names;
 use super::usage::{Charge, Usage};
+use super::watch::{Place, Watchers};
 use crate::Errno;
 use crate::layer::{FileKind, Metadata, Owner, Time};
+use crate::watch::EventKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Reported as the preferred block for I/O and used to count allocated units.
@@ -54,6 +56,10 @@ pub(super) struct Attributes {
     pub(super) born: Time,
     /// Whether this layer is the authority for the inode. Of what was only looked up in a layer below, that one is.
     pub(super) own: bool,
+    /// Open files.
+    pub(super) open: u32,
+    /// The name that it was last given or reached by; kept when the name is removed, as events of open files still tell it.
+    pub(super) place: Option<Place>,
 }
 
 /// A file, directory or link. Lives as long as a name or an open file refers to it.
@@ -65,6 +71,7 @@ pub(super) struct Inode {
     usage: Arc<Usage>,
     /// Where in the layer below it comes from.
     origin: Option<Origin>,
+    pub(super) watchers: Watchers,
 }
 
 /// Steps in which files' times move, nanoseconds: a guest that touches a file and asks for its times has a clock, which
@@ -97,9 +104,12 @@ impl Inode {
             changed: now,
             born: now,
             own: true,
+            open: 0,
+            place: None,
         };
-        let ino = usage.next_ino();
-        Arc::new(Self { ino, body, attributes: Mutex::new(attributes), usage: Arc::clone(usage), origin: None })
+        let (ino, attributes) = (usage.next_ino(), Mutex::new(attributes));
+        let (usage, watchers) = (Arc::clone(usage), Watchers::default());
+        Arc::new(Self { ino, body, attributes, usage, origin: None, watchers })
     }
 
     /// An empty root directory, which the quota gives for free.
@@ -119,9 +129,11 @@ impl Inode {
             changed: metadata.changed,
             born: metadata.born,
             own: false,
+            open: 0,
+            place: None,
         };
         let (attributes, usage) = (Mutex::new(attributes), Arc::clone(usage));
-        Arc::new(Self { ino, body, attributes, usage, origin: Some(origin) })
+        Arc::new(Self { ino, body, attributes, usage, origin: Some(origin), watchers: Watchers::default() })
     }
 
     /// Takes over what the layer below says now, as long as it is the authority; but not the number of links, of which it
@@ -140,6 +152,39 @@ impl Inode {
             && let Content::Lower(file) = &mut *content.write().unwrap_or_else(PoisonError::into_inner)
         {
             file.size = metadata.size;
+        }
+    }
+
+    pub(super) fn body(&self) -> &Body {
+        &self.body
+    }
+
+    pub(super) fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// A file was opened.
+    pub(super) fn opened(&self) {
+        self.attributes().open += 1;
+    }
+
+    /// An open file was closed.
+    pub(super) fn closed(&self) {
+        {
+            let mut attributes = self.attributes();
+            attributes.open = attributes.open.saturating_sub(1);
+        }
+        self.end_if_unused();
+    }
+
+    /// Tells whoever watches it, if it has lost its last name and nobody has it open.
+    pub(super) fn end_if_unused(&self) {
+        let is_gone = {
+            let attributes = self.attributes();
+            attributes.open == 0 && attributes.links == 0
+        };
+        if is_gone {
+            self.gone();
         }
     }
 
@@ -210,6 +255,14 @@ impl Inode {
         }
     }
 
+    /// Whether its bytes are those of the layer below, or may be: this never waits.
+    pub(super) fn lower_content(&self) -> bool {
+        match &self.body {
+            Body::File(content) => content.try_read().map_or(true, |content| matches!(&*content, Content::Lower(_))),
+            _ => false,
+        }
+    }
+
     pub(super) fn attributes(&self) -> MutexGuard<'_, Attributes> {
         self.attributes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -223,6 +276,7 @@ impl Inode {
         content.write(data, offset, &self.usage)?;
         drop(content);
         self.touch_modified();
+        self.notify_all(EventKind::Modified);
         Ok(data.len())
     }
 
@@ -230,6 +284,7 @@ impl Inode {
     pub(super) fn resize(&self, length: u64) -> Result<(), Errno> {
         self.content_mut()?.resize(length, &self.usage)?;
         self.touch_modified();
+        self.notify_all(EventKind::Modified);
         Ok(())
     }
 
@@ -331,11 +386,15 @@ impl Inode {
     pub(super) fn set_times(&self, accessed: Time, modified: Time) {
         let mut attributes = self.attributes();
         (attributes.accessed, attributes.modified, attributes.changed) = (accessed, modified, now());
+        drop(attributes);
+        self.notify_all(EventKind::AttributesChanged);
     }
 
     pub(super) fn set_permissions(&self, mode: u32) {
         let mut attributes = self.attributes();
         (attributes.mode, attributes.changed) = (mode & PERMISSION_MASK, now());
+        drop(attributes);
+        self.notify_all(EventKind::AttributesChanged);
     }
 
     pub(super) fn set_owner(&self, owner: Owner) {
@@ -343,6 +402,10 @@ impl Inode {
         attributes.uid = owner.uid.unwrap_or(attributes.uid);
         attributes.gid = owner.gid.unwrap_or(attributes.gid);
         attributes.changed = now();
+        drop(attributes);
+        if owner != Owner::default() {
+            self.notify_all(EventKind::AttributesChanged);
+        }
     }
 
     pub(super) fn touch_changed(&self) {

@@ -16,11 +16,13 @@ mod names;
 mod resolve;
 mod shortcut;
 mod usage;
+mod watch;
 
 use crate::layer::{
     AccessMode, File, FileKind, FinalLink, Layer, LayerResult, Metadata, NewFile, OpenOptions, Owner, Statistics, Time,
     check_link_text, refuse_links,
 };
+use crate::watch::{EventSink, Watch};
 use crate::{Errno, LayerPath, Listing};
 use content::{Content, settled};
 use file::MemoryFile;
@@ -131,7 +133,10 @@ impl Memory {
     /// What is there, to be changed.
     fn changeable(&self, path: LayerPath<'_>, last: FinalLink) -> LayerResult<Arc<Inode>> {
         if self.lower.is_none() {
-            return self.existing(path, last);
+            let _shape = self.reading();
+            let node = self.look(path, last)?;
+            self.note_place(&node, path, last);
+            return Ok(node);
         }
         let _shape = self.writing();
         Ok(self.own(&self.find(path, last)?)?)
@@ -147,8 +152,8 @@ impl Memory {
         Ok(())
     }
 
-    /// The inode to be opened; what `options` say of creating is done.
-    fn inode_to_open(&self, path: LayerPath<'_>, options: &OpenOptions) -> LayerResult<Arc<Inode>> {
+    /// The inode to be opened, and whether it was made now, as `options` may say.
+    fn inode_to_open(&self, path: LayerPath<'_>, options: &OpenOptions) -> LayerResult<(Arc<Inode>, bool)> {
         let exclusive = options.create == NewFile::Always;
         let last = if exclusive { FinalLink::Keep } else { options.final_link };
         let writes = options.write || options.append || options.truncate;
@@ -156,7 +161,9 @@ impl Memory {
             let _shape = self.reading();
             let node = self.look(path, last)?;
             may_open(&node, options)?;
-            return Ok(shared(&node));
+            let node = shared(&node);
+            self.note_place(&node, path, last);
+            return Ok((node, false));
         }
         if options.create != NewFile::Never && options.directory {
             return Err(Errno::EINVAL.into());
@@ -168,10 +175,12 @@ impl Memory {
             Some(_) if exclusive => Err(Errno::EEXIST.into()),
             Some(node) => {
                 may_open(node, options)?;
-                if writes { Ok(self.own(&found)?) } else { Ok(shared(node)) }
+                let node = if writes { self.own(&found)? } else { shared(node) };
+                self.note_place(&node, path, last);
+                Ok((node, false))
             }
             None if options.create == NewFile::Never => Err(Errno::ENOENT.into()),
-            None => Ok(self.add(&found, Body::file(), options.mode)?),
+            None => Ok((self.add(&found, Body::file(), options.mode)?, true)),
         }
     }
 }
@@ -204,8 +213,9 @@ impl Layer for Memory {
     }
 
     fn open(&self, path: LayerPath<'_>, options: &OpenOptions) -> LayerResult<Box<dyn File>> {
-        let node = self.inode_to_open(path, options)?;
-        if options.truncate {
+        let (node, is_new) = self.inode_to_open(path, options)?;
+        // In a new one there is nothing to cut or to copy.
+        if options.truncate && !is_new {
             node.resize(0)?;
         } else if options.write || options.append {
             node.copy_up(false)?;
@@ -360,5 +370,9 @@ impl Layer for Memory {
         self.existing(path, FinalLink::Follow)?;
         let kind = if self.lower.is_some() { OVERLAY_MAGIC } else { TMPFS_MAGIC };
         Ok(self.usage.statistics(kind))
+    }
+
+    fn watch(&self, path: LayerPath<'_>, sink: &Arc<dyn EventSink>) -> LayerResult<Box<dyn Watch>> {
+        self.watched(path, sink)
     }
 }

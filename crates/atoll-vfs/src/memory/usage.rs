@@ -3,7 +3,7 @@
 use super::inode::BLOCK_BYTES;
 use crate::Errno;
 use crate::layer::Statistics;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How much a [`Memory`](crate::Memory) layer, or the upper side of an [`Overlay`](crate::Overlay), may hold. What
@@ -69,12 +69,14 @@ pub(super) struct Usage {
     pub(super) device: u64,
     used: Mutex<Quota>,
     next_ino: AtomicU64,
+    /// Watches on inodes of the tree.
+    watches: AtomicUsize,
 }
 
 impl Usage {
     pub(super) fn new(limit: Quota, device: u64, first_ino: u64) -> Self {
         let used = Mutex::new(Quota { bytes: 0, inodes: 0 });
-        Self { limit, device, used, next_ino: AtomicU64::new(first_ino) }
+        Self { limit, device, used, next_ino: AtomicU64::new(first_ino), watches: AtomicUsize::new(0) }
     }
 
     fn counters(&self) -> MutexGuard<'_, Quota> {
@@ -88,6 +90,16 @@ impl Usage {
 
     pub(super) fn used(&self) -> Quota {
         *self.counters()
+    }
+
+    /// There are so many watches more, or fewer.
+    pub(super) fn watches(&self, change: isize) {
+        self.watches.fetch_add(change as usize, Ordering::Relaxed);
+    }
+
+    /// Whether anybody has to be told of anything.
+    pub(super) fn is_watched(&self) -> bool {
+        self.watches.load(Ordering::Relaxed) > 0
     }
 
     /// What `statfs` tells.

@@ -21,9 +21,12 @@
 //!   is what the lower layer says, also when one of them was removed.
 //! * **Links** are followed here, across both sides; those that lead out are [`LayerError::Leaves`](crate::LayerError),
 //!   as everywhere.
+//! * **Watches** tell of changes made here, and of those that others make below where they show: of a name that has an entry
+//!   here, or of a file that was copied up, the lower layer has nothing to tell any more. Copying up is no event.
 //! * **Devices, FIFOs and sockets** of the lower layer are listed, renamed and removed, and never opened.
 
 use crate::layer::{AccessMode, File, FinalLink, Layer, LayerResult, Metadata, OpenOptions, Owner, Statistics, Time};
+use crate::watch::{EventSink, Watch};
 use crate::{Errno, LayerPath, Listing, Memory, Quota};
 use std::sync::Arc;
 
@@ -122,5 +125,9 @@ impl Layer for Overlay {
     /// How much of the quota is left for changes; the lower layer takes none of it.
     fn statistics(&self, path: LayerPath<'_>) -> LayerResult<Statistics> {
         self.tree.statistics(path)
+    }
+
+    fn watch(&self, path: LayerPath<'_>, sink: &Arc<dyn EventSink>) -> LayerResult<Box<dyn Watch>> {
+        self.tree.watch(path, sink)
     }
 }

@@ -4,12 +4,15 @@ mod attributes;
 mod build;
 mod open;
 mod resolve;
+mod watch;
 
 pub use build::{MountError, MountTableBuilder};
 pub use open::OpenFile;
+pub use watch::Step;
 
 use crate::layer::{
-    AccessMode, File, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time, check_link_text,
+    AccessMode, Directory, File, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions, Time,
+    check_link_text,
 };
 use crate::{Ending, Errno, FsError, GuestPath, LayerPath, Listing};
 use std::sync::Arc;
@@ -118,6 +121,13 @@ impl MountTable {
     pub fn read_dir(&self, path: &GuestPath) -> Result<Listing, FsError> {
         self.named("scandir", path, |table| {
             table.apply(path, FinalLink::Follow, false, |layer, below| layer.read_dir(below))
+        })
+    }
+
+    /// As [`MountTable::read_dir`], piece by piece.
+    pub fn open_dir(&self, path: &GuestPath) -> Result<Box<dyn Directory>, FsError> {
+        self.named("opendir", path, |table| {
+            table.apply(path, FinalLink::Follow, false, |layer, below| layer.open_dir(below))
         })
     }
 

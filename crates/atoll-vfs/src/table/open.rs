@@ -70,6 +70,20 @@ impl OpenFile {
         Ok(())
     }
 
+    /// Copies a part of another file to the same offset within the kernel: how many bytes, fewer than asked perhaps; 0 at
+    /// the source's end. None where the kernel can't copy between the two.
+    pub fn copy_range(&self, source: &Self, offset: u64, length: usize) -> Result<Option<usize>, FsError> {
+        let readable = source.options.read && self.options.write && !self.options.append;
+        let (true, Some(from), Some(to)) = (readable, source.file.descriptor(), self.file.descriptor()) else {
+            return Ok(None);
+        };
+        match atoll_sys::fs::copy_range(from, offset, to, offset, length).map_err(Errno::from) {
+            Ok(count) => Ok(Some(count)),
+            Err(Errno::EXDEV | Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EPERM) => Ok(None),
+            Err(errno) => Err(FsError::new(errno, "copyfile")),
+        }
+    }
+
     /// `fstat`.
     pub fn metadata(&self) -> Result<Metadata, FsError> {
         self.file.metadata().map_err(|errno| FsError::new(errno, "fstat"))

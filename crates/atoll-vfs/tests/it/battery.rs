@@ -28,6 +28,8 @@ pub(crate) const CASES: &[Case] = &[
     ("statfs", statistics),
     ("names that are not UTF-8", raw_names),
     ("the root", the_root),
+    ("watches", crate::watches::events),
+    ("watches that end", crate::watches::ends),
 ];
 
 /// Runs all cases, each on the layer that `with_fresh` hands it.

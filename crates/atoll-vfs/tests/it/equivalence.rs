@@ -2,9 +2,20 @@
 //! the same sequences of operations.
 
 use crate::operations::{Operation, Player, operation, whole_tree};
-use atoll_vfs::{Confinement, HostDir, Layer, Memory, Overlay, Quota};
+use crate::support::at;
+use crate::watches::Observer;
+use atoll_vfs::{Confinement, FinalLink, HostDir, Layer, Memory, Overlay, Quota};
 use proptest::prelude::*;
 use std::sync::Arc;
+
+/// What may be watched: the root, and most paths that operations use.
+const WATCHED: [&str; 9] = ["", "a", "b", "c", "a/a", "a/b", "b/a", "b/c", "c/b"];
+
+/// Without hard links: an overlay says other things of those that exist below, and files that are open by several names are told of
+/// by one.
+fn without_links() -> impl Strategy<Value = Operation> {
+    operation().prop_filter("links", |operation| !matches!(operation, Operation::HardLink(..)))
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
@@ -31,8 +42,8 @@ proptest! {
     /// What lies below was made by the first operations. The lower layers must come out of it as they were.
     #[test]
     fn overlays_and_host_directories_agree(
-        // Without hard links: what an overlay says of those that exist below differs, and has tests of its own.
-        seed in proptest::collection::vec(operation().prop_filter("links", |operation| !matches!(operation, Operation::HardLink(..))), 1..40),
+        // What an overlay says of hard links that exist below differs, and has tests of its own.
+        seed in proptest::collection::vec(without_links(), 1..40),
         operations in proptest::collection::vec(operation(), 1..60),
     ) {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -64,5 +75,43 @@ proptest! {
             prop_assert_eq!(whole_tree(overlay, ""), whole_tree(&model, ""));
         }
         prop_assert_eq!(whole_tree(&on_host, ""), before);
+    }
+
+    /// Whoever watches is told the same by all layers as by the host.
+    #[test]
+    fn all_tell_of_the_same_changes(
+        seed in proptest::collection::vec(without_links(), 1..30),
+        operations in proptest::collection::vec(without_links(), 1..40),
+    ) {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let host = HostDir::read_write(one.path()).unwrap();
+        let memory = Memory::new(Quota::DEFAULT);
+        let below = HostDir::read_write(two.path()).unwrap();
+        let in_memory = Arc::new(Memory::new(Quota::DEFAULT));
+        for operation in &seed {
+            for layer in [&host as &dyn Layer, &memory, &below, &*in_memory] {
+                let _ = Player::new(layer).play(operation);
+            }
+        }
+        let over_host = Overlay::new(Arc::new(below), Quota::DEFAULT).unwrap();
+        let over_memory = Overlay::new(in_memory, Quota::DEFAULT).unwrap();
+        let told = [&host as &dyn Layer, &memory, &over_host, &over_memory].map(|layer| {
+            let mut observer = Observer::new(layer);
+            for path in WATCHED {
+                if layer.metadata(at(path), FinalLink::Follow).is_ok() {
+                    observer.watch(path);
+                }
+            }
+            let mut player = Player::new(layer);
+            for operation in &operations {
+                let _ = player.play(operation);
+            }
+            drop(player);
+            observer.told()
+        });
+        let [expected, remembered, over_host, over_memory] = told;
+        prop_assert_eq!(&remembered, &expected, "in memory");
+        prop_assert_eq!(&over_host, &expected, "by an overlay over a directory of the host");
+        prop_assert_eq!(&over_memory, &expected, "by an overlay over memory");
     }
 }

@@ -23,3 +23,4 @@ mod race;
 mod resolve;
 mod support;
 mod table;
+mod watches;

@@ -405,7 +405,7 @@ function setHandler(target, type, value) {
 }
 
 /** Defines the attribute `on<type>` on `object`: a prototype of event targets, or the global object. */
-exports.defineEventHandler = (object, type) => {
+exports.defineEventHandler = (object, type, enumerable = true) => {
   const name = `on${type}`;
   const accessors = {
     get [name]() {
@@ -421,7 +421,7 @@ exports.defineEventHandler = (object, type) => {
     get: descriptor.get,
     set: descriptor.set,
     configurable: true,
-    enumerable: true,
+    enumerable,
   });
 };
 

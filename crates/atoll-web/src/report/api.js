@@ -116,6 +116,8 @@ exports.removeEventListener = EventTarget.prototype.removeEventListener;
 exports.dispatchEvent = EventTarget.prototype.dispatchEvent;
 exports.self = globalObject;
 
-defineEventHandler(globalObject, 'error');
-defineEventHandler(globalObject, 'unhandledrejection');
-defineEventHandler(globalObject, 'rejectionhandled');
+// Not enumerable, other than in browsers: programs written for Node.js go through the names of the global object to find
+// those that somebody has left there.
+defineEventHandler(globalObject, 'error', false);
+defineEventHandler(globalObject, 'unhandledrejection', false);
+defineEventHandler(globalObject, 'rejectionhandled', false);

@@ -20,12 +20,14 @@ const { defineEnumerable, illegalInvocation, isObject, requireArguments } = use(
 
 const MAX_DELAY_MS = 2 ** 31 - 1; // as in browsers and Node.js: longer delays become 1
 const NOT_IN_HEAP = -1;
+const UNKNOWN = -2; // no deadline
 // Half a step of the clock: a deadline is a sum of its readings, and may miss the one that it means by a rounding error.
 const TOLERANCE_MS = 0.05;
 
 const heap = []; // records
 let sequence = 0;
 let refed = 0; // active timers and immediates that keep the worker alive
+let held = 0; // what else does
 let scheduled = -1; // what the event loop knows
 let scheduledRequest = 0;
 let firing = false;
@@ -425,8 +427,44 @@ exports.fire = (now) => {
   }
 };
 
+const endings = []; // what else ends with a request
+
+/** Has `ended(request)` called when a request is over on whose behalf `requestIsOver` was asked, or timers were set. */
+exports.whenRequestEnds = (ended) => {
+  ArrayPrototypePush(endings, ended);
+};
+
+/**
+ * After code was ended by force, which runs no `finally` and may have been at work on the heap: makes it one again. A timer
+ * whose callback was ended is gone, an interval's too.
+ */
+exports.recover = () => {
+  firing = false;
+  scheduled = UNKNOWN;
+  const records = [];
+  for (let index = 0; index < heap.length; index++) {
+    const record = heap[index];
+    if (record !== undefined && !record.running && !record.cleared) ArrayPrototypePush(records, record);
+    if (record !== undefined) record.index = NOT_IN_HEAP;
+  }
+  heap.length = 0;
+  refed = 0;
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index];
+    if (record.index !== NOT_IN_HEAP) continue; // it was in two places
+    ArrayPrototypePush(heap, record);
+    siftUp(record, heap.length - 1);
+    if (record.refed) refed++;
+  }
+  for (let index = 0; index < immediates.length; index++) {
+    if (immediates[index].pending && immediates[index].refed) refed++;
+  }
+  reschedule();
+};
+
 /** Clears what was set on behalf of a request that is over. */
 exports.clearRequest = (request) => {
+  for (let index = 0; index < endings.length; index++) endings[index](request);
   const over = [];
   for (let index = 0; index < heap.length; index++) {
     if (heap[index].request === request) ArrayPrototypePush(over, heap[index]);
@@ -444,8 +482,16 @@ exports.afterCallback = () => native.runMicrotasks();
 /** Whether the request on whose behalf the caller runs is over, so that what is put off never comes. */
 exports.requestIsOver = () => native.owner() < 0;
 
-/** Whether a timer or immediate keeps the worker alive. */
-exports.hasRefed = () => refed > 0;
+/** The request on whose behalf the caller runs; 0 for nobody's, −1 for one that is over. */
+exports.owner = () => native.owner();
+
+/** Something that is no timer keeps the worker alive (1), or does no more (-1). */
+exports.holdAlive = (change) => {
+  held += change;
+};
+
+/** Whether a timer, an immediate or anything else keeps the worker alive. */
+exports.hasRefed = () => refed + held > 0;
 
 /** A timer of the platform's own: any delay in milliseconds, does not keep the worker alive. Returns what clearTimeout takes. */
 exports.startInternalTimer = (callback, delay) => start(callback, delay, false, undefined).unref();

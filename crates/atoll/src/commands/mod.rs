@@ -8,9 +8,10 @@ mod signals;
 mod watch;
 
 pub(crate) use install::install;
-pub(crate) use run::run;
+pub(crate) use run::{ended_by, run};
 pub(crate) use schema::schema;
 pub(crate) use serve::serve;
+pub(crate) use signals::{Ending, Signals};
 
 use crate::apps::Surroundings;
 use crate::directories::Directories;
@@ -33,7 +34,7 @@ fn surroundings(audience: Audience) -> Result<Surroundings, Failure> {
 }
 
 /// The runtime of a command that runs guests on this thread.
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

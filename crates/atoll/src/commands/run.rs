@@ -1,9 +1,11 @@
-//! `atoll run`: a program from its start to its end.
+//! `atoll run`: a program from its start to its end, or an interactive session.
 
 use super::{runtime, surroundings};
 use crate::apps::{Grants, Project};
 use crate::cli;
+use crate::repl;
 use crate::terminal::{Audience, Failure, Visible, duration, explain_start, limit_flag};
+use atoll_engine::Termination;
 use atoll_node::loader::MAX_SOURCE_BYTES;
 use atoll_runtime::{Exit, Worker};
 use std::io::{IsTerminal, Read};
@@ -15,6 +17,11 @@ pub(crate) fn run(mut arguments: cli::Run) -> Result<ExitCode, Failure> {
     let surroundings = surroundings(Audience::Program)?;
     let timeout = arguments.timeout;
     let grants = Grants::of_program(&arguments)?;
+    let is_nothing_named = arguments.code.is_none() && arguments.file.is_none();
+    if arguments.interactive || is_nothing_named && std::io::stdin().is_terminal() {
+        let project = Project::of_text("repl", String::new(), &surroundings);
+        return repl::run(&arguments, &project, grants, &surroundings);
+    }
     let project = match (arguments.code.take(), arguments.file.take()) {
         (Some(text), first) => {
             // Then there is no file, and what stands in its place is the program's first argument.
@@ -22,8 +29,8 @@ pub(crate) fn run(mut arguments: cli::Run) -> Result<ExitCode, Failure> {
             arguments.arguments.splice(0..0, first);
             Project::of_text("eval", text, &surroundings)
         }
-        (None, Some(file)) if file.as_os_str() != "-" => Project::of_program(&file, &surroundings)?,
-        (None, file) => Project::of_text("stdin", program_of_input(file.is_some())?, &surroundings),
+        (None, Some(file)) if file.as_os_str() != "-" => Project::of_program(&file, &grants, &surroundings)?,
+        (None, _) => Project::of_text("stdin", program_of_input()?, &surroundings),
     };
     let app = project.app(arguments.arguments, &grants, &surroundings)?;
     let visible = Visible::new(app.mounts.mounts().map(|(point, _)| point.to_string()).filter(|point| point != "/"));
@@ -38,13 +45,7 @@ pub(crate) fn run(mut arguments: cli::Run) -> Result<ExitCode, Failure> {
     });
     match ended {
         Ok(Ok(Exit::Code(code))) => Ok(ExitCode::from(exit_status(code))),
-        Ok(Ok(Exit::Terminated(reason))) => {
-            let failure = Failure::new(format!("the program was ended by its limit: {reason}")).ended_by_limit();
-            Err(match limit_flag(reason) {
-                Some(flag) => failure.hint(format!("{flag} allows more")),
-                None => failure,
-            })
-        }
+        Ok(Ok(Exit::Terminated(reason))) => Err(ended_by(reason)),
         Ok(Err(error)) => Err(explain_start(&error, &project.places(&surroundings).of_program(visible))),
         Err(limit) => Err(Failure::new(format!("the program was not over after {}", duration(limit)))
             .hint("--timeout allows more")
@@ -52,12 +53,18 @@ pub(crate) fn run(mut arguments: cli::Run) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The program that comes on standard input. A person in front of a terminal is not waited for unless that was asked for.
-fn program_of_input(is_asked_for: bool) -> Result<String, Failure> {
-    let input = std::io::stdin().lock();
-    if !is_asked_for && input.is_terminal() {
-        return Err(Failure::new("no program is named").hint("name a file, write it behind -e, or pipe it in"));
+/// What is said of a program that a limit ended.
+pub(crate) fn ended_by(reason: Termination) -> Failure {
+    let failure = Failure::new(format!("the program was ended by its limit: {reason}")).ended_by_limit();
+    match limit_flag(reason) {
+        Some(flag) => failure.hint(format!("{flag} allows more")),
+        None => failure,
     }
+}
+
+/// The program that comes on standard input.
+fn program_of_input() -> Result<String, Failure> {
+    let input = std::io::stdin().lock();
     let mut text = String::new();
     let read = input.take(MAX_SOURCE_BYTES + 1).read_to_string(&mut text);
     read.map_err(|error| Failure::new(format!("the program on standard input can't be read: {error}")))?;

@@ -91,7 +91,7 @@ pub(crate) fn limit_flag(reason: Termination) -> Option<&'static str> {
         Reason::Heap => Some("--heap-mib"),
         Reason::External => Some("--external-mib"),
         // Programs meet neither of the first two.
-        Reason::Deploy | Reason::Idle | Reason::Exit => None,
+        Reason::Deploy | Reason::Idle | Reason::Exit | Reason::Interrupt => None,
     }
 }
 

@@ -3,15 +3,17 @@
 use super::text::{guest_lines, guest_text, json_line, one_line, timestamp};
 use super::{BOLD, DIM, ERROR, HINT, Visible, WARNING, print_aside};
 use crate::cli::LogFormat;
+use crate::repl::Screen;
 use anstream::{AutoStream, ColorChoice};
 use atoll_engine::{Reason, Termination};
 use atoll_node::OutputStream;
 use atoll_runtime::{Problem, Reporter};
 use atoll_web::ConsoleLevel;
 use serde_json::json;
+use std::fmt::Display;
 use std::io::Write;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Who reads what guests print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,18 +38,47 @@ pub(crate) struct TerminalReporter {
     is_starting: AtomicBool,
     /// What the one program that runs is shown.
     visible: OnceLock<Visible>,
+    /// What is written goes through this, where somebody types meanwhile.
+    screen: OnceLock<Arc<Screen>>,
 }
 
 impl TerminalReporter {
     pub(crate) fn new(audience: Audience) -> Self {
         let has_colours = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
-        Self { audience, has_colours, is_starting: AtomicBool::new(false), visible: OnceLock::new() }
+        Self {
+            audience,
+            has_colours,
+            is_starting: AtomicBool::new(false),
+            visible: OnceLock::new(),
+            screen: OnceLock::new(),
+        }
     }
 
     /// The one program that runs is shown this.
     pub(crate) fn shows(&self, visible: Visible) {
         // There is one program, so it is said once.
         let _ = self.visible.set(visible);
+    }
+
+    /// From now on all that is written goes through this.
+    pub(crate) fn through(&self, screen: Arc<Screen>) {
+        // There is one session, so it is said once.
+        let _ = self.screen.set(screen);
+    }
+
+    fn write(&self, stream: OutputStream, bytes: &[u8]) {
+        match self.screen.get() {
+            Some(screen) => screen.write(stream, bytes),
+            None => write(stream, bytes),
+        }
+    }
+
+    /// Writes a line to standard error.
+    fn print_aside(&self, text: impl Display) {
+        let Some(screen) = self.screen.get() else { return print_aside(text) };
+        let line = format!("{text}\n");
+        let line = if self.has_colours { line } else { anstream::adapter::strip_str(&line).to_string() };
+        screen.write(OutputStream::Stderr, line.as_bytes());
     }
 
     /// From now on, or no longer, a start's failure is said by the command that starts it.
@@ -86,13 +117,18 @@ fn problem_text(problem: &Problem) -> String {
 }
 
 /// Writes to standard output or standard error. A closed pipe is no reason to end: who reads may have seen enough.
-fn write(to_errors: bool, bytes: &[u8]) {
-    let _ = if to_errors {
-        std::io::stderr().lock().write_all(bytes)
-    } else {
-        let mut out = std::io::stdout().lock();
-        out.write_all(bytes).and_then(|()| out.flush())
+pub(crate) fn write(stream: OutputStream, bytes: &[u8]) {
+    let _ = match stream {
+        OutputStream::Stdout => {
+            let mut out = std::io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush())
+        }
+        OutputStream::Stderr => std::io::stderr().lock().write_all(bytes),
     };
+}
+
+fn stream_of(level: ConsoleLevel) -> OutputStream {
+    if level.is_error() { OutputStream::Stderr } else { OutputStream::Stdout }
 }
 
 fn level_name(level: ConsoleLevel) -> &'static str {
@@ -110,18 +146,18 @@ impl Reporter for TerminalReporter {
         if self.is_json() {
             let line =
                 json!({ "time": timestamp(), "type": "console", "app": app, "level": level_name(level), "text": text });
-            return write(false, format!("{}\n", json_line(&line)).as_bytes());
+            return write(OutputStream::Stdout, format!("{}\n", json_line(&line)).as_bytes());
         }
         let line = match self.audience {
             Audience::Program => format!("{text}\n"),
             Audience::Server { .. } => guest_lines(&self.prefix(app), text),
         };
-        write(level.is_error(), line.as_bytes());
+        self.write(stream_of(level), line.as_bytes());
     }
 
     fn output(&self, app: &str, stream: OutputStream, bytes: &[u8]) {
         if self.audience == Audience::Program {
-            return write(stream == OutputStream::Stderr, bytes);
+            return self.write(stream, bytes);
         }
         let text = String::from_utf8_lossy(bytes);
         let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -149,13 +185,13 @@ impl Reporter for TerminalReporter {
                 line["limit"] = (*limit).into();
                 line["amount"] = (*amount).into();
             }
-            return write(false, format!("{}\n", json_line(&line)).as_bytes());
+            return write(OutputStream::Stdout, format!("{}\n", json_line(&line)).as_bytes());
         }
-        print_aside(format_args!("{}{}", self.prefix(app), problem_text(problem)));
+        self.print_aside(format_args!("{}{}", self.prefix(app), problem_text(problem)));
         if let (Problem::Uncaught(exception), Some(visible)) = (problem, self.visible.get())
             && let Some(hint) = visible.hint(exception)
         {
-            print_aside(format_args!("{HINT}hint{HINT:#}: {hint}"));
+            self.print_aside(format_args!("{HINT}hint{HINT:#}: {hint}"));
         }
     }
 }

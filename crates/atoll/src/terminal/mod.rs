@@ -10,7 +10,7 @@ mod text;
 
 pub(crate) use explain::{Places, explain_install, explain_serve, explain_start, limit_flag, point_at};
 pub(crate) use failure::{Failure, print_failure};
-pub(crate) use guests::{Audience, TerminalReporter};
+pub(crate) use guests::{Audience, TerminalReporter, write};
 pub(crate) use log::ServerLog;
 pub(crate) use progress::InstallProgress;
 pub(crate) use refused::Visible;

@@ -56,14 +56,23 @@ impl Scene {
     /// The binary in the project, knowing nothing of whoever runs the test.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_atoll"));
-        command.args(arguments).current_dir(self.project()).stdin(Stdio::null()).env_clear();
-        command.env("HOME", self.home()).env("PATH", "/usr/bin:/bin").env("SHELL_VARIABLE", "from outside");
+        command.args(arguments).current_dir(self.project()).stdin(Stdio::null()).env_clear().envs(self.environment());
+        command
+    }
+
+    /// What it knows instead.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, PathBuf)> {
+        let mut variables = vec![
+            ("HOME", self.home().to_owned()),
+            ("PATH", PathBuf::from("/usr/bin:/bin")),
+            ("SHELL_VARIABLE", PathBuf::from("from outside")),
+        ];
         for (variable, directory) in
             [("ATOLL_CACHE_DIR", "cache"), ("ATOLL_STORE_DIR", "store"), ("ATOLL_STATE_DIR", "state")]
         {
-            command.env(variable, self.home().join(directory));
+            variables.push((variable, self.home().join(directory)));
         }
-        command
+        variables
     }
 
     /// Runs it to its end: exit code and output, with what varies replaced.

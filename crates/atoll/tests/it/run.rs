@@ -62,7 +62,7 @@ console.log(readFileSync('/tmp/x', 'utf8'));";
     check!(&[("tools/main.mjs", program)], &["run", "tools/main.mjs"], @r"
 exit code 0
 --- stdout
-[ 'app', 'dev', 'tmp' ] [ 'package.json', 'tools' ] /app
+[ 'app', 'dev', 'proc', 'tmp', 'usr' ] [ 'package.json', 'tools' ] /app
 ENOENT EROFS
 kept
 ");
@@ -114,13 +114,13 @@ console.log(
     insta::assert_snapshot!(ran("/data=data", "/data"), @r"
 exit code 0
 --- stdout
-[ 'app', 'data', 'dev', 'tmp' ] by the host EROFS EROFS
+[ 'app', 'data', 'dev', 'proc', 'tmp', 'usr' ] by the host EROFS EROFS
 ");
     assert!(!scene.exists("data/made"));
     insta::assert_snapshot!(ran("/deep/down=./data:rw", "/deep/down"), @r"
 exit code 0
 --- stdout
-[ 'app', 'deep', 'dev', 'tmp' ] by the host done EXDEV
+[ 'app', 'deep', 'dev', 'proc', 'tmp', 'usr' ] by the host done EXDEV
 ");
     assert_eq!(scene.read("data/made"), "by the guest");
     // With changes that are seen by the program alone.
@@ -128,20 +128,20 @@ exit code 0
     insta::assert_snapshot!(ran("/data=data:overlay", "/data"), @r"
 exit code 0
 --- stdout
-[ 'app', 'data', 'dev', 'tmp' ] by the host done EXDEV
+[ 'app', 'data', 'dev', 'proc', 'tmp', 'usr' ] by the host done EXDEV
 ");
     assert!(!scene.exists("data/made"));
     // Within the project, whose other files stay as they are.
     insta::assert_snapshot!(ran("/app/data=data:rw", "/app/data"), @r"
 exit code 0
 --- stdout
-[ 'app', 'dev', 'tmp' ] by the host done EXDEV
+[ 'app', 'dev', 'proc', 'tmp', 'usr' ] by the host done EXDEV
 ");
     // In place of the project.
     insta::assert_snapshot!(ran("/app=.:rw", "/app/data"), @r"
 exit code 0
 --- stdout
-[ 'app', 'dev', 'tmp' ] by the host done EXDEV
+[ 'app', 'dev', 'proc', 'tmp', 'usr' ] by the host done EXDEV
 ");
 }
 
@@ -176,7 +176,7 @@ to stderr
 }
 
 /// Runs a program with this on its standard input, which stays open if it is to.
-fn with_input(program: &str, input: &[u8], stays_open: bool) -> String {
+pub(crate) fn with_input(program: &str, input: &[u8], stays_open: bool) -> String {
     let scene = Scene::new(&[("main.mjs", program)]);
     let mut command = scene.command(&["run", "--timeout", "20s", "main.mjs"]);
     let mut child =
@@ -401,11 +401,22 @@ fn a_limit_ends_a_program_with_124() {
         ("microtasks.mjs", "const next = () => Promise.resolve().then(next); await next();"),
         ("memory.mjs", "const all = []; for (;;) all.push(new Array(1e5).fill(0.5));"),
         ("waits.mjs", "setInterval(() => {}, 10);"),
+        (
+            "turns.mjs",
+            "let turns = 0;
+             const turn = () => {
+               const end = performance.now() + 20;
+               while (performance.now() < end);
+               if (++turns < 500) setTimeout(turn);
+             };
+             turn();",
+        ),
     ]);
     for (flag, value, file, reason, hint) in [
         ("--cpu-ms", "100", "loop.mjs", "cpu (", "--cpu-ms"),
         ("--cpu", "100ms", "loop.mjs", "cpu (", "--cpu-ms"),
         ("--cpu-ms", "100", "microtasks.mjs", "cpu (", "--cpu-ms"),
+        ("--cpu", "200ms", "turns.mjs", "cpu (", "--cpu-ms"),
         ("--memory", "32M", "memory.mjs", "heap (", "--heap-mib"),
         ("--memory-mib", "32", "memory.mjs", "heap (", "--heap-mib"),
     ] {

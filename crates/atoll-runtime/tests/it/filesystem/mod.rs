@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod differential;
+mod watching;
 
 /// `/app` from a directory, `/host` from another, `/memory`.
 fn mounts(app: &Path, host: &Path) -> Arc<MountTable> {

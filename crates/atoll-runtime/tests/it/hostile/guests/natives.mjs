@@ -15,12 +15,15 @@ const keys = Promise.all([crypto.subtle.importKey('raw', new Uint8Array(16), { n
 const decoder = new TextDecoder('utf-16le');
 const encoder = new TextEncoder();
 const module = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
+const nobody = () => {};
 const hard = (body) => {
   try {
     body();
   } catch {}
 };
 
+// What the last one left that was ended half-way.
+for (const name of ['made', 'moved', 'r', 't']) fs.rmSync(`/tmp/${name}`, { recursive: true, force: true });
 fs.writeFileSync('/tmp/file', big);
 fs.mkdirSync('/tmp/folder/inner', { recursive: true });
 const descriptor = fs.openSync('/tmp/open', 'w+');
@@ -31,7 +34,7 @@ const ways = {
   'node:process': {
     environment: () => require('node:process').env.GREETING, cwd: () => process.cwd(), now: () => process.hrtime(), wantTick: () => process.nextTick(() => {}),
     write: () => process.stdout.write(''), setExitCode: () => { process.exitCode = 0; },
-    stopInput: () => process.stdin.emit('pause'),
+    stopInput: () => process.stdin.emit('pause'), chdir: () => process.chdir('/tmp'), umask: () => process.umask(0o022),
   },
   'node:crypto': {
     digest: () => nodeCrypto.createHash('sha512').update(big).digest(), hmac: () => nodeCrypto.createHmac('sha256', 'k').update(big).digest(),
@@ -59,9 +62,25 @@ const ways = {
     remove: () => { fs.mkdirSync('/tmp/r/x/y', { recursive: true }); fs.rmSync('/tmp/r', { recursive: true }); }, statfs: () => fs.statfsSync('/tmp'), truncate: () => fs.truncateSync('/tmp/open', count++ % 1000),
     walkedPath: () => fs.realpathSync('/tmp/folder/inner/..'), writeFile: () => fs.writeFileSync('/tmp/written', text),
     writeText: () => fs.writeSync(descriptor, text, 0), writev: () => fs.writevSync(descriptor, [buffer, buffer], 0),
+    openDir: () => fs.opendirSync('/tmp').closeSync(), closeDir: () => fs.opendirSync('/tmp').closeSync(),
+    readDirPart: () => { const folder = fs.opendirSync('/tmp'); while (folder.readSync() !== null); folder.closeSync(); },
   },
   'node/internal/fs/later': {
     submit: () => fs.promises.stat('/tmp/file'), wait: () => fs.promises.readFile('/tmp/file'), collect: () => fs.promises.writeFile('/tmp/later', buffer),
+  },
+  'node/internal/fs/watch_events': {
+    watch: () => fs.watch('/tmp').close(), unwatch: () => fs.watch('/tmp/file').close(), wait: () => fs.watch('/tmp/folder').close(), release: () => fs.watch('/tmp/folder').close(),
+    collect: () => {
+      // There may be as many watches already as a worker can have.
+      hard(() => { const watcher = fs.watch('/tmp/file', nobody); setTimeout(() => watcher.close(), 1); });
+      fs.writeFileSync('/tmp/file', text);
+      return new Promise((resolve) => setTimeout(resolve, 1));
+    },
+    watchPath: () => hard(() => { fs.watchFile('/tmp/file', nobody); fs.unwatchFile('/tmp/file', nobody); }),
+    stat: () => hard(() => { fs.watchFile('/tmp/none', nobody); fs.unwatchFile('/tmp/none', nobody); }),
+    rewatch: () => hard(() => {
+      fs.watchFile('/tmp/folder/inner', nobody); fs.renameSync('/tmp/folder', '/tmp/moved'); fs.renameSync('/tmp/moved', '/tmp/folder'); fs.unwatchFile('/tmp/folder/inner', nobody);
+    }),
   },
   'node/internal/util/types': {
     typeTag: () => util.types.isDate(count), promiseDetails: () => util.inspect(Promise.resolve(1)), proxyDetails: () => util.inspect(new Proxy({}, {}), { showProxy: true }),
@@ -72,6 +91,7 @@ const ways = {
     text: () => { fs.writeFileSync('/tmp/data.json', '{}'); delete require.cache['/tmp/data.json']; require('/tmp/data.json'); },
     builtin: () => require('node:path'), builtinNames: () => require('node:module').builtinModules,
   },
+  'node:net': { family: () => require('node:net').isIP('::1') },
   'node:os': { info: () => os.cpus() },
   'engine/imports': { resolve: () => import.meta.resolve('./natives.mjs'), fileUrl: () => import('./lib/neighbour.mjs') },
   'engine/wasm': { isShared: () => new WebAssembly.Memory({ initial: 0 }), sharesMemory: () => WebAssembly.validate(big) || WebAssembly.validate(module) },
