@@ -31,6 +31,25 @@ pub fn give_back() {
     }
 }
 
+/// Blocks of up to so many bytes come from the allocator's arenas, and so can be used again without the kernel.
+const KEPT_BLOCK_BYTES: i32 = 8 << 20;
+/// What is free at an arena's end is given back from so many bytes on.
+const KEPT_BYTES: i32 = 32 << 20;
+
+/// Has the allocator keep what is freed for what is allocated next, up to a bound for each arena: `mallopt(3)` with
+/// `M_MMAP_THRESHOLD` and `M_TRIM_THRESHOLD`. By itself it gives back all but 128 KiB, later twice the largest block that it has
+/// seen; a guest that reads a file of 1 MiB after another then takes 256 page faults for each, which cost four times what
+/// reading does. [`give_back`] gives that back too. To be called before there are threads; other C libraries than GNU's have no
+/// such call, and nothing happens.
+pub fn keep_freed() {
+    #[cfg(target_env = "gnu")]
+    for (parameter, bytes) in [(libc::M_MMAP_THRESHOLD, KEPT_BLOCK_BYTES), (libc::M_TRIM_THRESHOLD, KEPT_BYTES)] {
+        #[expect(unsafe_code, reason = "a call of the C library")]
+        // SAFETY: it takes two numbers, and changes when the allocator calls the kernel.
+        let _ = unsafe { libc::mallopt(parameter, bytes) };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

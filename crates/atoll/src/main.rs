@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     // Threads that run JavaScript must be younger than V8's initialisation, so it comes before any thread.
     let arguments = cli::Arguments::parse();
     if matches!(arguments.command, cli::Command::Run(_) | cli::Command::Serve(_)) {
+        atoll_sys::memory::keep_freed();
         atoll_engine::initialize();
     }
     let outcome = match arguments.command {

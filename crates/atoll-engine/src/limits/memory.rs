@@ -36,6 +36,8 @@ pub(crate) struct BufferBudget {
     /// An allocation waits for memory to be given back, which this tells.
     waits: AtomicBool,
     given_back: (Mutex<()>, Condvar),
+    /// What V8 was given for buffers since the heap was last made to feel it, bytes.
+    handed_over: AtomicUsize,
     killer: std::sync::OnceLock<Arc<Killer>>,
 }
 
@@ -52,6 +54,7 @@ impl BufferBudget {
             refused: AtomicBool::new(false),
             waits: AtomicBool::new(false),
             given_back: Default::default(),
+            handed_over: AtomicUsize::new(0),
             killer: std::sync::OnceLock::new(),
         })
     }
@@ -204,6 +207,32 @@ pub(crate) fn allocate_counted(budget: &Arc<BufferBudget>, bytes: usize) -> Opti
         budget.release(bytes);
     }
     memory
+}
+
+/// So many bytes outside of the heap...
+const WEIGHED_BYTES: usize = 1 << 20;
+/// ... weigh as much as so many in it.
+const WEIGHT_BYTES: usize = 64 << 10;
+
+/// What is heavier than a full young heap makes no difference: 64 weights are 4 MiB.
+const WEIGHTS_MAX: usize = 64;
+
+/// To be called when V8 is given `bytes` of memory from [`allocate_counted`] for an `ArrayBuffer`.
+///
+/// V8 collects young garbage when the heap's young part is full, whatever memory its buffers hold; of that it takes notice at
+/// 64 MiB, by marking everything, in steps that come with allocations in the heap. A program that reads files allocates next to
+/// nothing there, and would hold several times as much, all of it pages that the kernel has to make. So the heap is made to
+/// feel what lies outside: buffers weigh a sixteenth of their size.
+pub(crate) fn weigh(scope: &mut v8::PinScope<'_, '_>, bytes: usize) {
+    static WEIGHT: [u8; WEIGHT_BYTES] = [0; WEIGHT_BYTES];
+    let Some(BudgetSlot(budget)) = scope.get_slot::<BudgetSlot>() else { return };
+    let total = budget.handed_over.load(Ordering::Relaxed) + bytes;
+    budget.handed_over.store(total % WEIGHED_BYTES, Ordering::Relaxed);
+    // A large buffer alone fills no more than what makes V8 look.
+    for _ in 0..(total / WEIGHED_BYTES).min(WEIGHTS_MAX) {
+        v8::scope!(let scope, scope);
+        let _ = v8::String::new_from_one_byte(scope, &WEIGHT, v8::NewStringType::Normal);
+    }
 }
 
 /// Gives back what [`allocate_counted`] gave.

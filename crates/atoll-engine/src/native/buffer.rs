@@ -71,6 +71,7 @@ impl GuestBuffer {
             let buffer = v8::ArrayBuffer::new(scope, 0);
             return v8::Uint8Array::new(scope, buffer, 0, 0);
         }
+        memory::weigh(scope, length);
         let data = self.leak();
         #[expect(unsafe_code, reason = "V8 takes foreign memory by pointer")]
         // SAFETY: `length` bytes at `data` live until `free_store` is called, once, when V8 lets the memory go.

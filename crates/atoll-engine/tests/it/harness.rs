@@ -32,6 +32,19 @@ fn sum(call: &mut Call<'_, '_, '_>) -> NativeResult {
     Ok(total.into())
 }
 
+fn buffer(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let bytes = call.u32(0)? as usize;
+    let memory = call.memory().expect("an isolate has a budget");
+    memory.allocate(bytes).map(Value::Buffer).ok_or_else(|| JsError::range_error("no memory"))
+}
+
+/// Whether the budget has so much room.
+fn has_room(call: &mut Call<'_, '_, '_>) -> NativeResult {
+    let bytes = call.u32(0)? as usize;
+    let memory = call.memory().expect("an isolate has a budget");
+    Ok(memory.share(bytes).is_some().into())
+}
+
 fn fault(_: &mut Call<'_, '_, '_>) -> NativeResult {
     panic!("a fault of ours");
 }
@@ -46,6 +59,8 @@ const { ArrayPrototypeJoin, ObjectAssign } = primordials;
 exports.log = (...values) => native.log(ArrayPrototypeJoin(values, ' '));
 exports.later = (fails) => native.later(fails);
 exports.sum = (bytes) => native.sum(bytes);
+exports.buffer = (bytes) => native.buffer(bytes);
+exports.hasRoom = (bytes) => native.hasRoom(bytes);
 exports.fault = () => native.fault();
 exports.echo = (text, bytes) => native.echo(text, bytes);
 exports.default = ObjectAssign({}, exports);
@@ -58,11 +73,16 @@ const BUILTINS: &[Builtin] = &[
     Builtin {
         name: "test",
         source: SOURCE,
-        natives: natives! { "log" => log, "later" => later, "sum" => sum, "echo" => echo, "fault" => fault },
+        natives: natives! {
+            "log" => log, "later" => later, "sum" => sum, "echo" => echo, "buffer" => buffer, "hasRoom" => has_room,
+            "fault" => fault
+        },
         globals: &[
             Global::eager("log"),
             Global::eager("later"),
             Global::lazy("sum"),
+            Global::lazy("buffer"),
+            Global::lazy("hasRoom"),
             Global::lazy("fault"),
             Global::eager("echo"),
         ],
@@ -108,7 +128,11 @@ pub(crate) const BUDGET: TurnBudget =
 pub(crate) const MEMORY: MemoryLimits = MemoryLimits { heap_bytes: 32 << 20, external_bytes: 16 << 20 };
 
 pub(crate) fn isolate() -> Isolate {
-    Isolate::new(snapshot(), MEMORY)
+    isolate_within(MEMORY)
+}
+
+pub(crate) fn isolate_within(memory: MemoryLimits) -> Isolate {
+    Isolate::new(snapshot(), memory)
 }
 
 pub(crate) fn realm(files: &[(&str, &str)]) -> Realm {
@@ -163,7 +187,8 @@ impl Wake for Unpark {
     }
 }
 
-fn drive(realm: &mut Realm, budget: TurnBudget) -> Result<Outcome, Termination> {
+/// Evaluates `/main.js` of a realm and delivers operations until nothing is left.
+pub(crate) fn drive(realm: &mut Realm, budget: TurnBudget) -> Result<Outcome, Termination> {
     let begun = realm.turn(budget, |turn| {
         let begun = turn.import(Resolved::File("/main.js".to_owned()));
         turn.checkpoint();

@@ -1,7 +1,7 @@
 //! Guests that attack their limits. The process must live, and the reason be right.
 
-use crate::harness::{BUDGET, Outcome, check, run_within};
-use atoll_engine::{Allowance, Reason, TurnBudget};
+use crate::harness::{BUDGET, Outcome, check, drive, isolate_within, realm_on, run_within};
+use atoll_engine::{Allowance, MemoryLimits, Reason, TurnBudget};
 use std::time::Duration;
 
 /// Enough to fill the memory first, also on a busy machine.
@@ -161,4 +161,24 @@ fn garbage_is_not_counted() {
 #[test]
 fn deep_recursion_is_the_guests_own_error() {
     check("const f = () => f() + 1; try { f(); } catch (error) { log(error instanceof RangeError); }", &["true"]);
+}
+
+/// Buffers that Rust fills and JavaScript lets go are collected while they are young, not only when the limit is near. Until V8
+/// has collected everything once, it waits for that instead.
+#[test]
+fn buffers_from_rust_are_collected_young() {
+    const LIMIT_BYTES: usize = 1 << 30;
+    const KEPT_BYTES: usize = 100 << 20;
+    let isolate = isolate_within(MemoryLimits { heap_bytes: LIMIT_BYTES, external_bytes: LIMIT_BYTES });
+    let code = format!(
+        "let full = 0;
+         for (let index = 0; index < 2000; index++) {{
+           buffer(1 << 20);
+           if (index >= 500 && !hasRoom({})) full++;
+         }}
+         log(full === 0 || full);",
+        LIMIT_BYTES - KEPT_BYTES
+    );
+    let outcome = drive(&mut realm_on(&isolate, &[("/main.js", &code)]), TurnBudget { cpu: MEMORY_BOMB_CPU, ..BUDGET });
+    assert!(matches!(&outcome, Ok(Outcome::Done(log)) if log == &["true"]), "{outcome:?}");
 }

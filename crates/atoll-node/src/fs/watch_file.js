@@ -40,8 +40,11 @@ class StatWatcher extends EventEmitter {
   #now;
   #before;
   #isThere = false;
-  #isResting = false; // since the last look the interval is not over
-  #isDirty = false; // something has happened since
+  #isDirty = false; // something has happened since the last look
+  // What is still to come, each undefined when it is not.
+  #first; // telling that there was nothing
+  #rest; // the end of the interval since the last look
+  #nextLook; // where nobody tells of changes
   // Listeners in whose name the program is kept alive, and how many there may be.
   #refs = 1;
   #maxRefs = 1;
@@ -78,9 +81,16 @@ class StatWatcher extends EventEmitter {
     this.#handle = watchPath(file, true, (flags) => this.#onEvent(flags));
     if (!persistent) this.unref();
     this.#isThere = this.#look();
-    if (this.#isThere) TypedArrayPrototypeSet(this.#before, this.#now);
-    else timers.setImmediate(() => this.#emitFirst());
-    if (this.#handle.number === 0) this.#poll();
+    try {
+      if (this.#isThere) TypedArrayPrototypeSet(this.#before, this.#now);
+      else this.#first = timers.setImmediate(() => this.#emitFirst());
+      if (this.#handle.number === 0) this.#poll();
+    } catch (error) {
+      // There are too many timers.
+      timers.clearImmediate(this.#first);
+      this.#handle.close();
+      throw error;
+    }
   }
 
   /** What is there now; zeros and false where nothing is, or it cannot be said. */
@@ -100,7 +110,7 @@ class StatWatcher extends EventEmitter {
 
   /** There was nothing when it began. What has come since is told by itself. */
   #emitFirst() {
-    if (this.#handle === null) return;
+    this.#first = undefined;
     const nothing = new (this.#bigint ? BigInt64Array : Float64Array)(FIELDS);
     this.emit('change', this.#stats(nothing), this.#stats(nothing));
   }
@@ -109,16 +119,15 @@ class StatWatcher extends EventEmitter {
     if (this.#handle === null) return;
     if (flags & RENAME && !follow(this.#handle)) this.#poll();
     this.#isDirty = true;
-    if (!this.#isResting) this.#compare();
+    if (this.#rest === undefined) this.#compare();
   }
 
   /** Tells of a change, once in an interval at most: Node would look no more often. */
   #compare() {
     this.#isDirty = false;
-    this.#isResting = true;
-    timers.startInternalTimer(() => {
-      this.#isResting = false;
-      if (this.#isDirty && this.#handle !== null) this.#compare();
+    this.#rest = timers.startInternalTimer(() => {
+      this.#rest = undefined;
+      if (this.#isDirty) this.#compare();
     }, this.#interval);
     const isThere = this.#look();
     const wasThere = this.#isThere;
@@ -136,9 +145,9 @@ class StatWatcher extends EventEmitter {
 
   #poll() {
     if (this.#handle === null || this.#handle.request < 0) return;
-    timers.startInternalTimer(() => {
-      if (this.#handle === null) return;
-      if (!this.#isResting) this.#compare();
+    timers.clearTimeout(this.#nextLook);
+    this.#nextLook = timers.startInternalTimer(() => {
+      if (this.#rest === undefined) this.#compare();
       this.#poll();
     }, this.#interval > 0 ? this.#interval : 1);
   }
@@ -150,6 +159,9 @@ class StatWatcher extends EventEmitter {
     if (this.#handle === null) return;
     this.#handle.close();
     this.#handle = null;
+    timers.clearImmediate(this.#first);
+    timers.clearTimeout(this.#rest);
+    timers.clearTimeout(this.#nextLook);
     process.nextTick(emitStop, this);
   }
 

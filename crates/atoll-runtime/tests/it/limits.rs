@@ -166,11 +166,23 @@ fn timers_are_limited_however_they_are_set() {
               while (ticks < 300) await Promise.resolve(new Promise((resolve) => queueMicrotask(resolve))).then(() => fetch(`${origin}/echo`)).then((r) => r.text());
               for (const timer of all) clearInterval(timer);
               return new Response('ticked');
+            }
+            case '/cleared': {
+              const ran = [];
+              for (let index = 0; index < 1000; index++) {
+                const kept = index % 20 === 0;
+                const immediate = setImmediate(() => ran.push(index));
+                if (!kept) clearImmediate(immediate);
+              }
+              await new Promise((resolve) => setImmediate(resolve));
+              return new Response(`${ran.length} ${ran.every((index, at) => index === at * 20)}`);
             }";
         let scene = Scene::new(cases, Limits { timers: 100, ..Limits::SERVE }).await;
         assert_eq!(scene.get("/refresh").await, "10 ERR_LIMIT");
         // A repeated timer that fires again is not a new one.
         assert_eq!(scene.get("/intervals").await, "ticked");
+        // What was cleared is none, in a turn of its own too.
+        assert_eq!(scene.get("/cleared").await, "50 true");
         let expected = "100 RangeError ERR_LIMIT the limit timers = 100 is reached ERR_LIMIT,ERR_LIMIT,ERR_LIMIT";
         assert_eq!(scene.get("/set").await, expected);
     });

@@ -169,8 +169,7 @@ impl Memory {
     /// layer's lock held.
     pub(super) fn note_place(&self, inode: &Inode, path: LayerPath<'_>, last: FinalLink) {
         if inode.usage().is_watched()
-            && !inode.is_dir()
-            && (inode.attributes().links > 1 || !inode.is_own())
+            && (!inode.is_own() || (!inode.is_dir() && inode.attributes().links > 1))
             && let Ok(found) = self.find(path, last)
             && let Ok(name) = found.named()
         {

@@ -77,7 +77,8 @@ proptest! {
         prop_assert_eq!(whole_tree(&on_host, ""), before);
     }
 
-    /// Whoever watches is told the same by all layers as by the host.
+    /// Whoever watches is told the same by all layers as by the host: of each watch the same events in the same order. An
+    /// event that equals the one before may be told once or twice: the kernel drops it where nobody has read that one yet.
     #[test]
     fn all_tell_of_the_same_changes(
         seed in proptest::collection::vec(without_links(), 1..30),
@@ -107,7 +108,9 @@ proptest! {
                 let _ = player.play(operation);
             }
             drop(player);
-            observer.told()
+            let mut told = observer.told_by_watch();
+            told.values_mut().for_each(Vec::dedup);
+            told
         });
         let [expected, remembered, over_host, over_memory] = told;
         prop_assert_eq!(&remembered, &expected, "in memory");

@@ -5,6 +5,7 @@ use atoll_vfs::{
     Access, Errno, EventBudget, EventKind, EventQueue, FinalLink, HostDir, Layer, Memory, MountTable, NewFile,
     OpenOptions, Overlay, Owner, QueuedEvent, Quota, Time, Watch,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 use std::thread::Thread;
@@ -60,6 +61,16 @@ impl<'l> Observer<'l> {
     /// What was told since it was asked last: `watched: kind name`.
     pub(crate) fn told(&mut self) -> Vec<String> {
         self.told_of(0)
+    }
+
+    /// As [`Observer::told`], by what is watched.
+    pub(crate) fn told_by_watch(&mut self) -> BTreeMap<String, Vec<String>> {
+        let mut by_watch: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for event in self.told() {
+            let (watched, what) = event.split_once(": ").unwrap();
+            by_watch.entry(watched.to_owned()).or_default().push(what.to_owned());
+        }
+        by_watch
     }
 
     /// As [`Observer::told`], after so many events have come.
@@ -147,6 +158,11 @@ const ACTS: &[(&str, Act, &[&str])] = &[
             file.set_times(Time { seconds: 1, nanoseconds: 0 }, Time { seconds: 2, nanoseconds: 0 }).unwrap();
         },
         &["s: AttributesChanged a", "s/a: AttributesChanged", "s: AttributesChanged a", "s/a: AttributesChanged"],
+    ),
+    (
+        "attributes through an open directory",
+        |layer| layer.open(at("s/d"), &OpenOptions::READ).unwrap().set_permissions(0o700).unwrap(),
+        &["s: AttributesChanged directory d", "s/d: AttributesChanged directory"],
     ),
     (
         "removal",

@@ -4,6 +4,7 @@
 // native.schedule() and calls exports.fire(now) when it has come. Immediates make that deadline 0.
 
 const {
+  ArrayPrototypeFilter,
   ArrayPrototypePush,
   ArrayPrototypePop,
   FunctionPrototypeCall,
@@ -125,8 +126,13 @@ function remove(record) {
 }
 
 /** Throws when no timer may be added. */
+const isPending = (record) => record.pending;
+
+/** Immediates that were cleared stay in the queue until it is run, or there is no room. */
 function checkRoom() {
   if (maxTimers === 0) maxTimers = native.maxTimers();
+  if (heap.length + immediates.length < maxTimers) return;
+  immediates = ArrayPrototypeFilter(immediates, isPending);
   if (heap.length + immediates.length < maxTimers) return;
   const error = new RangeError(`the limit timers = ${maxTimers} is reached`);
   error.code = 'ERR_LIMIT';

@@ -76,11 +76,11 @@ const ways = {
       fs.writeFileSync('/tmp/file', text);
       return new Promise((resolve) => setTimeout(resolve, 1));
     },
-    watchPath: () => hard(() => { fs.watchFile('/tmp/file', nobody); fs.unwatchFile('/tmp/file', nobody); }),
-    stat: () => hard(() => { fs.watchFile('/tmp/none', nobody); fs.unwatchFile('/tmp/none', nobody); }),
-    rewatch: () => hard(() => {
+    watchPath: () => { fs.watchFile('/tmp/file', nobody); fs.unwatchFile('/tmp/file', nobody); },
+    stat: () => { fs.watchFile('/tmp/none', nobody); fs.unwatchFile('/tmp/none', nobody); },
+    rewatch: () => {
       fs.watchFile('/tmp/folder/inner', nobody); fs.renameSync('/tmp/folder', '/tmp/moved'); fs.renameSync('/tmp/moved', '/tmp/folder'); fs.unwatchFile('/tmp/folder/inner', nobody);
-    }),
+    },
   },
   'node/internal/util/types': {
     typeTag: () => util.types.isDate(count), promiseDetails: () => util.inspect(Promise.resolve(1)), proxyDetails: () => util.inspect(new Proxy({}, {}), { showProxy: true }),
