@@ -57,6 +57,9 @@ pub(crate) enum BenchError {
     /// Not every request was answered well: such a run says nothing about speed.
     #[error("under load: {0}")]
     Load(String),
+    /// The frozen registry.
+    #[error("the registry")]
+    Registry(#[from] crate::registry::RegistryError),
     /// A file of the system could not be read, or the report not be written.
     #[error("{path}")]
     File { path: PathBuf, source: io::Error },

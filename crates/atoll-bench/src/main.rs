@@ -13,8 +13,10 @@ mod deployments;
 mod error;
 mod http;
 mod machine;
+mod measured;
 mod npm;
 mod process;
+mod registry;
 mod report;
 mod stats;
 mod suites;
@@ -22,6 +24,7 @@ mod systems;
 mod targets;
 mod wrk;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -55,6 +58,9 @@ struct Arguments {
     /// The executable of the runtime's in-engine benchmark; without it that case is skipped.
     #[arg(long, value_name = "FILE")]
     engine_bench: Option<PathBuf>,
+    /// Only records what the suite `install` needs from the npm registry, and measures nothing.
+    #[arg(long)]
+    record: bool,
     /// Short measurements: to see whether everything works, not to compare.
     #[arg(long)]
     quick: bool,
@@ -69,6 +75,8 @@ enum Suite {
     Runtime,
     /// Programs that work with files: calls that read and that write, promises, modules.
     Fs,
+    /// Package managers with a frozen registry: from nothing, from a lockfile, from a warm cache, with everything there.
+    Install,
 }
 
 impl Suite {
@@ -76,6 +84,7 @@ impl Suite {
         match self {
             Self::Runtime => "runtime",
             Self::Fs => "fs",
+            Self::Install => "install",
         }
     }
 
@@ -83,11 +92,18 @@ impl Suite {
         match self {
             Self::Runtime => Peer::SERVERS,
             Self::Fs => Peer::PROGRAMS,
+            Self::Install => Peer::INSTALLERS,
         }
     }
 }
 
 fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let [first, child @ ..] = &words[..]
+        && first == measured::COMMAND
+    {
+        return measured::in_between(child);
+    }
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(report) => {
@@ -126,6 +142,8 @@ fn run(arguments: &Arguments) -> Result<Report, BenchError> {
     plan.rounds = arguments.rounds.unwrap_or(plan.rounds);
     let selection = Selection(arguments.case.clone());
     match arguments.suite {
+        Suite::Install if arguments.record => suites::install::record(&present, &repository)?,
+        Suite::Install => suites::install::measure(&present, &repository, &plan, &selection, &mut report)?,
         Suite::Fs => suites::fs::measure(&present, &repository, &apps, &plan, &selection, &mut report)?,
         Suite::Runtime => {
             let engine_bench = arguments.engine_bench.as_deref();

@@ -17,14 +17,35 @@ pub(crate) enum Peer {
     Bun,
     Node,
     SecureExec,
+    /// Bun with its isolated layout and a store that projects share.
+    BunGlobal,
+    Pnpm,
+    /// pnpm with a virtual store that projects share.
+    PnpmGlobal,
+    Utoo,
+    Npm,
 }
 
 impl Peer {
-    const ALL: [Self; 5] = [Self::Workerd, Self::Deno, Self::Bun, Self::Node, Self::SecureExec];
+    const ALL: [Self; 10] = [
+        Self::Workerd,
+        Self::Deno,
+        Self::Bun,
+        Self::Node,
+        Self::SecureExec,
+        Self::BunGlobal,
+        Self::Pnpm,
+        Self::PnpmGlobal,
+        Self::Utoo,
+        Self::Npm,
+    ];
     /// Those that serve.
     pub(crate) const SERVERS: &'static [Self] = &[Self::Workerd, Self::Deno, Self::Bun, Self::Node];
     /// Those that run programs with files.
     pub(crate) const PROGRAMS: &'static [Self] = &[Self::Deno, Self::Bun, Self::Node, Self::SecureExec];
+    /// Those that install packages.
+    pub(crate) const INSTALLERS: &'static [Self] =
+        &[Self::Bun, Self::BunGlobal, Self::Pnpm, Self::PnpmGlobal, Self::Utoo, Self::Npm];
 
     fn name(self) -> &'static str {
         match self {
@@ -33,6 +54,11 @@ impl Peer {
             Self::Bun => "bun",
             Self::Node => "node",
             Self::SecureExec => "secure-exec",
+            Self::BunGlobal => "bun-global",
+            Self::Pnpm => "pnpm",
+            Self::PnpmGlobal => "pnpm-global",
+            Self::Utoo => "utoo",
+            Self::Npm => "npm",
         }
     }
 
@@ -42,8 +68,10 @@ impl Peer {
         match self {
             Self::Workerd => Some("@cloudflare/workerd-linux-64/bin/workerd"),
             Self::Deno => Some("@deno/linux-x64-glibc/deno"),
-            Self::Bun => Some("@oven/bun-linux-x64/bin/bun"),
-            Self::Node | Self::SecureExec => None,
+            Self::Bun | Self::BunGlobal => Some("@oven/bun-linux-x64/bin/bun"),
+            Self::Pnpm | Self::PnpmGlobal => Some("@pnpm/exe.linux-x64/pnpm"),
+            Self::Utoo => Some("@utoo/utoo-linux-x64/bin/utoo"),
+            Self::Node | Self::SecureExec | Self::Npm => None,
         }
     }
 }
@@ -169,7 +197,7 @@ impl System {
             peer: Some(peer),
             executable: match peer.executable() {
                 Some(path) => repository.peers().join("node_modules").join(path),
-                None => PathBuf::from("node"),
+                None => PathBuf::from(if peer == Peer::Npm { "npm" } else { "node" }),
             },
             repository: repository.clone(),
             apps: apps.clone(),
@@ -202,6 +230,16 @@ impl System {
         let version = line.strip_prefix(self.name).unwrap_or(line).trim().trim_start_matches('v');
         // Deno adds its channel and target.
         Ok(version.split_once(" (").map_or(version, |(version, _)| version).to_owned())
+    }
+
+    /// Which peer it is; `None` for Atoll.
+    pub(crate) fn peer(&self) -> Option<Peer> {
+        self.peer
+    }
+
+    /// What is run.
+    pub(crate) fn executable(&self) -> &Path {
+        &self.executable
     }
 
     /// Whether this is Atoll, which serves several deployments from one configuration.
@@ -242,8 +280,8 @@ impl System {
             Some(Peer::Bun) => {
                 command.args(["bun.js", &port]);
             }
-            // It has no server of its own: its guests are Node.js programs.
-            Some(Peer::Node | Peer::SecureExec) => {
+            // The others have no servers of their own.
+            Some(_) => {
                 command.args(["node.mjs", &port]);
             }
         }
@@ -268,7 +306,7 @@ impl System {
                 vec![command]
             }
             Some(Peer::Bun) => (0..count).map(|_| command(&["bun.js", &number, "shared"])).collect(),
-            Some(Peer::Node | Peer::SecureExec) => vec![command(&["cluster.mjs", &number])],
+            Some(_) => vec![command(&["cluster.mjs", &number])],
         }
     }
 
@@ -287,7 +325,7 @@ impl System {
             Some(Peer::SecureExec) => {
                 command.arg(self.repository.secure_exec().join("run.mjs")).arg(directory).arg(script);
             }
-            Some(Peer::Workerd | Peer::Bun | Peer::Node) => {
+            Some(_) => {
                 command.arg(script);
             }
         }
@@ -348,7 +386,8 @@ mod tests {
         );
         assert_eq!(
             parse_peers("denno").expect_err("unknown"),
-            "there is no peer `denno`; there are workerd, deno, bun, node, secure-exec, `all` and `none`"
+            "there is no peer `denno`; there are workerd, deno, bun, node, secure-exec, bun-global, pnpm, pnpm-global, \
+             utoo, npm, `all` and `none`"
         );
     }
 

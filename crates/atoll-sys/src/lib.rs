@@ -12,7 +12,7 @@
 //!   when it runs short.
 //! * [`mounts`]: what is mounted where.
 //! * [`process`]: whose the process is. [`priority`]: who goes first. [`readiness`]: waiting for a descriptor.
-//! * [`terminal`]: a terminal's mode.
+//! * [`terminal`]: a terminal's mode. [`usage`]: what ended processes have used.
 //! * `count` (feature): system calls made by this thread, for tests.
 
 #[cfg(not(target_os = "linux"))]
@@ -34,6 +34,7 @@ pub mod priority;
 pub mod process;
 pub mod readiness;
 pub mod terminal;
+pub mod usage;
 
 pub use cpu::CpuClock;
 /// A kernel error number.

@@ -1,6 +1,7 @@
 //! The suites, and the plan that each of them follows: rounds, turns, warm-up.
 
 pub(crate) mod fs;
+pub(crate) mod install;
 pub(crate) mod runtime;
 
 use std::collections::{BTreeMap, BTreeSet};

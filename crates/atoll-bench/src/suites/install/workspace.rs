@@ -1,0 +1,161 @@
+//! The directories in which managers install, and what becomes of old ones.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::managers::{Place, lockfile};
+use crate::error::BenchError;
+use crate::registry;
+use crate::stats::median;
+use crate::systems::System;
+
+/// A filesystem with less space than this is cleared before it is measured on: a cold install takes about a gigabyte.
+const MIN_FREE_BYTES: u64 = 12 << 30;
+/// Directories made to see how long that takes, and what the median may be: some kernels look past inodes that were freed
+/// a moment ago, so that everything takes long for a while after much was deleted.
+const PROBES: u32 = 200;
+const QUICK_MKDIR: Duration = Duration::from_micros(60);
+/// Pause between two looks, and longest wait. What is still slow then is slow by itself.
+const SETTLE_PAUSE: Duration = Duration::from_secs(5);
+const SETTLE_TIMEOUT: Duration = Duration::from_mins(3);
+
+/// `target/bench/install`.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    root: PathBuf,
+    moved: RefCell<u64>,
+}
+
+impl Workspace {
+    /// An empty one; what an earlier run left is deleted.
+    pub(super) fn new(root: PathBuf) -> Result<Self, BenchError> {
+        if root.exists() {
+            fs::remove_dir_all(&root).map_err(failed(&root))?;
+        }
+        make_directory(&root.join("aside"))?;
+        let workspace = Self { root, moved: RefCell::new(0) };
+        workspace.settle()?;
+        Ok(workspace)
+    }
+
+    pub(super) fn place(&self, project: &str, system: &System) -> Place {
+        Place::new(self.root.join(project).join(system.name))
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Moves something out of the way, if it is there. Nothing is deleted between runs: the next one would pay for it.
+    pub(super) fn move_aside(&self, path: &Path) -> Result<(), BenchError> {
+        let mut moved = self.moved.borrow_mut();
+        *moved += 1;
+        match fs::rename(path, self.root.join(format!("aside/{moved}"))) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(BenchError::File { path: path.to_owned(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A project without anything but its `package.json`, and a home with nothing but where the registry is.
+    pub(super) fn empty(&self, place: &Place, system: &System, manifest: &Path) -> Result<(), BenchError> {
+        self.move_aside(&place.node_modules())?;
+        self.move_aside(&place.project().join(lockfile(system)))?;
+        self.move_aside(&place.home())?;
+        make_directory(&place.project())?;
+        make_directory(&place.home())?;
+        let to = place.project().join("package.json");
+        fs::copy(manifest, &to).map_err(failed(&to))?;
+        let npmrc = place.home().join(".npmrc");
+        fs::write(&npmrc, format!("registry={}\n", registry::origin())).map_err(failed(&npmrc))
+    }
+
+    /// Writes out what is in memory only: it would be written while the next one is measured.
+    pub(super) fn sync(&self) -> Result<(), BenchError> {
+        let directory = fs::File::open(&self.root).map_err(failed(&self.root))?;
+        rustix::fs::syncfs(&directory).map_err(|error| failed(&self.root)(error.into()))
+    }
+
+    /// Deletes what was moved aside where space is short.
+    pub(super) fn make_room(&self) -> Result<(), BenchError> {
+        let space = rustix::fs::statvfs(&self.root).map_err(|error| failed(&self.root)(error.into()))?;
+        if space.f_bavail * space.f_frsize < MIN_FREE_BYTES { self.clear() } else { Ok(()) }
+    }
+
+    /// Deletes what was moved aside, and waits until that is over.
+    pub(super) fn clear(&self) -> Result<(), BenchError> {
+        let aside = self.root.join("aside");
+        fs::remove_dir_all(&aside).map_err(failed(&aside))?;
+        make_directory(&aside)?;
+        self.settle()
+    }
+
+    /// Waits until new directories take no longer than they should.
+    fn settle(&self) -> Result<(), BenchError> {
+        self.sync()?;
+        let started = Instant::now();
+        loop {
+            let took = self.probe()?;
+            if took <= QUICK_MKDIR || started.elapsed() > SETTLE_TIMEOUT {
+                eprintln!(
+                    "mkdir takes {:.0} µs, {} s after the deletion",
+                    took.as_secs_f64() * 1e6,
+                    started.elapsed().as_secs()
+                );
+                return Ok(());
+            }
+            sleep(SETTLE_PAUSE);
+        }
+    }
+
+    /// The median time of a `mkdir`. The directories stay until the next time.
+    fn probe(&self) -> Result<Duration, BenchError> {
+        let mut moved = self.moved.borrow_mut();
+        *moved += 1;
+        let directory = self.root.join(format!("aside/{moved}"));
+        make_directory(&directory)?;
+        let mut times = Vec::new();
+        for number in 0..PROBES {
+            let path = directory.join(number.to_string());
+            let started = Instant::now();
+            fs::create_dir(&path).map_err(failed(&path))?;
+            times.push(started.elapsed().as_secs_f64());
+        }
+        Ok(Duration::from_secs_f64(median(&times).unwrap_or_default()))
+    }
+}
+
+pub(super) fn make_directory(path: &Path) -> Result<(), BenchError> {
+    fs::create_dir_all(path).map_err(failed(path))
+}
+
+pub(super) fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> BenchError {
+    let path = path.to_owned();
+    |source| BenchError::File { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::Workspace;
+
+    #[test]
+    fn what_is_moved_aside_is_deleted_later() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let workspace = Workspace::new(directory.path().join("install")).expect("made");
+        let old = workspace.root().join("old");
+        fs::create_dir(&old).expect("writable");
+        workspace.move_aside(&old).expect("moved");
+        workspace.move_aside(&old).expect("what is not there needs not be moved");
+        assert!(!old.exists());
+        let aside = || fs::read_dir(workspace.root().join("aside")).expect("there").count();
+        let before = aside();
+        workspace.clear().expect("deleted");
+        assert!(aside() < before, "the last probe alone is left");
+    }
+}
