@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use super::{
     can_place::Verdict,
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     lock::LockEntry,
+    manifest::{DependencyMap, PeerMeta},
     packument::{Packument, VersionDocument},
     version::Version,
 };
@@ -33,6 +34,53 @@ const NODES_MAX: usize = 8_000_000;
 
 /// What is known of a package: its packument, or that there is none.
 pub(super) type Known = HashMap<String, Option<Arc<Packument>>>;
+
+/// Names that something else than an optional peer dependency asks for.
+///
+/// npm gathers optional peers with the packages that have them, so that the group fits together in case they get there. A
+/// package that has nothing but such dependents never gets there; without it, half of the packuments need not be read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked(HashSet<String>);
+
+impl Asked {
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+
+    /// What this version asks for is asked for.
+    pub(super) fn hear(&mut self, document: &VersionDocument) {
+        self.hear_all(
+            [&document.dependencies, &document.optional_dependencies],
+            &document.peer_dependencies,
+            &document.peer_dependencies_meta,
+        );
+    }
+
+    /// What this package asks for, and its development dependencies.
+    pub(super) fn hear_entry(&mut self, entry: &LockEntry) {
+        let regular = [&entry.dependencies, &entry.optional_dependencies, &entry.dev_dependencies];
+        self.hear_all(regular, &entry.peer_dependencies, &entry.peer_dependencies_meta);
+    }
+
+    /// A package of this name is there.
+    pub(super) fn hear_name(&mut self, name: &str) {
+        if !self.0.contains(name) {
+            self.0.insert(name.to_owned());
+        }
+    }
+
+    fn hear_all<const COUNT: usize>(
+        &mut self,
+        regular: [&DependencyMap; COUNT],
+        peers: &DependencyMap,
+        meta: &IndexMap<String, PeerMeta>,
+    ) {
+        let mandatory = peers.keys().filter(|name| !meta.get(*name).is_some_and(|meta| meta.optional));
+        for name in regular.into_iter().flat_map(DependencyMap::keys).chain(mandatory) {
+            self.hear_name(name);
+        }
+    }
+}
 
 /// Why the builder stopped.
 #[derive(Debug)]
@@ -68,6 +116,10 @@ pub(super) struct Builder<'a> {
     packages: HashMap<(Arc<str>, String), Arc<Package>>,
     pub(super) failures: Vec<ResolveError>,
     empty: Arc<Package>,
+    /// Names that something else than an optional peer dependency asks for, as far as is known.
+    pub(super) asked: Asked,
+    /// Names of optional peers that were left out of their groups because nobody asks for them.
+    pub(super) left_out: HashSet<Arc<str>>,
     /// Optional edges that an existing lockfile left unsatisfied: the package could not be had, and is not asked for again.
     pub(super) left_open: HashSet<EdgeId>,
     /// Something was placed.
@@ -75,7 +127,7 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(known: &'a Known, node_version: Option<&'a Version>) -> Self {
+    pub(super) fn new(known: &'a Known, asked: Asked, node_version: Option<&'a Version>) -> Self {
         Self {
             graph: Graph::default(),
             known,
@@ -89,6 +141,8 @@ impl<'a> Builder<'a> {
             packages: HashMap::new(),
             failures: Vec::new(),
             empty: Arc::new(Package { name: Arc::from(""), version: None, entry: LockEntry::default() }),
+            asked,
+            left_out: HashSet::new(),
             left_open: HashSet::new(),
             has_changed: false,
         }
@@ -295,6 +349,7 @@ impl<'a> Builder<'a> {
         if let Some(package) = self.packages.get(&key) {
             return Arc::clone(package);
         }
+        self.asked.hear(document);
         let package = Arc::new(Package { name, version: Version::parse(&document.version), entry: entry_of(document) });
         self.packages.insert(key, Arc::clone(&package));
         package

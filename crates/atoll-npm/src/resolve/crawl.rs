@@ -12,13 +12,19 @@ use std::{
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 
 use super::{
-    Options, PackumentSource, SourceError, build::Known, error::ResolveError, pick::pick, seed::Existing, spec::Spec,
+    Options, PackumentSource, SourceError,
+    build::{Asked, Known},
+    error::ResolveError,
+    pick::pick,
+    seed::Existing,
+    spec::Spec,
 };
 
-/// Fills `known` with everything that `wanted` leads to.
+/// Fills `known` with everything that `wanted` leads to, and `asked_for` with what that asks for.
 pub(super) async fn crawl<S: PackumentSource>(
     wanted: Vec<(String, Arc<Spec>)>,
     known: &mut Known,
+    asked_for: &mut Asked,
     existing: &Existing,
     source: &S,
     options: &Options,
@@ -41,6 +47,7 @@ pub(super) async fn crawl<S: PackumentSource>(
                         let key = (document.name.clone(), document.version.clone());
                         if frontier.visited.insert(key) {
                             source.likely(document);
+                            asked_for.hear(document);
                             pending.extend(frontier.dependencies(document));
                         }
                     }

@@ -38,7 +38,7 @@ use std::{collections::HashMap, future::Future, sync::Arc};
 pub use error::{Asker, PeerConflict, ResolveError, TooComplex};
 pub use spec::SpecKind;
 
-use build::{Builder, Halt, Known};
+use build::{Asked, Builder, Halt, Known};
 use overrides::Rules;
 use seed::{Existing, root_entry};
 
@@ -111,12 +111,24 @@ pub async fn resolve<S: PackumentSource>(
     let root = root_entry(manifest);
     let in_existing = Existing::of(existing);
     let mut known: Known = HashMap::new();
+    let mut asked = Asked::default();
+    asked.hear_entry(&root);
+    for (path, entry) in existing.into_iter().flat_map(|lockfile| &lockfile.packages) {
+        asked.hear_name(path.name());
+        asked.hear_entry(entry);
+    }
     for _ in 0..ROUNDS_MAX {
-        match attempt(&root, rules.as_ref(), existing, &known, options) {
+        let mut builder = Builder::new(&known, asked.clone(), options.node_version.as_ref());
+        let outcome = attempt(&mut builder, &root, rules.as_ref(), existing);
+        asked = builder.asked;
+        match outcome {
+            // What was left out before it was known that somebody asks for it has to be gathered.
+            Ok(_) if builder.left_out.iter().any(|name| asked.has(name)) => {}
             Ok(lockfile) => return Ok(lockfile),
             Err(Halt::Failed(error)) => return Err(*error),
             Err(Halt::Missing(wanted)) => {
-                crawl::crawl(wanted, &mut known, &in_existing, source, options).await.map_err(|error| *error)?;
+                let crawled = crawl::crawl(wanted, &mut known, &mut asked, &in_existing, source, options);
+                crawled.await.map_err(|error| *error)?;
             }
         }
     }
@@ -125,13 +137,11 @@ pub async fn resolve<S: PackumentSource>(
 
 /// One run over what is known.
 fn attempt(
+    builder: &mut Builder<'_>,
     root: &LockEntry,
     rules: Option<&Arc<Rules>>,
     existing: Option<&Lockfile>,
-    known: &Known,
-    options: &Options,
 ) -> Result<Lockfile, Halt> {
-    let mut builder = Builder::new(known, options.node_version.as_ref());
     let project = builder.plant(root, rules.cloned());
     if let Some(lockfile) = existing {
         builder.restore(project, lockfile);
@@ -155,7 +165,7 @@ fn attempt(
 /// What a lockfile lacks for a project that asks for exactly what it says.
 pub(crate) fn misfits(manifest: &Manifest, lock: &Lockfile) -> impl Iterator<Item = Disagreement> {
     let known = Known::new();
-    let mut builder = Builder::new(&known, None);
+    let mut builder = Builder::new(&known, Asked::default(), None);
     let rules = Rules::parse(&manifest.overrides).unwrap_or_default();
     let project = builder.plant(&root_entry(manifest), rules);
     builder.restore(project, lock);

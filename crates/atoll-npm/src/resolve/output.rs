@@ -17,7 +17,7 @@ impl Builder<'_> {
     /// Takes out what could not be had and what nobody asks for, and writes the rest down. `previous` lends the fields
     /// of the file that are not about packages.
     pub(super) fn finish(
-        mut self,
+        &mut self,
         project: NodeId,
         previous: Option<&Lockfile>,
     ) -> Result<Lockfile, Box<ResolveError>> {

@@ -89,7 +89,7 @@ impl Builder<'_> {
         for edge in peers {
             // A better fit may have taken the node's place while its peers were gathered.
             let Some(parent) = self.graph[node].parent else { break };
-            if is_settled(self, edge) {
+            if is_settled(self, edge) || self.leaves_out(edge) {
                 continue;
             }
             let own = self.graph.same_edge_of(parent, edge);
@@ -123,6 +123,16 @@ impl Builder<'_> {
             return Err(self.peer_conflict(edge, own));
         }
         Ok(())
+    }
+
+    /// Whether an optional peer need not be gathered, because nobody asks for it.
+    fn leaves_out(&mut self, edge: EdgeId) -> bool {
+        let it = &self.graph[edge];
+        let is_wanted = it.kind != EdgeKind::PeerOptional || it.to.is_some() || self.asked.has(&it.name);
+        if !is_wanted {
+            self.left_out.insert(std::sync::Arc::clone(&it.name));
+        }
+        !is_wanted
     }
 
     fn peer_conflict(&self, edge: EdgeId, own: Option<EdgeId>) -> Halt {
