@@ -1,17 +1,20 @@
 //! What a registry says about a package: its versions and dist-tags.
 //!
 //! Registries serve an abbreviated document for installers (`application/vnd.npm.install-v1+json`) and a full one; both
-//! parse here. A document can hold thousands of versions of which a resolution looks at a handful, so versions are kept
-//! as raw text and parsed on first use. Registries carry garbage in old versions: a version that cannot be understood
+//! parse here. A document can hold thousands of versions of which a resolution looks at a handful, so one pass finds where each
+//! begins and ends, and its text is parsed on first use. Registries carry garbage in old versions: a version that cannot be understood
 //! is treated as if it did not exist, and a field of the wrong type as if it were missing.
 
 use std::{
+    borrow::Cow,
     fmt,
+    ops::Range,
     sync::{Arc, OnceLock},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use indexmap::IndexMap;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
@@ -31,13 +34,16 @@ pub struct Packument {
     pub name: String,
     /// Tag to version, for example `latest` to `4.17.21`.
     pub dist_tags: IndexMap<String, String>,
+    /// The document, of which the versions are parts.
+    text: String,
     versions: IndexMap<String, VersionSlot>,
     /// Parsed versions with their places in `versions`, the highest first.
     newest_first: Vec<(Version, usize)>,
 }
 
 struct VersionSlot {
-    raw: Box<RawValue>,
+    /// Where in the document it is.
+    place: Range<usize>,
     parsed: OnceLock<Option<Arc<VersionDocument>>>,
 }
 
@@ -127,28 +133,26 @@ impl Packument {
     ///
     /// # Errors
     /// When `bytes` is not a JSON object. Anything strange inside is left out instead.
-    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, PackumentError> {
+    pub fn parse(name: &str, bytes: Vec<u8>) -> Result<Self, PackumentError> {
         let wrap = |source| PackumentError { name: name.to_owned(), source };
-        let document: IndexMap<String, &RawValue> = serde_json::from_slice(bytes).map_err(wrap)?;
-        let dist_tags = document
-            .get("dist-tags")
-            .and_then(|raw| serde_json::from_str::<IndexMap<String, Value>>(raw.get()).ok())
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|(tag, value)| Some((tag, value.as_str()?.to_owned())))
-            .collect();
-        let raw_versions: IndexMap<String, Box<RawValue>> =
-            document.get("versions").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-        let mut versions = IndexMap::with_capacity(raw_versions.len());
-        let mut newest_first = Vec::with_capacity(raw_versions.len());
-        for (name, raw) in raw_versions {
+        let text = String::from_utf8(bytes)
+            .map_err(|error| wrap(serde::de::Error::custom(format_args!("it is no UTF-8: {}", error.utf8_error()))))?;
+        let Outline { dist_tags, versions: found } = serde_json::from_str(&text).map_err(wrap)?;
+        let mut versions = IndexMap::with_capacity(found.len());
+        let mut newest_first = Vec::with_capacity(found.len());
+        for (name, raw) in found {
             if let Some(version) = Version::parse(&name) {
-                newest_first.push((version, versions.len()));
-                versions.insert(name, VersionSlot { raw, parsed: OnceLock::new() });
+                let start = raw.get().as_ptr().addr() - text.as_ptr().addr();
+                let slot = VersionSlot { place: start..start + raw.get().len(), parsed: OnceLock::new() };
+                // Of a version that is there twice, the last one counts.
+                let (index, earlier) = versions.insert_full(name.into_owned(), slot);
+                if earlier.is_none() {
+                    newest_first.push((version, index));
+                }
             }
         }
         newest_first.sort_by(|(a, _), (b, _)| b.cmp(a));
-        Ok(Self { name: name.to_owned(), dist_tags, versions, newest_first })
+        Ok(Self { name: name.to_owned(), dist_tags, text, versions, newest_first })
     }
 
     /// All versions with their names, the highest first.
@@ -167,9 +171,113 @@ impl Packument {
     /// The document of exactly this version; `None` when there is none or it cannot be understood.
     pub fn version(&self, version: &str) -> Option<&Arc<VersionDocument>> {
         let slot = self.versions.get(version)?;
-        slot.parsed.get_or_init(|| VersionDocument::parse(&self.name, version, slot.raw.get()).map(Arc::new)).as_ref()
+        let raw = &self.text[slot.place.clone()];
+        slot.parsed.get_or_init(|| VersionDocument::parse(&self.name, version, raw).map(Arc::new)).as_ref()
     }
 }
+
+/// What one pass over a document finds.
+#[derive(Default)]
+struct Outline<'t> {
+    dist_tags: IndexMap<String, String>,
+    versions: Vec<(Cow<'t, str>, &'t RawValue)>,
+}
+
+impl<'t> Deserialize<'t> for Outline<'t> {
+    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'t> Visitor<'t> for Fields {
+            type Value = Outline<'t>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Outline<'t>, A::Error> {
+                let mut outline = Outline::default();
+                while let Some(Text(key)) = map.next_key()? {
+                    match &*key {
+                        "dist-tags" => outline.dist_tags = tags(map.next_value()?),
+                        "versions" => outline.versions = map.next_value::<Entries<'t>>()?.0,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(outline)
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+fn tags(value: Value) -> IndexMap<String, String> {
+    let Value::Object(tags) = value else { return IndexMap::new() };
+    tags.into_iter().filter_map(|(tag, version)| Some((tag, version.as_str()?.to_owned()))).collect()
+}
+
+/// The entries of an object, in its order; of anything else, none.
+struct Entries<'t>(Vec<(Cow<'t, str>, &'t RawValue)>);
+
+impl<'t> Deserialize<'t> for Entries<'t> {
+    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Anything;
+
+        impl<'t> Visitor<'t> for Anything {
+            type Value = Entries<'t>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("anything")
+            }
+
+            fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Entries<'t>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some((Text(key), raw)) = map.next_entry()? {
+                    entries.push((key, raw));
+                }
+                Ok(Entries(entries))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'t>>(self, mut seq: A) -> Result<Entries<'t>, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Entries(Vec::new()))
+            }
+
+            fn visit_unit<E>(self) -> Result<Entries<'t>, E> {
+                Ok(Entries(Vec::new()))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Entries<'t>, E> {
+                Ok(Entries(Vec::new()))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Entries<'t>, E> {
+                Ok(Entries(Vec::new()))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Entries<'t>, E> {
+                Ok(Entries(Vec::new()))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Entries<'t>, E> {
+                Ok(Entries(Vec::new()))
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Entries<'t>, E> {
+                Ok(Entries(Vec::new()))
+            }
+        }
+
+        deserializer.deserialize_any(Anything)
+    }
+}
+
+/// Text of the document, copied only where it has escapes.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
 
 impl fmt::Debug for Packument {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -287,7 +395,7 @@ mod tests {
         let text = br#"{"name":"a","dist-tags":{"latest":"1.0.0","bad":7},"versions":{
             "1.0.0":{"dist":{"tarball":"https://r/a.tgz"},"dependencies":{"b":"^1","c":5},"bin":"./cli.js","os":"linux"},
             "1.0.1":"nonsense","not a version":{},"1.0.2":{"dist":{}}}}"#;
-        let packument = Packument::parse("a", text).unwrap();
+        let packument = Packument::parse("a", text.to_vec()).unwrap();
         assert_eq!(packument.version_names().collect::<Vec<_>>(), ["1.0.0", "1.0.1", "1.0.2"]);
         assert!(packument.version("1.0.1").is_none());
         assert!(packument.version("1.0.2").is_none());
@@ -296,7 +404,29 @@ mod tests {
         assert_eq!(document.bin["a"], "cli.js");
         assert_eq!(document.os, ["linux"]);
         assert_eq!(packument.dist_tags.len(), 1);
-        assert!(Packument::parse("a", b"[]").is_err());
-        assert!(Packument::parse("a", b"<html>").is_err());
+        for bad in [&b"[]"[..], b"<html>", b"{\"versions\":{\"1.0.0\":{}", b"{\"\xff\":1}", b""] {
+            assert!(Packument::parse("a", bad.to_vec()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_the_wrong_type_is_as_if_it_were_missing() {
+        for odd in ["7", "-7", "0.5", "null", "true", "\"text\"", "[1, {\"1.0.0\": {}}]"] {
+            let text = format!(r#"{{"dist-tags": {odd}, "versions": {odd}, "time": {odd}}}"#);
+            let packument = Packument::parse("a", text.into_bytes()).unwrap();
+            assert_eq!((packument.dist_tags.len(), packument.version_names().count()), (0, 0), "{odd}");
+        }
+    }
+
+    #[test]
+    fn versions_are_found_whatever_is_around_them() {
+        let text = br#" { "x\u0022": [ "{" ], "versions" : { "1.0.0" : {"dist":{"tarball":"https://r/1"}} ,
+            "1.0.\u0031":{"dist":{"tarball":"https://r/\u0032"}}, "1.0.0":{"dist":{"tarball":"https://r/3"}} } } "#;
+        let packument = Packument::parse("a", text.to_vec()).unwrap();
+        let tarball = |version| packument.version(version).map(|document| document.dist.tarball.as_str());
+        assert_eq!(tarball("1.0.0"), Some("https://r/3"), "of two, the last");
+        assert_eq!(tarball("1.0.1"), Some("https://r/2"));
+        let names: Vec<&str> = packument.newest_first().map(|(_, name)| name).collect();
+        assert_eq!(names, ["1.0.1", "1.0.0"]);
     }
 }

@@ -1,20 +1,29 @@
 //! Packuments on disk, to be revalidated.
 //!
-//! One file per package and registry: a proof, the `ETag`, the body. A file is believed only when this machine wrote it
-//! whole ([`MachineKey`]); everything else is as if it were not there. Written beside and renamed, so that readers in
-//! other processes see one version or the other.
+//! One file per package and registry: a proof, the `ETag` and the encoding, a line each, and the body as it came. A file is
+//! believed only when this machine wrote it whole ([`MachineKey`]); everything else is as if it were not there. To ask
+//! the registry, its `ETag` is enough, which is read without the rest and need not be believed. Written beside and
+//! renamed, so that readers in other processes see one version or the other.
 
 use std::{
     fs, io,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
 use crate::store::{MachineKey, sweep, unique_name};
 
 /// What the proofs in this cache are for.
-const PURPOSE: &str = "atoll packument 1";
+const PURPOSE: &str = "atoll packument 2";
+/// What is read of a file to find its `ETag`.
+const HEAD_BYTES: usize = 1024;
+/// Longest `ETag` that is kept: it has to be in what is read to find it.
+const ETAG_BYTES_MAX: usize = HEAD_BYTES / 2;
+/// Encodings of the body.
+const GZIP: &str = "gzip";
+const IDENTITY: &str = "identity";
 /// Largest file that is read: a packument at its limit and a little.
-const FILE_BYTES_MAX: u64 = super::PACKUMENT_BYTES_MAX + 4096;
+const FILE_BYTES_MAX: u64 = super::PACKUMENT_BYTES_MAX + HEAD_BYTES as u64;
 
 #[derive(Clone, Debug)]
 pub(super) struct PackumentCache {
@@ -22,23 +31,35 @@ pub(super) struct PackumentCache {
     key: MachineKey,
 }
 
-/// A packument as the registry last sent it.
+/// A packument as a registry sends it.
 #[derive(Debug)]
-pub(super) struct Cached {
-    /// What to ask the registry with.
-    pub(super) etag: String,
-    /// The document, decompressed.
+pub(super) struct Sent {
+    /// What to ask with next time, if the registry says.
+    pub(super) etag: Option<String>,
+    /// The body is compressed.
+    pub(super) is_gzip: bool,
+    /// The body.
     pub(super) body: Vec<u8>,
 }
 
 impl PackumentCache {
     pub(super) fn new(cache_dir: &Path, key: MachineKey) -> Self {
-        let dir = cache_dir.join("packuments-v1");
+        let dir = cache_dir.join("packuments-v2");
         sweep(&dir.join("stage"));
         Self { dir, key }
     }
 
-    pub(super) fn read(&self, url: &str) -> Option<Cached> {
+    /// What the registry can be asked with: the `ETag` of the answer that is kept. Whether the answer can be believed
+    /// shows when it is read.
+    pub(super) fn etag(&self, url: &str) -> Option<String> {
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        fs::File::open(self.path(url)).ok()?.take(HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
+        let (etag, _) = split_line(head.get(crate::store::PROOF_BYTES..)?)?;
+        Some(etag.to_owned())
+    }
+
+    /// The answer that is kept.
+    pub(super) fn read(&self, url: &str) -> Option<Sent> {
         let path = self.path(url);
         if fs::metadata(&path).ok()?.len() > FILE_BYTES_MAX {
             return None;
@@ -48,20 +69,20 @@ impl PackumentCache {
         if !self.key.believes(proof, PURPOSE, &[url.as_bytes(), rest]) {
             return None;
         }
-        let line_end = rest.iter().position(|byte| *byte == b'\n')?;
-        let etag = String::from_utf8(rest[..line_end].to_vec()).ok()?;
-        let body = bytes.split_off(crate::store::PROOF_BYTES + line_end + 1);
-        Some(Cached { etag, body })
+        let (etag, rest) = split_line(rest)?;
+        let (encoding, body) = split_line(rest)?;
+        let (etag, is_gzip, body_bytes) = (Some(etag.to_owned()), encoding == GZIP, body.len());
+        let body = bytes.split_off(bytes.len() - body_bytes);
+        Some(Sent { etag, is_gzip, body })
     }
 
-    /// Stores a document. A failure only means that the next installation downloads it again.
-    pub(super) fn write(&self, url: &str, etag: &str, body: &[u8]) -> io::Result<()> {
-        let mut rest = Vec::with_capacity(etag.len() + 1 + body.len());
-        rest.extend_from_slice(etag.as_bytes());
-        rest.push(b'\n');
-        rest.extend_from_slice(body);
-        let mut bytes = self.key.prove(PURPOSE, &[url.as_bytes(), &rest]).to_vec();
-        bytes.append(&mut rest);
+    /// Keeps an answer that has an `ETag`. A failure only means that the next installation downloads it again.
+    pub(super) fn write(&self, url: &str, sent: &Sent) -> io::Result<()> {
+        let Some(etag) = sent.etag.as_deref().filter(|etag| etag.len() <= ETAG_BYTES_MAX) else { return Ok(()) };
+        let encoding = if sent.is_gzip { GZIP } else { IDENTITY };
+        let head = format!("{etag}\n{encoding}\n");
+        let proof = self.key.prove(PURPOSE, &[url.as_bytes(), &[head.as_bytes(), &sent.body].concat()]);
+        let bytes = [&proof[..], head.as_bytes(), &sent.body].concat();
         let path = self.path(url);
         let temporary = self.dir.join("stage").join(unique_name());
         for folder in [path.parent(), temporary.parent()].into_iter().flatten() {
@@ -80,6 +101,12 @@ impl PackumentCache {
     }
 }
 
+/// The first line, and what follows it.
+fn split_line(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    Some((str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,20 +116,34 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         let cache = PackumentCache::new(dir.path(), MachineKey::open(&state).unwrap());
-        assert!(cache.read("http://r/a").is_none());
-        cache.write("http://r/a", "\"1\"", b"{\n}").unwrap();
-        let cached = cache.read("http://r/a").unwrap();
-        assert_eq!((cached.etag.as_str(), cached.body.as_slice()), ("\"1\"", &b"{\n}"[..]));
+        let sent = |etag: Option<&str>| Sent { etag: etag.map(str::to_owned), is_gzip: true, body: b"{\n}\n".to_vec() };
+        assert!(cache.read("http://r/a").is_none() && cache.etag("http://r/a").is_none());
+        cache.write("http://r/a", &sent(Some("\"1\""))).unwrap();
+        assert_eq!(cache.etag("http://r/a").as_deref(), Some("\"1\""));
+        let kept = cache.read("http://r/a").unwrap();
+        assert_eq!((kept.etag.as_deref(), kept.is_gzip, &kept.body[..]), (Some("\"1\""), true, &b"{\n}\n"[..]));
         assert!(cache.read("http://r/b").is_none());
 
         let path = cache.path("http://r/a");
         let mut bytes = fs::read(&path).unwrap();
+        for end in 0..bytes.len() {
+            fs::write(&path, &bytes[..end]).unwrap();
+            assert!(cache.read("http://r/a").is_none(), "a file that was cut is not believed");
+            let _ = cache.etag("http://r/a");
+        }
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(&path, bytes).unwrap();
         assert!(cache.read("http://r/a").is_none(), "a changed file is not believed");
 
-        cache.write("http://r/a", "\"1\"", b"{\n}").unwrap();
+        cache.write("http://r/a", &sent(Some("\"1\""))).unwrap();
         let elsewhere = PackumentCache::new(dir.path(), MachineKey::open(&dir.path().join("other")).unwrap());
         assert!(elsewhere.read("http://r/a").is_none(), "another machine's file is not believed");
+
+        for etag in [None, Some("x".repeat(ETAG_BYTES_MAX + 1).as_str())] {
+            cache.write("http://r/c", &sent(etag)).unwrap();
+            assert!(cache.etag("http://r/c").is_none() && cache.read("http://r/c").is_none());
+        }
+        cache.write("http://r/c", &sent(Some("x".repeat(ETAG_BYTES_MAX).as_str()))).unwrap();
+        assert!(cache.etag("http://r/c").is_some() && cache.read("http://r/c").is_some());
     }
 }

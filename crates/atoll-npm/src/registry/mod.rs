@@ -14,6 +14,7 @@ mod dns;
 mod error;
 
 use std::{
+    borrow::Cow,
     collections::hash_map::RandomState,
     hash::{BuildHasher, Hasher},
     io::Read,
@@ -36,7 +37,7 @@ use crate::{
     resolve::{PackumentSource, SourceError},
     store::MachineKey,
 };
-use cache::{Cached, PackumentCache};
+use cache::{PackumentCache, Sent};
 pub(crate) use error::Attempt;
 pub use error::RegistryError;
 
@@ -167,72 +168,87 @@ impl RegistryClient {
     /// See [`RegistryError`].
     pub async fn fetch_packument(&self, name: &str) -> Result<Arc<Packument>, RegistryError> {
         let url = packument_url(self.npmrc.registry_for(name), name);
-        let cached = self.read_cached(url.clone()).await;
         if self.offline {
-            let cached = cached.ok_or_else(|| RegistryError::Offline { what: format!("\"{name}\"") })?;
-            return parse(name, &url, cached.body).await;
+            let offline = || RegistryError::Offline { what: format!("\"{name}\"") };
+            return self.kept(name, &url).await?.ok_or_else(offline);
         }
         let permit = self.permits.acquire().await;
-        let answer = self.with_retries(|| self.packument_once(&url, cached.as_ref())).await;
-        let answer = answer.map_err(|(error, attempts)| error.after(attempts))?;
+        // Asking the file system takes microseconds, less than another thread would.
+        let mut etag = self.cache.etag(&url);
+        let packument = loop {
+            let answer = self.with_retries(|| self.packument_once(name, &url, etag.as_deref())).await;
+            match answer.map_err(|(error, attempts)| error.after(attempts))? {
+                Some(packument) => break packument,
+                None => match self.kept(name, &url).await {
+                    Ok(Some(packument)) => {
+                        self.counters.revalidated.fetch_add(1, Ordering::Relaxed);
+                        break packument;
+                    }
+                    // What is kept cannot be believed, or is not what the registry takes it for: asked for as if it were not there.
+                    Ok(None) | Err(_) => etag = None,
+                },
+            }
+        };
         drop(permit);
         self.counters.packuments.fetch_add(1, Ordering::Relaxed);
-        let Some((etag, body)) = answer else {
-            self.counters.revalidated.fetch_add(1, Ordering::Relaxed);
-            let body = cached.map(|cached| cached.body).unwrap_or_default();
-            return parse(name, &url, body).await;
-        };
-        let (cache, name, key) = (self.cache.clone(), name.to_owned(), url.clone());
+        Ok(packument)
+    }
+
+    /// The packument of an earlier answer that is kept.
+    async fn kept(&self, name: &str, url: &str) -> Result<Option<Arc<Packument>>, RegistryError> {
+        let (cache, name, url) = (self.cache.clone(), name.to_owned(), url.to_owned());
         blocking(move || {
-            let parsed = Packument::parse(&name, &body)
-                .map_err(|error| RegistryError::Malformed { url: http_text(&key), problem: error.to_string() })?;
-            if let Some(etag) = etag {
-                // What cannot be kept is downloaded again next time.
-                let _ = cache.write(&key, &etag, &body);
-            }
-            Ok(Arc::new(parsed))
+            let Some(sent) = cache.read(&url) else { return Ok(None) };
+            parse(&name, &url, decoded(&url, &sent)?.into_owned()).map(Some)
         })
         .await
     }
 
-    async fn read_cached(&self, url: String) -> Option<Cached> {
-        let cache = self.cache.clone();
-        blocking(move || Ok(cache.read(&url))).await.ok().flatten()
-    }
-
-    /// `None` when the cached document is still right; else `ETag` and document.
+    /// `None` when the answer with this `ETag` is still right. What is new is kept.
     async fn packument_once(
         &self,
+        name: &str,
         url: &str,
-        cached: Option<&Cached>,
-    ) -> Result<Option<(Option<String>, Vec<u8>)>, Attempt> {
+        etag: Option<&str>,
+    ) -> Result<Option<Arc<Packument>>, Attempt> {
         let mut request =
             self.request(url)?.header(header::ACCEPT, packument::ACCEPT).header(header::ACCEPT_ENCODING, "gzip");
-        if let Some(cached) = cached {
-            request = request.header(header::IF_NONE_MATCH, &cached.etag);
+        if let Some(etag) = etag {
+            request = request.header(header::IF_NONE_MATCH, etag);
         }
         let response = self.answered(url, request.send().await)?;
-        if response.status() == StatusCode::NOT_MODIFIED && cached.is_some() {
+        if response.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
             return Ok(None);
         }
         let text = |name: header::HeaderName| {
             response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         let (etag, encoding) = (text(header::ETAG), text(header::CONTENT_ENCODING));
+        let is_gzip = match encoding.as_deref() {
+            None | Some("identity") => false,
+            Some("gzip" | "x-gzip") => true,
+            Some(other) => {
+                let problem = format!("its encoding {other} was not asked for");
+                return Err(Attempt::Final(RegistryError::Malformed { url: http_text(url), problem }));
+            }
+        };
         let mut download = Download { response, url: url.to_owned(), received: 0 };
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk(&mut download, PACKUMENT_BYTES_MAX).await? {
             body.extend_from_slice(&chunk);
         }
-        match encoding.as_deref() {
-            None | Some("identity") => {}
-            Some("gzip" | "x-gzip") => body = gunzip(url, body).await?,
-            Some(other) => {
-                let problem = format!("its encoding {other} was not asked for");
-                return Err(Attempt::Final(RegistryError::Malformed { url: http_text(url), problem }));
-            }
-        }
-        Ok(Some((etag, body)))
+        let (sent, cache) = (Sent { etag, is_gzip, body }, self.cache.clone());
+        let (name, url) = (name.to_owned(), url.to_owned());
+        let parsed = blocking(move || {
+            let packument = parse(&name, &url, decoded(&url, &sent)?.into_owned())?;
+            // What cannot be kept is downloaded again next time.
+            let _ = cache.write(&url, &sent);
+            Ok(packument)
+        });
+        parsed.await.map(Some).map_err(|error| match error {
+            RegistryError::Transport { .. } => Attempt::Again(error, None),
+            other => Attempt::Final(other),
+        })
     }
 
     /// Starts one download; the caller retries.
@@ -410,32 +426,27 @@ fn jitter(pause: Duration) -> Duration {
     pause.mul_f64(0.5 + (random % 1000) as f64 / 2000.0)
 }
 
-async fn gunzip(url: &str, compressed: Vec<u8>) -> Result<Vec<u8>, Attempt> {
-    let shown = http_text(url);
-    blocking(move || {
-        let mut body = Vec::new();
-        let mut reader = GzDecoder::new(compressed.as_slice()).take(PACKUMENT_BYTES_MAX + 1);
-        reader.read_to_end(&mut body).map_err(|error| RegistryError::transport(&shown, &error))?;
-        if body.len() as u64 > PACKUMENT_BYTES_MAX {
-            return Err(RegistryError::TooLarge { url: shown, limit_bytes: PACKUMENT_BYTES_MAX });
-        }
-        Ok(body)
-    })
-    .await
-    .map_err(|error| match error {
-        RegistryError::Transport { .. } => Attempt::Again(error, None),
-        other => Attempt::Final(other),
-    })
+/// How much larger documents are than what is sent of them, mostly.
+const TYPICAL_RATIO: usize = 8;
+
+/// The document, decompressed. Bytes that cannot be are a failure of the transport: another attempt may bring better ones.
+fn decoded<'s>(url: &str, sent: &'s Sent) -> Result<Cow<'s, [u8]>, RegistryError> {
+    if !sent.is_gzip {
+        return Ok(Cow::Borrowed(&sent.body));
+    }
+    let mut text = Vec::with_capacity(sent.body.len().saturating_mul(TYPICAL_RATIO));
+    let mut reader = GzDecoder::new(sent.body.as_slice()).take(PACKUMENT_BYTES_MAX + 1);
+    reader.read_to_end(&mut text).map_err(|error| RegistryError::transport(&http_text(url), &error))?;
+    if text.len() as u64 > PACKUMENT_BYTES_MAX {
+        return Err(RegistryError::TooLarge { url: http_text(url), limit_bytes: PACKUMENT_BYTES_MAX });
+    }
+    Ok(Cow::Owned(text))
 }
 
-async fn parse(name: &str, url: &str, body: Vec<u8>) -> Result<Arc<Packument>, RegistryError> {
-    let (name, url) = (name.to_owned(), http_text(url));
-    blocking(move || {
-        Packument::parse(&name, &body)
-            .map(Arc::new)
-            .map_err(|error| RegistryError::Malformed { url, problem: error.to_string() })
-    })
-    .await
+fn parse(name: &str, url: &str, text: Vec<u8>) -> Result<Arc<Packument>, RegistryError> {
+    Packument::parse(name, text)
+        .map(Arc::new)
+        .map_err(|error| RegistryError::Malformed { url: http_text(url), problem: error.to_string() })
 }
 
 /// Runs `work` where it may take its time.

@@ -7,7 +7,7 @@ use atoll_npm::{
     npmrc::Npmrc,
     report::{Silent, Stage, Warning},
 };
-use atoll_test::npm_registry::{Fault, NpmRegistry, Package};
+use atoll_test::npm_registry::{Fault, NpmRegistry, Package, Recorded};
 
 use crate::support::{Scene, Steps, Warnings};
 
@@ -214,6 +214,41 @@ async fn packuments_are_revalidated_and_offline_uses_what_is_kept() {
         options.add = vec!["unknown".to_owned()];
     });
     assert!(error.await.unwrap_err().to_string().contains("network may not be used"));
+}
+
+#[tokio::test]
+async fn a_packument_that_was_changed_here_is_asked_for_again() {
+    let scene = small();
+    scene.install().await.unwrap();
+    let lock = scene.read("package-lock.json");
+    std::fs::remove_file(scene.path("package-lock.json")).unwrap();
+    let changed = change_files(&scene.home().join("cache"));
+    scene.registry.forget_requests();
+    scene.install().await.unwrap();
+    assert_eq!(scene.read("package-lock.json"), lock);
+    let conditional = |request: &Recorded| request.header("if-none-match").is_some();
+    let requests = scene.registry.requests();
+    let counts = [true, false].map(|wanted| requests.iter().filter(|request| conditional(request) == wanted).count());
+    assert_eq!(
+        (changed, counts),
+        (4, [4, 4]),
+        "not modified, it is said; then they are asked for as if nothing were kept"
+    );
+}
+
+/// Changes the last byte of each file below, and counts them.
+fn change_files(folder: &std::path::Path) -> usize {
+    let change = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return change_files(&path);
+        }
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(path, bytes).unwrap();
+        1
+    };
+    std::fs::read_dir(folder).unwrap().map(change).sum()
 }
 
 #[tokio::test]

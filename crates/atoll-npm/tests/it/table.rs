@@ -54,7 +54,7 @@ impl Table {
                 tags.insert("latest".to_owned(), latest.to_string().into());
             }
             let text = json!({ "name": name, "dist-tags": tags, "versions": versions }).to_string();
-            (name.to_owned(), Arc::new(Packument::parse(name, text.as_bytes()).unwrap()))
+            (name.to_owned(), Arc::new(Packument::parse(name, text.into_bytes()).unwrap()))
         });
         Self { packuments: packuments.collect(), asked: Mutex::default() }
     }
@@ -62,7 +62,7 @@ impl Table {
     /// From packuments as a registry serves them, by name.
     pub(crate) fn recorded(packuments: &Map<String, Value>) -> Self {
         let packuments = packuments.iter().map(|(name, document)| {
-            (name.clone(), Arc::new(Packument::parse(name, document.to_string().as_bytes()).unwrap()))
+            (name.clone(), Arc::new(Packument::parse(name, document.to_string().into_bytes()).unwrap()))
         });
         Self { packuments: packuments.collect(), asked: Mutex::default() }
     }
