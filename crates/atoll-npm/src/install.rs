@@ -176,7 +176,8 @@ pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result
     summary.method = tree.build(jobs, &fetcher, &store, reporter).await?;
     (summary.downloaded, summary.bytes) = (fetcher.stored(), client.bytes_received());
     tree.run_scripts(reporter, &mut summary).await?;
-    tree.describe(&installed, inputs(&resolved.manifest_text, Some(&resolved.lock_text)), &mut summary)?;
+    let inputs = inputs(&resolved.manifest_text, Some(&resolved.lock_text));
+    tree.describe(&installed, &files, inputs, &mut summary)?;
     tree.commit(&files, key).await?;
 
     plan.warn_of_deprecated(&resolved.lock, reporter);

@@ -14,6 +14,7 @@ pub mod npmrc;
 pub mod packument;
 pub mod report;
 pub mod resolve;
+mod threads;
 pub mod version;
 
 // The modules that touch the disk: the store, the cache, and the project's own folder, each named by the caller.

@@ -1,6 +1,6 @@
 //! The new `node_modules`, from plan to commit.
 
-use std::{collections::HashSet, fmt, sync::Arc, thread, time::Instant};
+use std::{collections::HashSet, fmt, sync::Arc, time::Instant};
 
 use super::{
     InstallError, InstallOptions, Summary,
@@ -10,7 +10,8 @@ use crate::{
     fetch::{Fetcher, Wanted},
     integrity::Integrity,
     link::{
-        Built, Changes, Job, LinkError, Method, Project, Stage, bins,
+        Changes, Job, LinkError, Method, Project, Stage, bins,
+        build::Built,
         commit::Journal,
         outermost,
         state::{self, Installed, Marker},
@@ -20,12 +21,11 @@ use crate::{
     report::{Progress, Reporter, Stage as Step, Warning},
     scripts::{self, Surroundings},
     store::{Entry, MachineKey, Store},
+    threads,
 };
 
 /// How often a tree is built when stored packages change while they are used.
 const BUILD_ATTEMPTS_MAX: usize = 3;
-/// Threads that look into the store, at most.
-const LOOKERS_MAX: usize = 4;
 
 /// A tree in the making. Dropping it leaves the project as it was.
 pub(super) struct Tree<'a> {
@@ -40,6 +40,14 @@ pub(super) struct Tree<'a> {
     ran: HashSet<&'a str>,
     /// `.bin` folders in the stage.
     bins: Vec<(InstallPath, bins::Commands)>,
+}
+
+/// A file of the project's own.
+#[derive(Clone, Copy, Debug)]
+struct ProjectFile<'a> {
+    name: &'static str,
+    before: Option<&'a str>,
+    after: &'a str,
 }
 
 impl Drop for Tree<'_> {
@@ -102,7 +110,7 @@ impl<'a> Tree<'a> {
         fetcher.finish();
         let mut jobs = Vec::with_capacity(wanted.len());
         for (((path, locked), wanted), entry) in packages.into_iter().zip(wanted).zip(entries) {
-            let entry = entry.ok_or_else(|| LinkError::Damaged { package: wanted.package.clone(), job: jobs.len() })?;
+            let entry = entry.ok_or_else(|| LinkError::Damaged { package: wanted.package.clone() })?;
             jobs.push(Job {
                 path: path.clone(),
                 package: wanted.package,
@@ -129,49 +137,64 @@ impl<'a> Tree<'a> {
         let started = Instant::now();
         let total = jobs.len();
         reporter.stage_started(Step::Link, total);
-        for attempt in 1..=BUILD_ATTEMPTS_MAX {
-            if jobs.is_empty() {
-                break;
-            }
-            let (outcome, returned) = self.build_once(jobs, reporter).await;
-            jobs = returned;
-            match outcome {
-                Ok(built) => {
-                    if let (Method::Copy, Some(reason)) = (built.method, built.refusal) {
-                        reporter.warning(&Warning::Copying { reason });
-                    }
-                    self.write_links()?;
-                    reporter.stage_finished(Step::Link, started.elapsed());
-                    return Ok(Some(built.method));
+        let mut method = None;
+        if !jobs.is_empty() {
+            let mut built;
+            let mut attempt = 1;
+            loop {
+                (built, jobs) = self.build_once(jobs, reporter).await?;
+                let Some(first) = built.damaged.first() else { break };
+                if attempt == BUILD_ATTEMPTS_MAX {
+                    return Err(LinkError::Damaged { package: jobs[*first].package.clone() }.into());
                 }
-                Err(LinkError::Damaged { job, .. }) if attempt < BUILD_ATTEMPTS_MAX => {
-                    self.stage.clear().map_err(|source| self.stage_error(source))?;
-                    let path = &jobs[job].path;
-                    let wanted = fetcher.wanted(path, &self.resolved.lock.packages[path])?;
-                    store.evict(&wanted.integrity)?;
-                    fetcher.fetch_all(vec![wanted.clone()]).await?;
-                    let entry = look_up(store, &[wanted]).await.pop().flatten();
-                    jobs[job].entry =
-                        entry.ok_or_else(|| LinkError::Damaged { package: jobs[job].package.clone(), job })?;
-                }
-                Err(error) => return Err(error.into()),
+                self.stage.clear().map_err(|source| self.stage_error(source))?;
+                self.fetch_again(&mut jobs, &built.damaged, fetcher, store).await?;
+                attempt += 1;
             }
+            if let (Method::Copy, Some(reason)) = (built.method, built.refusal) {
+                reporter.warning(&Warning::Copying { reason });
+            }
+            method = Some(built.method);
         }
         self.write_links()?;
         reporter.stage_finished(Step::Link, started.elapsed());
-        Ok(None)
+        Ok(method)
     }
 
-    /// One try, on threads of its own; reports its progress from here.
-    async fn build_once(&self, jobs: Vec<Job>, reporter: &dyn Reporter) -> (Result<Built, LinkError>, Vec<Job>) {
+    /// Replaces entries of the store that turned out to be damaged.
+    async fn fetch_again(
+        &self,
+        jobs: &mut [Job],
+        damaged: &[usize],
+        fetcher: &Fetcher<'_>,
+        store: &Store,
+    ) -> Result<(), InstallError> {
+        let mut wanted = Vec::with_capacity(damaged.len());
+        for job in damaged {
+            let path = &jobs[*job].path;
+            wanted.push(fetcher.wanted(path, &self.resolved.lock.packages[path])?);
+        }
+        for wanted in &wanted {
+            store.evict(&wanted.integrity)?;
+        }
+        fetcher.fetch_all(wanted.clone()).await?;
+        for (job, entry) in damaged.iter().zip(look_up(store, &wanted).await) {
+            let job = &mut jobs[*job];
+            job.entry = entry.ok_or_else(|| LinkError::Damaged { package: job.package.clone() })?;
+        }
+        Ok(())
+    }
+
+    /// One try, on threads of its own; reports its progress from here. Gives the jobs back.
+    async fn build_once(&self, jobs: Vec<Job>, reporter: &dyn Reporter) -> Result<(Built, Vec<Job>), LinkError> {
         let (sender, mut receiver) = tokio::sync::watch::channel(0);
         let (stage, total) = (Arc::clone(&self.stage), jobs.len());
         let work = tokio::task::spawn_blocking(move || {
-            let outcome = stage.build(&jobs, &|done| {
+            let built = stage.build(&jobs, &|done| {
                 // Nobody watches any more when the installation was cancelled.
                 let _ = sender.send(done);
             });
-            (outcome, jobs)
+            Ok((built?, jobs))
         });
         // The sender is dropped when the work is done.
         while receiver.changed().await.is_ok() {
@@ -182,7 +205,7 @@ impl<'a> Tree<'a> {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => (Err(LinkError::Cancelled), Vec::new()),
+                Err(_) => Err(LinkError::Cancelled),
             },
         }
     }
@@ -291,6 +314,7 @@ impl<'a> Tree<'a> {
     pub(super) fn describe(
         &self,
         before: &Installed,
+        files: &ProjectFiles,
         inputs: String,
         summary: &mut Summary,
     ) -> Result<(), InstallError> {
@@ -307,27 +331,30 @@ impl<'a> Tree<'a> {
             }
         }
         summary.installed = hidden.packages.len();
-        for (path, text) in [
-            (state::HIDDEN_LOCK, hidden.to_text()),
-            (state::MARKER, marker.to_text()),
-            (lock::FILE_NAME, self.resolved.lock_text.clone()),
-            (MANIFEST, self.resolved.manifest_text.clone()),
-        ] {
+        let (hidden, marker) = (hidden.to_text(), marker.to_text());
+        let described = [(state::HIDDEN_LOCK, hidden.as_str()), (state::MARKER, &marker)];
+        let changed = self.project_files(files).into_iter().filter(|file| file.before != Some(file.after));
+        for (path, text) in described.into_iter().chain(changed.map(|file| (file.name, file.after))) {
             self.stage.write(path, text.as_bytes()).map_err(|source| self.stage_error(source))?;
         }
         Ok(())
     }
 
+    /// The project's own files as they are and as they will be.
+    fn project_files<'f>(&'f self, files: &'f ProjectFiles) -> [ProjectFile<'f>; 2] {
+        let (manifest, lock) = (Some(files.manifest.as_str()), files.lock.as_deref());
+        [
+            ProjectFile { name: MANIFEST, before: manifest, after: &self.resolved.manifest_text },
+            ProjectFile { name: lock::FILE_NAME, before: lock, after: &self.resolved.lock_text },
+        ]
+    }
+
     /// Puts everything in place, on a thread that finishes even when nobody waits any more.
     pub(super) async fn commit(self, files: &ProjectFiles, key: MachineKey) -> Result<(), InstallError> {
         let mut journal = Journal::default();
-        let bytes = |text: &str| text.as_bytes().to_vec();
         let mut changed = Vec::new();
-        for (name, before, after) in [
-            (MANIFEST, Some(&files.manifest), &self.resolved.manifest_text),
-            (lock::FILE_NAME, files.lock.as_ref(), &self.resolved.lock_text),
-        ] {
-            journal.guard(name, before.map(|text| bytes(text)).as_deref(), Some(after.as_bytes()));
+        for ProjectFile { name, before, after } in self.project_files(files) {
+            journal.guard(name, before.map(str::as_bytes), Some(after.as_bytes()));
             if before != Some(after) {
                 changed.push(name);
             }
@@ -417,22 +444,17 @@ fn is_within(path: &InstallPath, roots: &HashSet<&str>) -> bool {
     false
 }
 
-/// The store's entries for these, in their order, looked up by a few threads.
+/// The store's entries for these, in their order, as their indexes have them.
 async fn look_up(store: &Store, wanted: &[Wanted]) -> Vec<Option<Entry>> {
     let (store, wanted) = (store.clone(), wanted.to_vec());
     let work = move || {
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(LOOKERS_MAX);
-        let share = wanted.len().div_ceil(threads).max(1);
+        let share = wanted.len().div_ceil(threads::count()).max(1);
         let mut entries: Vec<Option<Entry>> = Vec::new();
         entries.resize_with(wanted.len(), || None);
-        thread::scope(|scope| {
-            for (wanted, entries) in wanted.chunks(share).zip(entries.chunks_mut(share)) {
-                let store = &store;
-                scope.spawn(move || {
-                    for (wanted, entry) in wanted.iter().zip(entries) {
-                        *entry = store.get(&wanted.integrity);
-                    }
-                });
+        let shares = wanted.chunks(share).zip(entries.chunks_mut(share)).collect();
+        threads::share_out(shares, &|(wanted, entries): (&[Wanted], &mut [Option<Entry>])| {
+            for (wanted, entry) in wanted.iter().zip(entries) {
+                *entry = store.index(&wanted.integrity);
             }
         });
         entries

@@ -2,14 +2,19 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
     io::{self, Read, Write},
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
 };
 
+use atoll_sys::{
+    Errno,
+    fs::{Mode, OFlags, open_at, unlink_at},
+};
 use indexmap::IndexMap;
 
+use super::place::{self, At};
 use crate::lock::{InstallPath, LockEntry};
 
 /// Longest first line in which a Windows line ending is looked for, in bytes.
@@ -80,27 +85,36 @@ pub(crate) fn is_current(folder: &Path, commands: &Commands) -> bool {
 
 /// Makes a command's file fit to be run: executable, and without the carriage return that makes the kernel look for
 /// `node\r`. A file that needs a change is replaced by a changed copy, because it may be shared with the store.
-pub(crate) fn prepare(file: &Path) -> io::Result<()> {
-    let metadata = match fs::symlink_metadata(file) {
-        Ok(metadata) if metadata.is_file() => metadata,
+pub(crate) fn prepare(file: At<'_>) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+    let mut present: File = match open_at(file.dir, file.name.as_bytes(), flags, Mode::empty()) {
+        Ok(present) => present.into(),
         // Some packages' install scripts make the file; it is then theirs to prepare.
-        _ => return Ok(()),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+        Err(errno) => return Err(errno.into()),
     };
-    let mut start = Vec::new();
-    fs::File::open(file)?.take(SHEBANG_BYTES_MAX as u64).read_to_end(&mut start)?;
-    let carriage_return = shebang_carriage_return(&start);
+    let metadata = present.metadata()?;
+    if !metadata.is_file() {
+        return Ok(());
+    }
+    // One read gives all that there is of a file up to this size.
+    let mut start = [0; SHEBANG_BYTES_MAX];
+    let length = present.read(&mut start)?;
+    let carriage_return = shebang_carriage_return(&start[..length]);
     let is_executable = metadata.permissions().mode() & 0o111 == 0o111;
     if is_executable && carriage_return.is_none() {
         return Ok(());
     }
-    let mut content = fs::read(file)?;
+    let mut content = start[..length].to_vec();
+    present.read_to_end(&mut content)?;
     if let Some(at) = carriage_return {
         content.remove(at);
     }
     // Removing first gives up the shared file; the new one is private.
-    fs::remove_file(file)?;
-    let mut private = fs::OpenOptions::new().write(true).create_new(true).open(file)?;
+    unlink_at(file.dir, file.name.as_bytes())?;
+    let mut private = place::create(file, true)?;
     private.write_all(&content)?;
+    // Whatever the mask for new files is.
     private.set_permissions(fs::Permissions::from_mode(0o755))
 }
 
@@ -111,7 +125,7 @@ fn shebang_carriage_return(start: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
+    use std::os::{fd::AsFd, unix::fs::MetadataExt};
 
     use super::*;
 
@@ -155,14 +169,18 @@ mod tests {
         let (stored, linked) = (dir.path().join("stored"), dir.path().join("linked"));
         fs::write(&stored, "#!/usr/bin/env node\r\nconsole.log('a\r\n')\n").unwrap();
         fs::hard_link(&stored, &linked).unwrap();
-        prepare(&linked).unwrap();
+        let open = File::open(dir.path()).unwrap();
+        let prepare = |name| prepare(At { dir: open.as_fd(), name });
+        prepare("linked").unwrap();
         assert_eq!(fs::read_to_string(&linked).unwrap(), "#!/usr/bin/env node\nconsole.log('a\r\n')\n");
         assert_eq!(fs::metadata(&linked).unwrap().mode() & 0o111, 0o111);
         assert!(fs::read_to_string(&stored).unwrap().contains("node\r\n"));
         assert_eq!(fs::metadata(&stored).unwrap().mode() & 0o111, 0);
         let before = fs::metadata(&linked).unwrap().ino();
-        prepare(&linked).unwrap();
+        prepare("linked").unwrap();
         assert_eq!(fs::metadata(&linked).unwrap().ino(), before, "what is fine already is left alone");
-        prepare(&dir.path().join("absent")).unwrap();
+        prepare("absent").unwrap();
+        prepare("linked/inside").unwrap();
+        prepare(".").unwrap();
     }
 }

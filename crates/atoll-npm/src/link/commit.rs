@@ -1,5 +1,8 @@
 //! Puts a staged tree in place, all of it or nothing: a journal, then renames.
 //!
+//! A single move to where nothing is, which is what a first installation from its lockfile comes to, is one rename: it has
+//! happened or it has not, and neither journal nor sync would add anything.
+//!
 //! Each step either moves something from the stage to its place (what was there goes to the stage's `trash/`) or only
 //! takes something away. The journal with all steps is written and synced before the first one. A process killed in
 //! between leaves stage and journal; the next installation does the steps again, which is harmless for those already
@@ -74,6 +77,12 @@ impl Journal {
 
     /// Writes the journal, then does what it says.
     pub(crate) fn commit(&self, project: &Path, stage: &Path, key: &MachineKey) -> io::Result<()> {
+        if let [Step { from: Some(from), to }] = &self.steps[..] {
+            let (from, to) = (inside(stage, from)?, inside(project, to)?);
+            if !exists(&to)? && to.parent() == Some(project) {
+                return fs::rename(from, to);
+            }
+        }
         let temporary = stage.join("commit.tmp");
         fs::write(&temporary, self.to_bytes(project, key)?)?;
         fs::File::open(&temporary)?.sync_all()?;

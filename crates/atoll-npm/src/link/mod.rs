@@ -16,11 +16,12 @@
 //! An installation holds an advisory lock on the project's folder from before it looks to after it is done, so that two
 //! never share a stage. The lock goes with its process, however that ends.
 //!
-//! # Threads
-//! Making links is bound by the kernel's locks, so a few plain threads take fixed shares of the packages, neighbours
-//! together; more threads, or finer shares, were measured by others to gain nothing.
+//! # Belief
+//! The store's indexes are believed, its files are not: each is compared with its index when it is linked (`place`). A tree
+//! with a file that is something else is never committed; its package is fetched again.
 
 pub(crate) mod bins;
+pub(crate) mod build;
 pub(crate) mod commit;
 pub(crate) mod place;
 pub(crate) mod state;
@@ -32,25 +33,23 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    thread,
 };
 
+use build::Built;
 pub use place::Method;
-use place::Placer;
 
 use crate::{
     lock::{InstallPath, LockEntry},
     store::{Entry, MachineKey},
+    threads,
 };
 
 /// Name of the stage, in the project or in its `node_modules`.
 const STAGE_NAME: &str = ".atoll-stage";
 /// The tree in the making, in the stage.
 const TREE: &str = "tree";
-/// Bounds for the number of threads that make links; between them it is the number of processors.
-const LINKERS: std::ops::RangeInclusive<usize> = 1..=4;
 
 /// One package to build.
 #[derive(Debug)]
@@ -71,13 +70,19 @@ pub(crate) struct Job {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkError {
-    /// A file in the store went away or changed while it was used; fetching the package again helps.
-    #[error("the stored copy of {package} changed while it was used")]
+    /// Files of a package in the store went away or changed, each time that it was fetched again.
+    #[error("the stored copy of {package} keeps changing")]
     Damaged {
         /// Name and version.
         package: String,
-        /// Position among the jobs.
-        job: usize,
+    },
+    /// The store cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
     },
     /// The project's file system does not do what it was asked.
     #[error("cannot write {path}: {source}")]
@@ -167,45 +172,13 @@ impl Stage {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Builds the packages; `progress` hears how many are done.
+    /// Builds the packages; `progress` hears now and then how many are done.
     ///
     /// # Errors
-    /// See [`LinkError`]. The stage is then good for nothing but being dropped, or [`Stage::clear`]ed.
+    /// See [`LinkError`]. The stage is then good for nothing but being dropped, or [`Stage::clear`]ed; so it is when the
+    /// result has damaged packages.
     pub(crate) fn build(&self, jobs: &[Job], progress: &(dyn Fn(usize) + Sync)) -> Result<Built, LinkError> {
-        let placer = Placer::new();
-        let done = AtomicUsize::new(0);
-        let threads = thread::available_parallelism().map_or(1, usize::from).clamp(*LINKERS.start(), *LINKERS.end());
-        let shares = shares(jobs, threads);
-        let tree = self.tree();
-        let paths: HashSet<&str> = jobs.iter().map(|job| job.path.as_str()).collect();
-        let work = |first: usize, share: &[Job]| {
-            for (offset, job) in share.iter().enumerate() {
-                if self.cancelled.load(Ordering::Relaxed) {
-                    return Err(LinkError::Cancelled);
-                }
-                build_package(&tree, first + offset, job, &paths, &placer)?;
-                progress(done.fetch_add(1, Ordering::Relaxed) + 1);
-            }
-            Ok(())
-        };
-        thread::scope(|scope| {
-            let mut first = 0;
-            let mut running = Vec::new();
-            for share in shares {
-                let work = &work;
-                running.push(scope.spawn(move || work(first, share)));
-                first += share.len();
-            }
-            let mut result = Ok(());
-            for thread in running {
-                match thread.join() {
-                    Ok(outcome) => result = result.and(outcome),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            result
-        })?;
-        Ok(Built { method: placer.method(), refusal: placer.refusal() })
+        build::build(&self.tree(), jobs, threads::count(), &self.cancelled, progress)
     }
 
     /// Empties the tree, for another try.
@@ -286,15 +259,6 @@ pub(crate) struct Changes<'a> {
     pub(crate) files: &'a [&'a str],
 }
 
-/// How a tree was built.
-#[derive(Debug)]
-pub(crate) struct Built {
-    /// How files were brought in.
-    pub(crate) method: Method,
-    /// Why not by hard links, when not.
-    pub(crate) refusal: Option<String>,
-}
-
 /// The packages that are moved by themselves: those inside another one move with it.
 pub(crate) fn outermost<'a>(packages: &[(&'a InstallPath, &'a LockEntry)]) -> Vec<&'a str> {
     let all: HashSet<&str> = packages.iter().map(|(path, _)| path.as_str()).collect();
@@ -309,79 +273,6 @@ pub(crate) fn outermost<'a>(packages: &[(&'a InstallPath, &'a LockEntry)]) -> Ve
         false
     };
     packages.iter().filter(|(path, _)| !is_inner(path)).map(|(path, _)| path.as_str()).collect()
-}
-
-/// Cuts the jobs into consecutive shares of about as many files each.
-fn shares(jobs: &[Job], count: usize) -> Vec<&[Job]> {
-    let total: usize = jobs.iter().map(|job| job.entry.files.len() + 1).sum();
-    let (mut shares, mut rest) = (Vec::with_capacity(count), jobs);
-    for left in (1..=count).rev() {
-        let target = rest.iter().map(|job| job.entry.files.len() + 1).sum::<usize>().div_ceil(left);
-        let mut files = 0;
-        let end = rest.iter().position(|job| {
-            files += job.entry.files.len() + 1;
-            files >= target
-        });
-        let (share, remainder) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
-        if !share.is_empty() {
-            shares.push(share);
-        }
-        rest = remainder;
-    }
-    debug_assert_eq!(
-        shares.iter().flat_map(|share| share.iter()).map(|job| job.entry.files.len() + 1).sum::<usize>(),
-        total,
-        "every job is in one share"
-    );
-    shares
-}
-
-/// Whether a file of this package is where another one goes: some packages are published with a `node_modules` that nobody
-/// asked for.
-fn is_in_another(file: &str, job: &Job, paths: &HashSet<&str>) -> bool {
-    if !file.starts_with("node_modules/") {
-        return false;
-    }
-    let path = format!("{}/{file}", job.path);
-    path.match_indices('/').any(|(end, _)| end > job.path.as_str().len() && paths.contains(&path[..end]))
-}
-
-fn build_package(
-    tree: &Path,
-    index: usize,
-    job: &Job,
-    paths: &HashSet<&str>,
-    placer: &Placer,
-) -> Result<(), LinkError> {
-    let package = tree.join(job.path.as_str());
-    let write_error = |path: &Path, source| LinkError::Write { path: path.to_path_buf(), source };
-    fs::create_dir_all(&package).map_err(|source| write_error(&package, source))?;
-    let mut folders: HashSet<&str> = HashSet::new();
-    for file in &job.entry.files {
-        if is_in_another(&file.path, job, paths) {
-            continue;
-        }
-        if let Some((folder, _)) = file.path.rsplit_once('/')
-            && folders.insert(folder)
-        {
-            let folder = package.join(folder);
-            fs::create_dir_all(&folder).map_err(|source| write_error(&folder, source))?;
-        }
-        let (from, to) = (job.entry.files_dir.join(&file.path), package.join(&file.path));
-        let placed =
-            if job.private { place::copy(&from, &to, file.executable) } else { placer.place(&from, &to, file) };
-        placed.map_err(|source| {
-            if source.kind() == io::ErrorKind::NotFound && !from.exists() {
-                return LinkError::Damaged { package: job.package.clone(), job: index };
-            }
-            write_error(&to, source)
-        })?;
-    }
-    for command in &job.commands {
-        let file = package.join(command);
-        bins::prepare(&file).map_err(|source| write_error(&file, source))?;
-    }
-    Ok(())
 }
 
 /// Removes folders that a removal left empty: a scope, a nested `node_modules` with its `.bin`. Stops at the first that is

@@ -1,13 +1,21 @@
 //! Brings one file from the store to a project, the cheapest way that the file system allows.
+//!
+//! Both files are named relative to a descriptor of a directory that they are in or under: the kernel then walks a part of
+//! the path only, and whatever happens to the directories' names meanwhile, source and target are where they were.
 
 use std::{
-    fs, io,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
+    fs::File,
+    io,
+    os::fd::BorrowedFd,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
+};
+
+use atoll_sys::{
+    Errno,
+    fs::{FileType, Mode, OFlags, Stat, link_at, open_at, stat, stat_at},
 };
 
 use crate::store::IndexedFile;
@@ -25,6 +33,22 @@ pub enum Method {
 }
 
 const METHODS: [Method; 3] = [Method::Hardlink, Method::Reflink, Method::Copy];
+
+/// What came of placing a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// It is there.
+    Done,
+    /// The stored file is gone, or is not what the index says. Nothing was placed.
+    Damaged,
+}
+
+/// A file's name under an open directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At<'a> {
+    pub(crate) dir: BorrowedFd<'a>,
+    pub(crate) name: &'a str,
+}
 
 /// The method in use, chosen by trying: each is used until the kernel says that it cannot work here at all.
 #[derive(Debug)]
@@ -47,21 +71,20 @@ impl Placer {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Makes `to` the same file as `from`, or its equal.
-    pub(crate) fn place(&self, from: &Path, to: &Path, file: &IndexedFile) -> io::Result<()> {
+    /// Makes `to` the same file as `from`, or its equal, if `from` is what the index says.
+    pub(crate) fn place(&self, from: At<'_>, to: At<'_>, file: &IndexedFile) -> io::Result<Placed> {
         loop {
             let method = self.method();
             let result = match method {
-                Method::Hardlink => fs::hard_link(from, to),
-                Method::Reflink => reflink(from, to, file.executable),
-                Method::Copy => return copy(from, to, file.executable),
+                Method::Hardlink => hard_link(from, to, file),
+                Method::Reflink => reflink(from, to, file),
+                Method::Copy => return copy(from, to, file),
             };
             match result {
-                Ok(()) => return Ok(()),
                 // This one file has all the names that it can have.
-                Err(error) if error.kind() == io::ErrorKind::TooManyLinks => return copy(from, to, file.executable),
+                Err(error) if error.kind() == io::ErrorKind::TooManyLinks => return copy(from, to, file),
                 Err(error) if is_unsupported(&error) => self.give_up(method, &error),
-                Err(error) => return Err(error),
+                other => return other,
             }
         }
     }
@@ -76,38 +99,72 @@ impl Placer {
 }
 
 /// A file that shares nothing with the store, for packages whose files will be written to.
-pub(crate) fn copy(from: &Path, to: &Path, executable: bool) -> io::Result<()> {
-    let mut source = fs::File::open(from)?;
-    let mut target = create(to, executable)?;
-    io::copy(&mut source, &mut target)?;
-    Ok(())
+pub(crate) fn copy(from: At<'_>, to: At<'_>, file: &IndexedFile) -> io::Result<Placed> {
+    let Some(mut source) = open_untouched(from, file)? else { return Ok(Placed::Damaged) };
+    io::copy(&mut source, &mut create(to, file.executable)?)?;
+    Ok(Placed::Done)
 }
 
-fn create(path: &Path, executable: bool) -> io::Result<fs::File> {
-    let mode = if executable { 0o755 } else { 0o644 };
-    fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+fn hard_link(from: At<'_>, to: At<'_>, file: &IndexedFile) -> io::Result<Placed> {
+    match stat_at(from.dir, from.name.as_bytes()) {
+        Ok(stat) if is_untouched(&stat, file) => {}
+        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Placed::Damaged),
+        Err(errno) => return Err(errno.into()),
+    }
+    match link_at(from.dir, from.name.as_bytes(), to.dir, to.name.as_bytes()) {
+        Ok(()) => Ok(Placed::Done),
+        // Either went away just now.
+        Err(Errno::NOENT) if stat_at(from.dir, from.name.as_bytes()) == Err(Errno::NOENT) => Ok(Placed::Damaged),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 #[cfg(target_os = "linux")]
-fn reflink(from: &Path, to: &Path, executable: bool) -> io::Result<()> {
-    let source = fs::File::open(from)?;
-    let target = create(to, executable)?;
-    rustix::fs::ioctl_ficlone(&target, &source).map_err(|errno| {
-        // Out of the way of the copy that follows; if that fails too, it reports.
-        let _ = fs::remove_file(to);
-        errno.into()
-    })
+fn reflink(from: At<'_>, to: At<'_>, file: &IndexedFile) -> io::Result<Placed> {
+    let Some(source) = open_untouched(from, file)? else { return Ok(Placed::Damaged) };
+    let target = create(to, file.executable)?;
+    match rustix::fs::ioctl_ficlone(&target, &source) {
+        Ok(()) => Ok(Placed::Done),
+        Err(errno) => {
+            // Out of the way of the copy that follows; if that fails too, it reports.
+            let _ = atoll_sys::fs::unlink_at(to.dir, to.name.as_bytes());
+            Err(errno.into())
+        }
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn reflink(_from: &Path, _to: &Path, _executable: bool) -> io::Result<()> {
+fn reflink(_from: At<'_>, _to: At<'_>, _file: &IndexedFile) -> io::Result<Placed> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The stored file; `None` when it is gone or is not what the index says.
+fn open_untouched(from: At<'_>, file: &IndexedFile) -> io::Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+    let source = match open_at(from.dir, from.name.as_bytes(), flags, Mode::empty()) {
+        Ok(source) => source,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+        Err(errno) => return Err(errno.into()),
+    };
+    Ok(is_untouched(&stat(&source)?, file).then(|| source.into()))
+}
+
+/// Whether a stored file is still what was stored: changes in place, through a hard link in some project, leave another
+/// size or another time.
+fn is_untouched(stat: &Stat, file: &IndexedFile) -> bool {
+    let modified_ns = i128::from(stat.modified.seconds) * 1_000_000_000 + i128::from(stat.modified.nanoseconds);
+    FileType::from_raw_mode(stat.mode).is_file() && stat.size == file.bytes && modified_ns == file.modified_ns
+}
+
+pub(super) fn create(to: At<'_>, executable: bool) -> io::Result<File> {
+    let mode = Mode::from_raw_mode(if executable { 0o755 } else { 0o644 });
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    Ok(open_at(to.dir, to.name.as_bytes(), flags, mode)?.into())
 }
 
 /// Errors that mean "never between these two places": another file system or bind mount (EXDEV), not for this user or
 /// not on this file system (EPERM, EACCES, ENOTSUP, ENOSYS, ENOTTY, EINVAL).
 fn is_unsupported(error: &io::Error) -> bool {
-    use rustix::io::Errno;
     let unsupported = [
         Errno::XDEV,
         Errno::PERM,
@@ -124,28 +181,43 @@ fn is_unsupported(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
+    use std::{
+        fs,
+        os::{fd::AsFd, unix::fs::MetadataExt},
+        path::Path,
+    };
 
     use super::*;
+    use crate::store::modified_ns;
 
-    fn file() -> IndexedFile {
-        IndexedFile { path: "a".to_owned(), bytes: 5, executable: true, modified_ns: 0 }
+    /// A folder with the executable file `from`, and what an index says about it.
+    fn stored() -> (tempfile::TempDir, IndexedFile) {
+        let dir = tempfile::tempdir().unwrap();
+        let from = dir.path().join("from");
+        fs::write(&from, "hello").unwrap();
+        let metadata = fs::metadata(&from).unwrap();
+        let modified_ns = modified_ns(&metadata);
+        (dir, IndexedFile { path: "from".to_owned(), bytes: 5, executable: true, modified_ns })
+    }
+
+    fn place(placer: &Placer, from: &Path, to: &Path, name: &str, file: &IndexedFile) -> io::Result<Placed> {
+        let (from, to) = (File::open(from).unwrap(), File::open(to).unwrap());
+        placer.place(At { dir: from.as_fd(), name: "from" }, At { dir: to.as_fd(), name }, file)
     }
 
     #[test]
     fn each_method_gives_the_same_content() {
-        let dir = tempfile::tempdir().unwrap();
-        let from = dir.path().join("from");
-        fs::write(&from, "hello").unwrap();
+        let (dir, file) = stored();
         let placer = Placer::new();
-        placer.place(&from, &dir.path().join("linked"), &file()).unwrap();
+        let place = |name| assert_eq!(place(&placer, dir.path(), dir.path(), name, &file).unwrap(), Placed::Done);
+        place("linked");
         assert_eq!(placer.method(), Method::Hardlink);
-        assert_eq!(fs::metadata(&from).unwrap().nlink(), 2);
+        assert_eq!(fs::metadata(dir.path().join("from")).unwrap().nlink(), 2);
 
         placer.give_up(Method::Hardlink, &io::Error::other("because"));
-        placer.place(&from, &dir.path().join("cloned-or-copied"), &file()).unwrap();
+        place("cloned-or-copied");
         placer.give_up(Method::Reflink, &io::Error::other("again"));
-        placer.place(&from, &dir.path().join("copied"), &file()).unwrap();
+        place("copied");
         assert_eq!(placer.method(), Method::Copy);
         assert_eq!(placer.refusal().as_deref(), Some("because"));
         for name in ["cloned-or-copied", "copied"] {
@@ -153,33 +225,74 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), "hello");
             assert_eq!(fs::metadata(&path).unwrap().mode() & 0o111, 0o111);
         }
-        assert_eq!(fs::metadata(&from).unwrap().nlink(), 2);
+        assert_eq!(fs::metadata(dir.path().join("from")).unwrap().nlink(), 2);
     }
 
     #[test]
     fn another_file_system_is_noticed() {
-        let dir = tempfile::tempdir().unwrap();
+        let (dir, file) = stored();
         let Ok(other) = tempfile::tempdir_in("/dev/shm") else { return };
         let device = |path: &Path| fs::metadata(path).unwrap().dev();
         if device(dir.path()) == device(other.path()) {
             return;
         }
-        let from = dir.path().join("from");
-        fs::write(&from, "hello").unwrap();
         let placer = Placer::new();
-        let to = other.path().join("to");
-        placer.place(&from, &to, &file()).unwrap();
+        assert_eq!(place(&placer, dir.path(), other.path(), "to", &file).unwrap(), Placed::Done);
         assert_eq!(placer.method(), Method::Copy);
         assert!(placer.refusal().is_some());
-        assert_eq!(fs::read_to_string(to).unwrap(), "hello");
+        assert_eq!(fs::read_to_string(other.path().join("to")).unwrap(), "hello");
     }
 
     #[test]
-    fn a_missing_source_is_not_a_reason_to_change_the_method() {
-        let dir = tempfile::tempdir().unwrap();
+    fn what_the_index_does_not_know_is_not_placed_by_any_method() {
+        type Damage = fn(&Path);
+        let damages: [(&str, Damage); 5] = [
+            ("gone", |from| fs::remove_file(from).unwrap()),
+            ("longer", |from| fs::write(from, "hello!").unwrap()),
+            ("changed in place", |from| {
+                let time = rustix::fs::Timespec { tv_sec: 1, tv_nsec: 0 };
+                let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
+                rustix::fs::futimens(File::options().write(true).open(from).unwrap(), &times).unwrap();
+            }),
+            ("a link", |from| {
+                fs::rename(from, from.with_file_name("elsewhere")).unwrap();
+                std::os::unix::fs::symlink("elsewhere", from).unwrap();
+            }),
+            ("a directory", |from| {
+                fs::remove_file(from).unwrap();
+                fs::create_dir(from).unwrap();
+            }),
+        ];
+        for (name, damage) in damages {
+            for given_up in 0..METHODS.len() {
+                let (dir, file) = stored();
+                damage(&dir.path().join("from"));
+                let placer = Placer::new();
+                for method in &METHODS[..given_up] {
+                    placer.give_up(*method, &io::Error::other("because"));
+                }
+                let placed = place(&placer, dir.path(), dir.path(), "to", &file).unwrap();
+                assert_eq!(placed, Placed::Damaged, "{name}, {:?}", METHODS[given_up]);
+                assert_eq!(placer.method(), METHODS[given_up], "{name} is no reason to change the method");
+                assert!(fs::symlink_metadata(dir.path().join("to")).is_err(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_with_all_its_names_is_copied_alone() {
+        let (dir, file) = stored();
         let placer = Placer::new();
-        let error = placer.place(&dir.path().join("none"), &dir.path().join("to"), &file()).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        let from = dir.path().join("from");
+        // ext4 allows 65,000 names, other file systems more than is worth trying.
+        let is_full = (0..65_000).any(|name| {
+            fs::hard_link(&from, dir.path().join(name.to_string()))
+                .is_err_and(|error| error.kind() == io::ErrorKind::TooManyLinks)
+        });
+        assert_eq!(place(&placer, dir.path(), dir.path(), "to", &file).unwrap(), Placed::Done);
         assert_eq!(placer.method(), Method::Hardlink);
+        let metadata = fs::metadata(dir.path().join("to")).unwrap();
+        assert_eq!(metadata.nlink() == 1, is_full);
+        assert_eq!(metadata.mode() & 0o111 == 0o111, is_full, "a copy has the mode of the index");
     }
 }

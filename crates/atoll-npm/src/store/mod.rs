@@ -17,7 +17,8 @@
 //! The index starts with a keyed BLAKE3 over the integrity and the rest of the file. The key ([`MachineKey`]) is not in
 //! the store. A store that came from elsewhere, for instance from a shared CI cache, is therefore not believed at all:
 //! its entries are fetched again. Changes in place, the hazard of hard links, are caught by size and modification time
-//! of every file, which [`Store::get`] compares before an entry is used.
+//! of every file, which are compared before it is used: by [`Store::get`] for a whole entry, by the linker for the files
+//! of an entry that it has from [`Store::index`].
 //!
 //! # Concurrency and crashes
 //! An entry is built in `stage/` and becomes visible by one rename after the index is written, so there are no half
@@ -30,7 +31,8 @@ mod index;
 mod key;
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -99,16 +101,20 @@ impl Store {
         Ok(store)
     }
 
-    /// The entry for this integrity, if there is one that can be believed.
+    /// The entry for this integrity, if there is one that can be believed and whose files are as they were stored.
     ///
-    /// Looks at every file's size and modification time: about a microsecond a file, which the kernel then need not
-    /// spend again when the file is linked.
+    /// Looks at every file's size and modification time.
     pub fn get(&self, integrity: &Integrity) -> Option<Entry> {
+        let entry = self.index(integrity)?;
+        entry.files.iter().all(|file| is_untouched(&entry.files_dir, file)).then_some(entry)
+    }
+
+    /// The entry for this integrity, if its index can be believed. The files are not looked at: who uses one compares it
+    /// with what the index says, as the linker does when it has the file's directory open anyway.
+    pub fn index(&self, integrity: &Integrity) -> Option<Entry> {
         let dir = self.entry_dir(integrity);
         let files = self.read_index(&dir, integrity)?;
-        let files_dir = dir.join("package");
-        let is_untouched = files.iter().all(|file| is_untouched(&files_dir, file));
-        is_untouched.then_some(Entry { files_dir, files })
+        Some(Entry { files_dir: dir.join("package"), files })
     }
 
     /// A new directory to unpack a package into.
@@ -165,11 +171,13 @@ impl Store {
     }
 
     fn read_index(&self, dir: &Path, integrity: &Integrity) -> Option<Vec<IndexedFile>> {
-        let path = dir.join("index");
-        if fs::metadata(&path).ok()?.len() > INDEX_BYTES_MAX {
+        let mut file = fs::File::open(dir.join("index")).ok()?;
+        let length = file.metadata().ok().filter(fs::Metadata::is_file)?.len();
+        if length > INDEX_BYTES_MAX {
             return None;
         }
-        let bytes = fs::read(path).ok()?;
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        file.read_exact(&mut bytes).ok()?;
         let (proof, index) = bytes.split_at_checked(key::PROOF_BYTES)?;
         if !self.key.believes(proof, PURPOSE, &[integrity.to_string().as_bytes(), index]) {
             return None;

@@ -1,0 +1,345 @@
+//! Lays packages out in a stage: directories, files, commands.
+//!
+//! Everything is planned from the packages' indexes: no directory of the store is listed, none of the stage is looked at.
+//! A package's directories in store and stage are opened once, and its files are named relative to them; so are the files
+//! of a directory that has many. Directories are made parents first, each once.
+//!
+//! A package and those inside it belong to one thread, which makes them in the order of their paths. The threads get fixed
+//! shares of about as much work each, neighbours together. Nobody is woken but at the end, and a few times on the way for
+//! who shows how far it is.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use atoll_sys::{
+    Errno,
+    fs::{Mode, OFlags, make_dir_at, open_at, open_root},
+};
+
+use super::{
+    Job, LinkError, bins,
+    place::{self, At, Method, Placed, Placer},
+};
+use crate::{lock::InstallPath, store::IndexedFile, threads};
+
+/// From so many files on, a directory is opened and its files are named relative to it. Two openings cost about what
+/// walking a name more costs in a stat and a link of eight files.
+const DENSE_FILES: usize = 8;
+/// What a directory costs to make, in links of a file; measured on ext4, and there between 3 and 5.
+const DIRECTORY_WORK: usize = 4;
+/// How often those who show it hear how far the building is, at most.
+const PROGRESS_STEPS: usize = 16;
+
+/// How packages were laid out.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// How files were brought in.
+    pub(crate) method: Method,
+    /// Why not by hard links, when not.
+    pub(crate) refusal: Option<String>,
+    /// Jobs whose stored files are not what was stored, by position. What was built is then good for nothing.
+    pub(crate) damaged: Vec<usize>,
+}
+
+/// Builds the packages under `tree`; `progress` hears how many are done, last that all are.
+pub(super) fn build(
+    tree: &Path,
+    jobs: &[Job],
+    threads: usize,
+    cancelled: &AtomicBool,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Built, LinkError> {
+    let root = open_root(tree).map_err(|errno| write_error(tree, errno))?;
+    let mut order: Vec<usize> = (0..jobs.len()).collect();
+    // By components: what is inside a package follows it at once.
+    order.sort_by(|a, b| jobs[*a].path.as_str().split('/').cmp(jobs[*b].path.as_str().split('/')));
+    let builder = Builder {
+        tree,
+        root,
+        jobs,
+        paths: jobs.iter().map(|job| job.path.as_str()).collect(),
+        placer: Placer::new(),
+        cancelled,
+        progress,
+        step: jobs.len().div_ceil(PROGRESS_STEPS).max(1),
+        done: AtomicUsize::new(0),
+        outcome: Mutex::default(),
+        is_over: AtomicBool::new(false),
+    };
+    if let Err(error) = builder.make_ways(&order) {
+        builder.fail(error);
+    }
+    threads::share_out(shares(jobs, &order, threads), &|share: &[usize]| builder.work(share));
+    let outcome = builder.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match outcome.error {
+        Some(error) => Err(error),
+        None => Ok(Built {
+            method: builder.placer.method(),
+            refusal: builder.placer.refusal(),
+            damaged: outcome.damaged,
+        }),
+    }
+}
+
+/// What all threads share.
+struct Builder<'a> {
+    tree: &'a Path,
+    root: OwnedFd,
+    jobs: &'a [Job],
+    paths: HashSet<&'a str>,
+    placer: Placer,
+    cancelled: &'a AtomicBool,
+    progress: &'a (dyn Fn(usize) + Sync),
+    /// Packages between two reports.
+    step: usize,
+    done: AtomicUsize,
+    outcome: Mutex<Outcome>,
+    /// One thread failed: the others need not go on.
+    is_over: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Outcome {
+    error: Option<LinkError>,
+    damaged: Vec<usize>,
+}
+
+impl fmt::Debug for Builder<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Builder").field("tree", &self.tree).field("done", &self.done).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Builder<'a> {
+    /// Builds one share.
+    fn work(&self, share: &[usize]) {
+        let mut way = Way::default();
+        for index in share {
+            if self.is_over.load(Ordering::Relaxed) {
+                return;
+            }
+            if self.cancelled.load(Ordering::Relaxed) {
+                return self.fail(LinkError::Cancelled);
+            }
+            let job = &self.jobs[*index];
+            match way.make(self, &job.path).and_then(|()| self.build_package(job)) {
+                Ok(Placed::Done) => {}
+                Ok(Placed::Damaged) => self.outcome().damaged.push(*index),
+                Err(error) => return self.fail(error),
+            }
+            let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+            if done.is_multiple_of(self.step) || done == self.jobs.len() {
+                (self.progress)(done);
+            }
+        }
+    }
+
+    fn outcome(&self) -> std::sync::MutexGuard<'_, Outcome> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first error is the one that counts.
+    fn fail(&self, error: LinkError) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.outcome().error.get_or_insert(error);
+    }
+
+    /// Makes the directories that lead to packages and belong to no thread: scopes, and the way to packages that stay.
+    fn make_ways(&self, order: &[usize]) -> Result<(), LinkError> {
+        let mut made = HashSet::new();
+        let mut leader: Option<&InstallPath> = None;
+        for index in order {
+            let path = &self.jobs[*index].path;
+            if !leader.is_some_and(|leader| is_inside(path, leader)) {
+                leader = Some(path);
+                self.make_above(path, 0, &mut made)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the directories above a package, from those on whose paths are longer than `from` bytes.
+    fn make_above(&self, path: &'a InstallPath, from: usize, made: &mut HashSet<&'a str>) -> Result<(), LinkError> {
+        let path = path.as_str();
+        for (end, _) in path.match_indices('/').filter(|(end, _)| *end > from) {
+            if made.insert(&path[..end]) {
+                self.make(&self.root, &path[..end], "")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn build_package(&self, job: &Job) -> Result<Placed, LinkError> {
+        let package = job.path.as_str();
+        self.make(&self.root, package, "")?;
+        let target = self.open(&self.root, package, "")?;
+        let source = match open_root(&job.entry.files_dir) {
+            Ok(source) => source,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Placed::Damaged),
+            Err(errno) => return Err(read_error(&job.entry.files_dir, errno)),
+        };
+        let mut made = HashSet::new();
+        for files in runs(&job.entry.files) {
+            let folder = folder_of(&files[0].path);
+            if self.belongs_to_another(folder, job) {
+                continue;
+            }
+            for end in folder.match_indices('/').map(|(end, _)| end).chain([folder.len()]).filter(|end| *end > 0) {
+                if made.insert(&folder[..end]) {
+                    self.make(&target, &folder[..end], package)?;
+                }
+            }
+            let placed = if folder.is_empty() || files.len() < DENSE_FILES {
+                self.place_files(job, files, 0, &source, &target)?
+            } else {
+                let source = match open_at(&source, folder.as_bytes(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()) {
+                    Ok(source) => source,
+                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(Placed::Damaged),
+                    Err(errno) => return Err(read_error(&job.entry.files_dir.join(folder), errno)),
+                };
+                let target = self.open(&target, folder, package)?;
+                self.place_files(job, files, folder.len() + 1, &source, &target)?
+            };
+            if placed == Placed::Damaged {
+                return Ok(placed);
+            }
+        }
+        for command in &job.commands {
+            bins::prepare(At { dir: target.as_fd(), name: command })
+                .map_err(|source| LinkError::Write { path: self.tree.join(package).join(command), source })?;
+        }
+        Ok(Placed::Done)
+    }
+
+    /// Places files whose names, relative to these directories, are their paths from the byte `from` on.
+    fn place_files(
+        &self,
+        job: &Job,
+        files: &[IndexedFile],
+        from: usize,
+        source: &OwnedFd,
+        target: &OwnedFd,
+    ) -> Result<Placed, LinkError> {
+        for file in files {
+            let name = &file.path[from..];
+            let (stored, placed) = (At { dir: source.as_fd(), name }, At { dir: target.as_fd(), name });
+            let result = if job.private {
+                place::copy(stored, placed, file)
+            } else {
+                self.placer.place(stored, placed, file)
+            };
+            let result = result.map_err(|source| {
+                let path = self.tree.join(job.path.as_str()).join(&file.path);
+                LinkError::Write { path, source }
+            })?;
+            if result == Placed::Damaged {
+                return Ok(result);
+            }
+        }
+        Ok(Placed::Done)
+    }
+
+    /// Makes a directory; it may be there. `package` is where `dir` is, for errors.
+    fn make(&self, dir: &OwnedFd, name: &str, package: &str) -> Result<(), LinkError> {
+        match make_dir_at(dir, name.as_bytes(), Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(write_error(&self.tree.join(package).join(name), errno)),
+        }
+    }
+
+    fn open(&self, dir: &OwnedFd, name: &str, package: &str) -> Result<OwnedFd, LinkError> {
+        open_at(dir, name.as_bytes(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
+            .map_err(|errno| write_error(&self.tree.join(package).join(name), errno))
+    }
+
+    /// Whether a folder of this package is where another package goes, or inside: some are published with a `node_modules`
+    /// that nobody asked for.
+    fn belongs_to_another(&self, folder: &str, job: &Job) -> bool {
+        if !folder.starts_with("node_modules/") {
+            return false;
+        }
+        let path = format!("{}/{folder}", job.path);
+        let ends = path.match_indices('/').map(|(end, _)| end).filter(|end| *end > job.path.as_str().len());
+        ends.chain([path.len()]).any(|end| self.paths.contains(&path[..end]))
+    }
+}
+
+/// The directories that a thread made above the packages of its share.
+#[derive(Debug, Default)]
+struct Way<'a> {
+    /// The package that those after it are inside of.
+    leader: Option<&'a InstallPath>,
+    made: HashSet<&'a str>,
+}
+
+impl<'a> Way<'a> {
+    fn make(&mut self, builder: &Builder<'a>, path: &'a InstallPath) -> Result<(), LinkError> {
+        match self.leader {
+            Some(leader) if is_inside(path, leader) => {
+                builder.make_above(path, leader.as_str().len(), &mut self.made)
+            }
+            _ => {
+                self.leader = Some(path);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Cuts the jobs into consecutive shares of about as much work each; what is inside a package stays with it.
+fn shares<'a>(jobs: &[Job], order: &'a [usize], count: usize) -> Vec<&'a [usize]> {
+    let work: Vec<usize> = order.iter().map(|index| work(&jobs[*index])).collect();
+    let path = |position: usize| &jobs[order[position]].path;
+    let (mut shares, mut start, mut left) = (Vec::with_capacity(count), 0, work.iter().sum::<usize>());
+    for threads in (1..=count).rev() {
+        let (mut end, mut taken) = (start, 0);
+        while end < order.len() && taken < left.div_ceil(threads) {
+            let leader = end;
+            while end < order.len() && (end == leader || is_inside(path(end), path(leader))) {
+                taken += work[end];
+                end += 1;
+            }
+        }
+        if start < end {
+            shares.push(&order[start..end]);
+        }
+        (start, left) = (end, left - taken);
+    }
+    debug_assert_eq!(start, order.len(), "every job is in one share");
+    shares
+}
+
+/// What a package costs, in links of a file.
+fn work(job: &Job) -> usize {
+    job.entry.files.len() + DIRECTORY_WORK * (1 + runs(&job.entry.files).count())
+}
+
+/// Files that follow each other in the index and are in the same folder.
+fn runs(files: &[IndexedFile]) -> impl Iterator<Item = &[IndexedFile]> {
+    files.chunk_by(|one, next| folder_of(&one.path) == folder_of(&next.path))
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rfind('/').map_or("", |end| &path[..end])
+}
+
+fn is_inside(path: &InstallPath, outer: &InstallPath) -> bool {
+    path.as_str().strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn write_error(path: &Path, errno: Errno) -> LinkError {
+    LinkError::Write { path: path.to_path_buf(), source: io::Error::from(errno) }
+}
+
+fn read_error(path: &Path, errno: Errno) -> LinkError {
+    LinkError::Read { path: path.to_path_buf(), source: io::Error::from(errno) }
+}
