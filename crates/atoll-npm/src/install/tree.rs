@@ -373,7 +373,7 @@ impl<'a> Tree<'a> {
 
 impl Fetcher<'_> {
     /// What to fetch for an entry of the lockfile.
-    fn wanted(&self, path: &InstallPath, entry: &LockEntry) -> Result<Wanted, InstallError> {
+    pub(super) fn wanted(&self, path: &InstallPath, entry: &LockEntry) -> Result<Wanted, InstallError> {
         let package = label(path, entry);
         let integrity = entry.integrity.as_deref().and_then(|text| Integrity::parse(text).ok());
         let Some(integrity) = integrity else { return Err(InstallError::NoIntegrity { package }) };
@@ -398,7 +398,7 @@ impl Plan<'_> {
 }
 
 /// Name and version.
-fn label(path: &InstallPath, entry: &LockEntry) -> String {
+pub(super) fn label(path: &InstallPath, entry: &LockEntry) -> String {
     format!("{}@{}", entry.package_name(path), entry.version.as_deref().unwrap_or("?"))
 }
 
