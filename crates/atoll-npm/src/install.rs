@@ -25,12 +25,13 @@ pub use error::InstallError;
 use files::{ProjectFiles, resolve_project};
 use request::Request;
 use tree::Tree;
+use virtually::Virtually;
 
 use crate::{
     fetch::Fetcher,
     link::{
         Method, Project,
-        state::{self, Installed, Linked},
+        state::{self, Installed},
     },
     linker::Linker,
     lock::{Omit, Platform},
@@ -155,13 +156,25 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     options.linker = Some(linker);
     let inputs = |manifest: &str, lock: Option<&str>| inputs_digest(&options, manifest, lock);
     let before = inputs(&files.manifest, files.lock.as_deref());
+    let virtually = |reporter| Virtually {
+        options: &options,
+        project: &project,
+        key: &key,
+        files: &files,
+        installed: &installed,
+        reporter,
+    };
     if options.add.is_empty()
         && let Some(lock_text) = &files.lock
-        && let Some(marker) = installed.current(&project.dir, &before)
-        && (marker.linked == Linked::Hoisted || virtually::is_in_store(&options, &key, lock_text, marker).await?)
     {
-        let installed = marker.packages.len();
-        return Ok(Summary { up_to_date: true, installed, elapsed: started.elapsed(), ..Summary::default() });
+        if linker == Linker::Virtual {
+            if let Some(summary) = virtually(reporter).again(&before, lock_text).await? {
+                return Ok(Summary { elapsed: started.elapsed(), ..summary });
+            }
+        } else if let Some(marker) = installed.current(&project.dir, &before) {
+            let installed = marker.packages.len();
+            return Ok(Summary { up_to_date: true, installed, elapsed: started.elapsed(), ..Summary::default() });
+        }
     }
 
     let mut summary = Summary::default();
@@ -174,15 +187,10 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     let omit = Omit { dev: options.production, ..Omit::default() };
     let wanted = resolved.lock.wanted(&options.platform, omit)?;
     if linker == Linker::Virtual {
-        virtually::count(&wanted, &installed, &files, &mut summary);
-        summary.lock_written = files.lock.as_ref() != Some(&resolved.lock_text);
-        virtually::gather(&wanted, &fetcher, &store).await?;
-        (summary.downloaded, summary.bytes) = (fetcher.stored(), client.bytes_received());
-        virtually::leave_out_scripts(&wanted, &resolved, &options, reporter, &mut summary);
         let inputs = inputs(&resolved.manifest_text, Some(&resolved.lock_text));
-        virtually::commit(&project, &wanted, &files, &resolved, inputs, key, reporter).await?;
-        summary.elapsed = started.elapsed();
-        return Ok(summary);
+        let done = virtually(reporter).install(&wanted, &resolved, &inputs, &fetcher, &store).await?;
+        let (downloaded, bytes, saved) = (fetcher.stored(), client.bytes_received(), summary.saved);
+        return Ok(Summary { downloaded, bytes, saved, elapsed: started.elapsed(), ..done });
     }
     if project.has_modules() {
         installed.read_lock(&project.dir);

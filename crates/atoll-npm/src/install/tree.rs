@@ -398,7 +398,7 @@ impl Plan<'_> {
 }
 
 /// Name and version.
-pub(super) fn label(path: &InstallPath, entry: &LockEntry) -> String {
+fn label(path: &InstallPath, entry: &LockEntry) -> String {
     format!("{}@{}", entry.package_name(path), entry.version.as_deref().unwrap_or("?"))
 }
 

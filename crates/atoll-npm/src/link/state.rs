@@ -103,6 +103,30 @@ impl Marker {
     }
 }
 
+/// The beginning of the marker of packages that are on no disk.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Virtual {
+    /// See [`inputs_digest`].
+    pub(crate) inputs: String,
+    /// See [`lock_digest`].
+    pub(crate) lock: String,
+}
+
+impl Virtual {
+    /// `None` for a project without such packages. Reads no more than it returns.
+    pub(crate) fn read(project: &Path) -> Option<Self> {
+        let mut start = Vec::new();
+        File::open(project.join(MARKER)).ok()?.take(MARKER_START_BYTES).read_to_end(&mut start).ok()?;
+        let start = String::from_utf8_lossy(&start);
+        let mut lines = start.split('\n');
+        if lines.next()? != MARKER_VERSION {
+            return None;
+        }
+        let inputs = lines.next()?.to_owned();
+        Some(Self { inputs, lock: lines.next()?.strip_prefix("v ")?.to_owned() })
+    }
+}
+
 /// What a project's `node_modules` says about itself.
 #[derive(Debug, Default)]
 pub(crate) struct Installed {
@@ -123,17 +147,6 @@ impl Installed {
             Marker::parse(&text)
         });
         Self { marker, ..Self::default() }
-    }
-
-    /// Whether the packages are on no disk, as the marker's beginning says.
-    pub(crate) fn is_virtual(project: &Path) -> bool {
-        let mut start = Vec::new();
-        let read =
-            File::open(project.join(MARKER)).and_then(|file| file.take(MARKER_START_BYTES).read_to_end(&mut start));
-        let mut lines = start.split(|byte| *byte == b'\n');
-        read.is_ok()
-            && lines.next() == Some(MARKER_VERSION.as_bytes())
-            && lines.nth(1).is_some_and(|line| line.starts_with(b"v "))
     }
 
     /// Reads npm's description too.
@@ -207,11 +220,11 @@ mod tests {
         let on_no_disk = Marker { linked, ..marker() };
         assert_eq!(Marker::parse(&on_no_disk.to_text()).as_ref(), Some(&on_no_disk));
         let dir = tempfile::tempdir().unwrap();
-        assert!(!Installed::is_virtual(dir.path()));
+        assert_eq!(Virtual::read(dir.path()), None);
         fs::create_dir(dir.path().join("node_modules")).unwrap();
         let inputs = inputs_digest(&[b"any"]);
-        fs::write(dir.path().join(MARKER), Marker { inputs, ..on_no_disk }.to_text()).unwrap();
-        assert!(Installed::is_virtual(dir.path()));
+        fs::write(dir.path().join(MARKER), Marker { inputs: inputs.clone(), ..on_no_disk }.to_text()).unwrap();
+        assert_eq!(Virtual::read(dir.path()), Some(Virtual { inputs, lock: lock_digest("{}") }));
         for text in ["", "atoll-state 0\nabc\n", "atoll-state 1", "atoll-state 1\nabc\nnonsense"] {
             assert_eq!(Marker::parse(text), None, "{text}");
         }
@@ -226,7 +239,7 @@ mod tests {
         fs::write(dir.path().join(HIDDEN_LOCK), "{}").unwrap();
         fs::write(dir.path().join(MARKER), marker().to_text()).unwrap();
         touch(dir.path()).unwrap();
-        assert!(!Installed::is_virtual(dir.path()));
+        assert_eq!(Virtual::read(dir.path()), None);
         let installed = Installed::read_marker(dir.path());
         assert_eq!(installed.current(dir.path(), "abc"), Some(&marker()));
         assert_eq!(installed.current(dir.path(), "abd"), None);

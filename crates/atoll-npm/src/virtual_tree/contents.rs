@@ -10,7 +10,7 @@
 //! files do not depend on that.
 
 use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError,
+    Arc, Mutex, OnceLock, PoisonError, TryLockError,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
@@ -251,7 +251,15 @@ impl Shelf {
     ) -> Result<Arc<Contents>, Unreadable> {
         let slot = &self.slots[id as usize];
         let contents = {
-            let mut kept = slot.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = match slot.kept.try_lock() {
+                Ok(kept) => kept,
+                // Somebody reads it.
+                Err(TryLockError::WouldBlock) => {
+                    may_wait().map_err(Unreadable::Fails)?;
+                    slot.kept.lock().unwrap_or_else(PoisonError::into_inner)
+                }
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            };
             slot.was_used.store(true, Ordering::Relaxed);
             if let Some(contents) = &*kept {
                 return Ok(Arc::clone(contents));

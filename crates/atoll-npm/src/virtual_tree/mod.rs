@@ -8,7 +8,8 @@
 //! a package of one integrity does not change.
 //!
 //! # What is read when
-//! The structure down to the packages (`nodes`) comes from the lockfile alone. A package's index is read from the store
+//! The structure down to the packages (`nodes`) comes from the lockfile alone, or from what the installation has worked out of
+//! it and kept (`recipe`), which spares reading the lockfile as JSON. A package's index is read from the store
 //! when a path first leads into it (`contents`), and says all that `stat` and listings need; only contents of files are
 //! read from files.
 //!
@@ -21,22 +22,41 @@ mod contents;
 mod file;
 mod layer;
 mod nodes;
+pub(crate) mod recipe;
 
 use std::{
     collections::HashSet,
     fmt, fs, io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
+    thread,
 };
 
 use contents::Shelf;
 use nodes::{LockedPackage, Nodes, PackageId, Unfit};
+use recipe::Recipe;
 
 use crate::{
-    link::state::{Installed, Linked, lock_digest},
+    link::state::{Installed, Virtual, lock_digest},
     lock::{self, InstallPath, LockError, Lockfile},
     store::{MachineKey, Store, StoreError},
 };
+
+/// Threads that look for packages in the store, at most.
+const LOOKERS_MAX: usize = 4;
+/// Packages for which another thread is worth its start.
+const SHARE_MIN: usize = 64;
+
+/// The user's directories, as in [`InstallOptions`](crate::install::InstallOptions).
+#[derive(Clone, Copy, Debug)]
+pub struct UserDirs<'a> {
+    /// The package store.
+    pub store: &'a Path,
+    /// The cache.
+    pub cache: &'a Path,
+    /// The state, with the machine key.
+    pub state: &'a Path,
+}
 
 /// Hears of packages that are gone or changed: name and version.
 type OnDamage = dyn Fn(&str) + Send + Sync;
@@ -103,28 +123,23 @@ impl From<Unfit> for VirtualTreeError {
 impl VirtualTree {
     /// Whether a project's packages were installed to be shown by such a tree. Reads the beginning of a small file.
     pub fn is_installed(project: &Path) -> bool {
-        Installed::is_virtual(project)
+        Virtual::read(project).is_some()
     }
 
     /// The tree of a project whose packages were installed for it; `None` for a project whose `node_modules` is what is
     /// on the disk. `on_damage` hears, once each, of packages that turn out to be gone from the store or changed when a
     /// guest asks for them; it must be quick.
     ///
-    /// Reads the lockfile, and looks whether the store has each package: one system call each, about a microsecond.
+    /// Looks whether the store has each package: one system call each.
     ///
     /// # Errors
     /// See [`VirtualTreeError`].
     pub fn of_project(
         project: &Path,
-        store_dir: &Path,
-        state_dir: &Path,
+        user: &UserDirs<'_>,
         on_damage: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Option<Self>, VirtualTreeError> {
-        if !Self::is_installed(project) {
-            return Ok(None);
-        }
-        let Some(marker) = Installed::read_marker(project).marker else { return Ok(None) };
-        let Linked::Virtual { lock: installed } = &marker.linked else { return Ok(None) };
+        let Some(Virtual { inputs, lock: installed }) = Virtual::read(project) else { return Ok(None) };
         let stale = || VirtualTreeError::Stale { project: project.to_path_buf() };
         let path = project.join(lock::FILE_NAME);
         let text = match fs::read_to_string(&path) {
@@ -132,20 +147,18 @@ impl VirtualTree {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(stale()),
             Err(source) => return Err(VirtualTreeError::Io { path, source }),
         };
-        if lock_digest(&text) != *installed {
+        if lock_digest(&text) != installed {
             return Err(stale());
         }
-        let lock = Lockfile::parse(lock::FILE_NAME, &text)?;
-        let wanted: HashSet<&str> = marker.packages.iter().map(String::as_str).collect();
-        let wanted: Vec<_> = lock.packages.iter().filter(|(path, _)| wanted.contains(path.as_str())).collect();
-        if wanted.len() != marker.packages.len() {
-            return Err(stale());
-        }
-        let (nodes, packages) = Nodes::new(&wanted, lock.packages.get(&InstallPath::ROOT))?;
-        let key = MachineKey::open(state_dir)
-            .map_err(|source| VirtualTreeError::Io { path: state_dir.to_path_buf(), source })?;
-        let store = Store::open(store_dir, key)?;
-        if let Some(missing) = packages.iter().find(|package| !store.contains(&package.integrity)) {
+        let key = MachineKey::open(user.state)
+            .map_err(|source| VirtualTreeError::Io { path: user.state.to_path_buf(), source })?;
+        let recipe = match Recipe::read(user.cache, &key, &inputs, &installed) {
+            Some(recipe) => recipe,
+            None => recipe_of(project, &text)?.ok_or_else(stale)?,
+        };
+        let (nodes, packages) = Nodes::new(&recipe)?;
+        let store = Store::open(user.store, key)?;
+        if let Some(missing) = first_missing(&store, &packages) {
             return Err(VirtualTreeError::Missing { package: missing.label.to_string() });
         }
         Ok(Some(Self::new(nodes, packages, store, Box::new(on_damage))))
@@ -172,6 +185,41 @@ impl VirtualTree {
             (self.on_damage)(&locked.label);
         }
     }
+}
+
+/// The recipe of a lockfile's text, for what was installed of it; `None` where it has not all of that.
+fn recipe_of(project: &Path, lock_text: &str) -> Result<Option<Recipe>, VirtualTreeError> {
+    let lock = Lockfile::parse(lock::FILE_NAME, lock_text)?;
+    let listed = Installed::read_marker(project).marker.map(|marker| marker.packages).unwrap_or_default();
+    let wanted: HashSet<&str> = listed.iter().map(String::as_str).collect();
+    let wanted: Vec<_> = lock.packages.iter().filter(|(path, _)| wanted.contains(path.as_str())).collect();
+    if wanted.len() != listed.len() {
+        return Ok(None);
+    }
+    // Which scripts did not run was said when they did not.
+    let recipe = Recipe::new(&wanted, lock.packages.get(&InstallPath::ROOT), |_| false);
+    recipe.map(Some).map_err(|error| VirtualTreeError::Unfit { problem: error.to_string() })
+}
+
+/// Whether a recipe's packages are all in the store, believed or not.
+pub(crate) fn is_in_store(store: &Store, recipe: &Recipe) -> bool {
+    Nodes::new(recipe).is_ok_and(|(_, packages)| first_missing(store, &packages).is_none())
+}
+
+/// One of the packages that are not in the store, if there are any.
+fn first_missing<'p>(store: &Store, packages: &'p [LockedPackage]) -> Option<&'p LockedPackage> {
+    let missing = |share: &'p [LockedPackage]| share.iter().find(|package| !store.contains(&package.integrity));
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(LOOKERS_MAX);
+    let mut shares = packages.chunks(packages.len().div_ceil(threads).max(SHARE_MIN));
+    let Some(first) = shares.next() else { return None };
+    thread::scope(|scope| {
+        let others: Vec<_> = shares.map(|share| scope.spawn(move || missing(share))).collect();
+        let others = others.into_iter().map(|other| match other.join() {
+            Ok(found) => found,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        missing(first).into_iter().chain(others.flatten()).next()
+    })
 }
 
 impl fmt::Debug for VirtualTree {

@@ -3,12 +3,8 @@
 
 use std::collections::HashMap;
 
-use crate::{
-    integrity::{BadIntegrity, Integrity},
-    link::bins,
-    lock::{InstallPath, LockEntry},
-    plan::link_target,
-};
+use super::recipe::{Recipe, RecipePackage};
+use crate::integrity::{BadIntegrity, Integrity};
 
 /// Position in [`Nodes`].
 pub(super) type NodeId = u32;
@@ -66,56 +62,40 @@ pub(super) struct Nodes {
 /// Why there can be no such tree.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unfit {
-    /// The lockfile has no usable digest for it.
-    #[error("{0} has no integrity")]
-    Integrity(String, Option<BadIntegrity>),
-    /// A link to somewhere outside of `node_modules`.
-    #[error("{0} is a link out of node_modules")]
-    Link(String),
+    /// The lockfile has no usable digest for a package.
+    #[error("{0} has no usable integrity: {1}")]
+    Integrity(String, BadIntegrity),
     /// More than [`PACKAGES_MAX`].
     #[error("there are more than {PACKAGES_MAX} packages")]
     TooMany,
 }
 
 impl Nodes {
-    /// The tree of these packages, and the packages. Bundled ones come with their dependents.
-    pub(super) fn new(
-        wanted: &[(&InstallPath, &LockEntry)],
-        root: Option<&LockEntry>,
-    ) -> Result<(Self, Vec<LockedPackage>), Unfit> {
-        let mut growing = Growing::default();
-        let mut packages = Vec::new();
-        let mut by_depth: Vec<_> = wanted.iter().filter(|(_, entry)| !entry.in_bundle).collect();
-        if by_depth.len() > PACKAGES_MAX {
+    /// The tree of a recipe, and its packages.
+    pub(super) fn new(recipe: &Recipe) -> Result<(Self, Vec<LockedPackage>), Unfit> {
+        if recipe.packages.len() > PACKAGES_MAX {
             return Err(Unfit::TooMany);
         }
+        let mut growing = Growing::default();
+        let mut packages = Vec::with_capacity(recipe.packages.len());
         // Parents first: what lies in a package is merged with it.
-        by_depth.sort_by_key(|(path, _)| (path.depth(), path.as_str()));
-        for (path, entry) in by_depth {
-            let label = || format!("{}@{}", entry.package_name(path), entry.version.as_deref().unwrap_or("?"));
-            let kind = if entry.link {
-                let target = link_target(path, entry).ok_or_else(|| Unfit::Link(label()))?;
-                NodeKind::Link(target.into_bytes().into())
-            } else {
-                let text = entry.integrity.as_deref().ok_or_else(|| Unfit::Integrity(label(), None))?;
-                let integrity = Integrity::parse(text).map_err(|error| Unfit::Integrity(label(), Some(error)))?;
-                let commands = bins::safe_bins(entry).map(|(_, target)| target.into()).collect();
-                packages.push(LockedPackage { label: label().into(), integrity, commands });
-                NodeKind::Package(id(packages.len() - 1))
-            };
-            let node = growing.make(&names(path));
-            growing.kinds[node as usize] = kind;
+        for RecipePackage { path, label, integrity, commands } in &recipe.packages {
+            let integrity = Integrity::parse(integrity).map_err(|error| Unfit::Integrity(label.to_string(), error))?;
+            let commands = commands.clone().into();
+            packages.push(LockedPackage { label: label.clone(), integrity, commands });
+            let node = growing.make(names(path));
+            growing.kinds[node as usize] = NodeKind::Package(id(packages.len() - 1));
         }
-        for (path, commands) in bins::commands(wanted.iter().copied(), root) {
-            let mut folder = names(&path);
-            if !path.is_root() {
-                folder.push("node_modules");
-            }
-            folder.push(".bin");
-            let folder = growing.make(&folder);
+        for (path, target) in &recipe.links {
+            let node = growing.make(names(path));
+            growing.kinds[node as usize] = NodeKind::Link(target.as_bytes().into());
+        }
+        for (path, commands) in &recipe.bins {
+            let modules = (!path.is_empty()).then_some("node_modules");
+            let folder = growing.make(names(path).chain(modules).chain([".bin"]));
             for (name, target) in commands {
-                let link = growing.child(folder, &name);
-                growing.kinds[link as usize] = NodeKind::Link(target.into_bytes().into());
+                let link = growing.child(folder, name);
+                growing.kinds[link as usize] = NodeKind::Link(target.as_bytes().into());
             }
         }
         Ok((growing.finish(), packages))
@@ -165,8 +145,8 @@ impl Default for Growing {
 
 impl Growing {
     /// The node of these names; those that are missing become directories.
-    fn make(&mut self, names: &[&str]) -> NodeId {
-        names.iter().fold(ROOT, |node, name| self.child(node, name))
+    fn make<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> NodeId {
+        names.fold(ROOT, |node, name| self.child(node, name))
     }
 
     fn child(&mut self, node: NodeId, name: &str) -> NodeId {
@@ -200,9 +180,9 @@ impl Growing {
     }
 }
 
-/// The names of a path below the topmost `node_modules`.
-fn names(path: &InstallPath) -> Vec<&str> {
-    path.as_str().split('/').skip(1).collect()
+/// The names of an install path below the topmost `node_modules`.
+fn names(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').skip(1)
 }
 
 fn id(index: usize) -> u32 {

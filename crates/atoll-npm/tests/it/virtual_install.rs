@@ -6,7 +6,7 @@ use atoll_npm::{
     install::{InstallError, Summary, install},
     linker::Linker,
     report::Warning,
-    virtual_tree::{VirtualTree, VirtualTreeError},
+    virtual_tree::{UserDirs, VirtualTree, VirtualTreeError},
 };
 use atoll_test::npm_registry::{Fault, Package};
 use atoll_vfs::{Layer, LayerPath};
@@ -26,7 +26,8 @@ async fn install_as(scene: &Scene, linker: Linker) -> Result<Summary, InstallErr
 }
 
 fn open(scene: &Scene) -> Result<Option<VirtualTree>, VirtualTreeError> {
-    VirtualTree::of_project(&scene.dir(), &scene.home().join("store"), &scene.home().join("state"), |_| {})
+    let [store, cache, state] = ["store", "cache", "state"].map(|name| scene.home().join(name));
+    VirtualTree::of_project(&scene.dir(), &UserDirs { store: &store, cache: &cache, state: &state }, |_| {})
 }
 
 fn content(scene: &Scene, path: &str) -> String {
@@ -102,6 +103,31 @@ async fn a_warm_installation_asks_nobody_and_leaves_a_killed_one_behind() {
     assert_eq!(scene.registry.requests().len(), 0);
     assert!(!scene.exists(".atoll-stage"));
     assert_eq!(content(&scene, "a/index.js"), "a");
+}
+
+#[tokio::test]
+async fn the_cache_may_be_deleted() {
+    let scene = small();
+    install_as(&scene, Linker::Virtual).await.unwrap();
+    let before = scene.snapshot();
+    let forget = || fs::remove_dir_all(scene.home().join("cache")).unwrap();
+    forget();
+    assert_eq!(content(&scene, "b/b.js"), "b");
+    let summary = scene.install_with(|options| options.offline = true).await.unwrap();
+    assert!(summary.up_to_date && summary.installed == 2);
+    assert_eq!(scene.snapshot(), before);
+    forget();
+    fs::remove_dir_all(scene.path("node_modules")).unwrap();
+    let summary = scene.install_with(|options| {
+        options.linker = Some(Linker::Virtual);
+        options.frozen = true;
+    });
+    assert_eq!(summary.await.unwrap().added, 2);
+    assert_eq!(scene.snapshot(), before);
+    assert_eq!(content(&scene, "a/index.js"), "a");
+    // What was kept is of another machine.
+    fs::remove_dir_all(scene.home().join("state")).unwrap();
+    assert!(open(&scene).unwrap().unwrap().read(LayerPath::new(b"a/index.js").unwrap(), 10).is_err());
 }
 
 #[tokio::test]

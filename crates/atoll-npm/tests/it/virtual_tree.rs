@@ -8,7 +8,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use atoll_npm::{linker::Linker, virtual_tree::VirtualTree};
+use atoll_npm::{
+    linker::Linker,
+    virtual_tree::{UserDirs, VirtualTree},
+};
 use atoll_test::npm_registry::Package;
 use atoll_vfs::{
     Access, AccessMode, Errno, FileKind, FinalLink, GuestPath, HostDir, Layer, LayerError, LayerPath, LayerResult,
@@ -81,9 +84,10 @@ type Damaged = Arc<Mutex<Vec<String>>>;
 fn open(scene: &Scene) -> (VirtualTree, Damaged) {
     let damaged = Damaged::default();
     let told = Arc::clone(&damaged);
-    let (store, state) = (scene.home().join("store"), scene.home().join("state"));
+    let [store, cache, state] = ["store", "cache", "state"].map(|name| scene.home().join(name));
+    let user = UserDirs { store: &store, cache: &cache, state: &state };
     let tell = move |package: &str| told.lock().unwrap().push(package.to_owned());
-    let tree = VirtualTree::of_project(&scene.dir(), &store, &state, tell).unwrap();
+    let tree = VirtualTree::of_project(&scene.dir(), &user, tell).unwrap();
     (tree.expect("a virtual installation"), damaged)
 }
 
