@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod request;
 mod tree;
+mod virtually;
 
 use std::{
     ffi::OsString,
@@ -24,6 +25,7 @@ pub use error::InstallError;
 use files::{ProjectFiles, resolve_project};
 use request::Request;
 use tree::Tree;
+use virtually::Virtually;
 
 use crate::{
     fetch::Fetcher,
@@ -31,6 +33,7 @@ use crate::{
         Method, Project,
         state::{self, Installed},
     },
+    linker::Linker,
     lock::{Omit, Platform},
     npmrc::Npmrc,
     plan::Plan,
@@ -68,6 +71,8 @@ pub struct InstallOptions {
     pub offline: bool,
     /// Leave out development dependencies.
     pub production: bool,
+    /// Where the packages go; `None` leaves it as the last installation had it, and is hoisted at first.
+    pub linker: Option<Linker>,
     /// Do not run scripts, not even those that `package.json` allows.
     pub ignore_scripts: bool,
     /// Environment of the scripts that are allowed, `PATH` included.
@@ -95,6 +100,7 @@ impl InstallOptions {
             frozen: false,
             offline: false,
             production: false,
+            linker: None,
             ignore_scripts: false,
             script_environment: Vec::new(),
             script_deadline: scripts::DEADLINE,
@@ -138,19 +144,37 @@ pub struct Summary {
 ///
 /// # Errors
 /// See [`InstallError`]. The project is then as it was before.
-pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result<Summary, InstallError> {
+pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Result<Summary, InstallError> {
     let started = Instant::now();
     let key = open_key(&options.state_dir)?;
     let dir = std::path::absolute(&options.project_dir).unwrap_or_else(|_| options.project_dir.clone());
     let project = lock_project(&dir, &key, reporter).await?;
     let files = ProjectFiles::read(&project.dir)?;
-    let inputs = |manifest: &str, lock: Option<&str>| inputs_digest(&options, manifest, lock);
 
     let mut installed = if project.has_modules() { Installed::read_marker(&project.dir) } else { Installed::default() };
+    let linker = options.linker.unwrap_or_else(|| installed.linker());
+    options.linker = Some(linker);
+    let inputs = |manifest: &str, lock: Option<&str>| inputs_digest(&options, manifest, lock);
     let before = inputs(&files.manifest, files.lock.as_deref());
-    if options.add.is_empty() && files.lock.is_some() && installed.is_current(&project.dir, &before) {
-        let installed = installed.marker.map_or(0, |marker| marker.packages.len());
-        return Ok(Summary { up_to_date: true, installed, elapsed: started.elapsed(), ..Summary::default() });
+    let virtually = |reporter| Virtually {
+        options: &options,
+        project: &project,
+        key: &key,
+        files: &files,
+        installed: &installed,
+        reporter,
+    };
+    if options.add.is_empty()
+        && let Some(lock_text) = &files.lock
+    {
+        if linker == Linker::Virtual {
+            if let Some(summary) = virtually(reporter).again(&before, lock_text).await? {
+                return Ok(Summary { elapsed: started.elapsed(), ..summary });
+            }
+        } else if let Some(marker) = installed.current(&project.dir, &before) {
+            let installed = marker.packages.len();
+            return Ok(Summary { up_to_date: true, installed, elapsed: started.elapsed(), ..Summary::default() });
+        }
     }
 
     let mut summary = Summary::default();
@@ -162,6 +186,12 @@ pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result
 
     let omit = Omit { dev: options.production, ..Omit::default() };
     let wanted = resolved.lock.wanted(&options.platform, omit)?;
+    if linker == Linker::Virtual {
+        let inputs = inputs(&resolved.manifest_text, Some(&resolved.lock_text));
+        let done = virtually(reporter).install(&wanted, &resolved, &inputs, &fetcher, &store).await?;
+        let (downloaded, bytes, saved) = (fetcher.stored(), client.bytes_received(), summary.saved);
+        return Ok(Summary { downloaded, bytes, saved, elapsed: started.elapsed(), ..done });
+    }
     if project.has_modules() {
         installed.read_lock(&project.dir);
     }
@@ -231,7 +261,8 @@ async fn lock_project(dir: &Path, key: &MachineKey, reporter: &dyn Reporter) -> 
 /// A digest of all that decides what an installation does.
 fn inputs_digest(options: &InstallOptions, manifest: &str, lock: Option<&str>) -> String {
     let Platform { os, cpu, libc } = &options.platform;
-    let flags = [options.production, options.ignore_scripts, lock.is_some()].map(u8::from);
+    let is_virtual = options.linker == Some(Linker::Virtual);
+    let flags = [options.production, options.ignore_scripts, lock.is_some(), is_virtual].map(u8::from);
     let libc = libc.as_deref().unwrap_or_default();
     state::inputs_digest(&[
         manifest.as_bytes(),

@@ -4,10 +4,11 @@
 //! [`manifest`] and [`npmrc`] read what the project says, [`resolve`] decides which version goes where without doing any
 //! I/O itself, [`lock`] is that decision as npm writes it down; [`registry`] asks, [`fetch`] downloads and verifies into
 //! the [`store`], `plan` compares with what is there, [`link`] builds beside the project and puts it in place, [`scripts`]
-//! run where they are allowed. [`install::install`] is all of it, and [`report`] how it says what it does.
+//! run where they are allowed. [`virtual_tree`] shows guests the packages without putting them anywhere. [`install::install`] is all of it, and [`report`] how it says what it does.
 
 pub mod fetch;
 pub mod integrity;
+pub mod linker;
 pub mod lock;
 pub mod manifest;
 pub mod npmrc;
@@ -34,3 +35,5 @@ pub mod registry;
 pub mod scripts;
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
 pub mod store;
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+pub mod virtual_tree;

@@ -1,14 +1,17 @@
-//! `.npmrc`: which registry serves which packages, and who we are there.
+//! `.npmrc`: which registry serves which packages, who we are there, and how they are linked.
 //!
-//! Read are `registry`, `@scope:registry` and the credentials `//host/path/:_authToken`, `:_auth`, `:username` with
-//! `:_password`. Everything else in such a file configures npm itself and is passed over. Credentials hold for URLs below
+//! Read are `registry`, `@scope:registry`, the credentials `//host/path/:_authToken`, `:_auth`, `:username` with
+//! `:_password`, and `node-linker`. Everything else in such a file configures npm itself and is passed over. Credentials hold for URLs below
 //! the host and path that they are written for; [`Npmrc::authorization_for`] is the only way to them.
 
 use std::{collections::HashMap, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::manifest::is_valid_name;
+use crate::{
+    linker::{Linker, UnknownLinker},
+    manifest::is_valid_name,
+};
 
 /// Where packages come from unless `.npmrc` says otherwise.
 pub const DEFAULT_REGISTRY: &str = "https://registry.npmjs.org/";
@@ -21,7 +24,11 @@ pub struct Npmrc {
     /// By host and path, `//host[:port]/path/`.
     credentials: HashMap<String, Credentials>,
     unset: Vec<UnsetVariable>,
+    linker: Option<Linker>,
 }
+
+/// Values of `node-linker` that are pnpm's alone, and say nothing to us.
+const LINKERS_OF_PNPM: [&str; 2] = ["isolated", "pnp"];
 
 #[derive(Clone, Default)]
 struct Credentials {
@@ -102,6 +109,11 @@ impl Npmrc {
         place.prefixes().find_map(|prefix| self.credentials.get(prefix)?.header())
     }
 
+    /// The linker that was chosen, if any.
+    pub fn linker(&self) -> Option<Linker> {
+        self.linker
+    }
+
     /// Credentials that were left out for lack of an environment variable.
     pub fn unset_variables(&self) -> &[UnsetVariable] {
         &self.unset
@@ -117,6 +129,12 @@ impl Npmrc {
             }
             let url = registry_url(&expanded_or_fail(value, environment)?)?;
             self.scopes.insert(scope.to_owned(), url);
+        } else if key == "node-linker" {
+            let name = expanded_or_fail(value, environment)?;
+            if !LINKERS_OF_PNPM.contains(&name.as_str()) {
+                let linker = name.parse().map_err(|error: UnknownLinker| Refusal::Problem(error.to_string()))?;
+                self.linker = Some(linker);
+            }
         } else if matches!(key.as_str(), "_authToken" | "_auth" | "username" | "_password") {
             return Err(Refusal::Problem(format!(
                 "{key} does not say for which registry; write //registry.example.com/:{key}=…"
@@ -169,6 +187,7 @@ impl fmt::Debug for Npmrc {
             .field("scopes", &self.scopes)
             .field("credentials_for", &self.credentials.keys().collect::<Vec<_>>())
             .field("unset", &self.unset)
+            .field("linker", &self.linker)
             .finish()
     }
 }
@@ -389,6 +408,7 @@ mod tests {
             ("registry=${MISSING}", ".npmrc:1: the environment variable MISSING is not set"),
             ("scope:registry=https://a.example.com", ".npmrc:1: \"scope\" is not a scope"),
             ("_authToken=abc", ".npmrc:1: _authToken does not say for which registry"),
+            ("node-linker=pnq", ".npmrc:1: \"pnq\" is not a linker"),
             ("//bad host/:_authToken=abc", ".npmrc:1: \"//bad host/\" is not a host and path"),
             ("//r.example.com/:_password=%%%", ".npmrc:1: _password must be the password in base64"),
         ] {
@@ -396,6 +416,14 @@ mod tests {
             assert!(error.starts_with(expected), "{error}");
             assert!(!error.contains("abc"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_linker_is_chosen() {
+        assert_eq!(parse("node-linker=virtual").linker(), Some(Linker::Virtual));
+        assert_eq!(parse("node-linker = \"hoisted\"").linker(), Some(Linker::Hoisted));
+        assert_eq!(parse("node-linker=isolated").linker(), None);
+        assert_eq!(Npmrc::default().linker(), None);
     }
 
     #[test]

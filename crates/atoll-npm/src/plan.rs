@@ -176,7 +176,7 @@ fn is_package(folder: &Path, name: &str, version: Option<&str>) -> bool {
 
 /// Paths in `node_modules` that nobody wants, there and in the `node_modules` of packages that stay. Hidden files and
 /// folders are other tools' (`.cache`, `.vite`) and stay.
-fn extraneous(
+pub(crate) fn extraneous(
     project: &Path,
     wanted: &[(&InstallPath, &LockEntry)],
     kept: &[(&InstallPath, &LockEntry)],
@@ -226,7 +226,7 @@ fn is_link(path: &Path) -> bool {
 }
 
 /// Names in a folder, and whether each is a real folder (not a link to one). Names that are no text cannot be packages.
-fn entries(folder: &Path) -> io::Result<Vec<(String, bool)>> {
+pub(crate) fn entries(folder: &Path) -> io::Result<Vec<(String, bool)>> {
     let listing = match fs::read_dir(folder) {
         Ok(listing) => listing,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

@@ -50,6 +50,11 @@ pub enum Warning {
         /// Why, in the kernel's words.
         reason: String,
     },
+    /// Packages have scripts that are allowed, and no files on the disk that these could run on: they did not run.
+    ScriptsNeedFiles {
+        /// Names and versions.
+        packages: Vec<String>,
+    },
     /// An earlier installation was killed while it put its result in place; its work was completed.
     Repaired,
 }

@@ -456,6 +456,12 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
         Err(Errno::EROFS.into())
     }
 
+    /// Whether all that it shows is as it was at first, as far as guests could have changed it. False where that is not
+    /// known.
+    fn is_unchanged(&self) -> bool {
+        false
+    }
+
     /// `statfs`: the filesystem that a file is on, which must exist.
     fn statistics(&self, path: LayerPath<'_>) -> LayerResult<Statistics> {
         let _ = path;

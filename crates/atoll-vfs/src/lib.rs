@@ -50,14 +50,14 @@ mod watch;
 pub use devices::{Devices, OutputStream, StandardStreams};
 pub use errno::Errno;
 pub use error::FsError;
-pub use host_dir::{Confinement, HostDir, HostDirError, without_waiting};
+pub use host_dir::{Confinement, HostDir, HostDirError, may_wait, without_waiting};
 pub use layer::{
     AccessMode, Directory, File, FileKind, FinalLink, Layer, LayerError, LayerResult, Metadata, NewFile, OpenOptions,
     Owner, Statistics, Time,
 };
 pub use listing::{DirEntry, Listing};
-pub use memory::{Memory, Quota};
+pub use memory::{Memory, Quota, next_device};
 pub use overlay::{Overlay, OverlayError};
 pub use path::{Ending, GuestPath, LayerPath, MAX_NAME_BYTES, MAX_PATH_BYTES, PathError};
 pub use table::{Access, MountError, MountTable, MountTableBuilder, OpenFile, Step};
-pub use watch::{Event, EventBudget, EventKind, EventQueue, EventSink, QueuedEvent, Watch};
+pub use watch::{Event, EventBudget, EventKind, EventQueue, EventSink, QueuedEvent, Silent, Watch};

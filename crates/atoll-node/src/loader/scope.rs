@@ -1,7 +1,7 @@
 //! Package scopes: which `package.json` a file belongs to, and what it says about the file's format.
 
 use super::files::{MAX_CONFIG_BYTES, too_deep};
-use atoll_vfs::{Access, GuestPath, MountTable};
+use atoll_vfs::{GuestPath, MountTable};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -28,17 +28,17 @@ impl Scopes {
         Self { mounts, types: RwLock::default() }
     }
 
-    /// Whether guests can change what is at a path.
+    /// Whether guests may have changed what is at a path.
     pub(super) fn is_mutable(&self, path: &GuestPath) -> bool {
-        let mut mounts = self.mounts.mounts();
-        mounts
-            .find(|(point, _)| path.strip_prefix(point).is_some())
-            .is_some_and(|(_, access)| access != Access::ReadOnly)
+        self.mounts.may_have_changed(path)
     }
 
     /// The package type for files in a directory: that of the nearest `package.json`, not looking past `node_modules`.
     pub(super) fn package_type(&self, directory: &GuestPath) -> PackageType {
-        if let Some(known) = self.types.read().unwrap_or_else(PoisonError::into_inner).get(directory) {
+        let is_mutable = self.is_mutable(directory);
+        if let Some(known) = self.types.read().unwrap_or_else(PoisonError::into_inner).get(directory)
+            && !is_mutable
+        {
             return *known;
         }
         let found = match self.read(directory) {
@@ -50,7 +50,7 @@ impl Scopes {
             None if directory.is_root() || is_node_modules(directory) => PackageType::Unspecified,
             None => self.package_type(&directory.parent()),
         };
-        if !self.is_mutable(directory) {
+        if !is_mutable {
             let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
             if types.len() >= MAX_DIRECTORIES {
                 types.clear();

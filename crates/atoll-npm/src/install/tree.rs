@@ -400,7 +400,7 @@ impl<'a> Tree<'a> {
 
 impl Fetcher<'_> {
     /// What to fetch for an entry of the lockfile.
-    fn wanted(&self, path: &InstallPath, entry: &LockEntry) -> Result<Wanted, InstallError> {
+    pub(super) fn wanted(&self, path: &InstallPath, entry: &LockEntry) -> Result<Wanted, InstallError> {
         let package = label(path, entry);
         let integrity = entry.integrity.as_deref().and_then(|text| Integrity::parse(text).ok());
         let Some(integrity) = integrity else { return Err(InstallError::NoIntegrity { package }) };

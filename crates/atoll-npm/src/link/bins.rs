@@ -18,7 +18,7 @@ use super::place::{self, At};
 use crate::lock::{InstallPath, LockEntry};
 
 /// Longest first line in which a Windows line ending is looked for, in bytes.
-const SHEBANG_BYTES_MAX: usize = 2048;
+pub(crate) const SHEBANG_BYTES_MAX: usize = 2048;
 
 /// Command name to link target, for one `.bin` folder. The target is relative to the folder.
 pub(crate) type Commands = BTreeMap<String, String>;
@@ -118,7 +118,8 @@ pub(crate) fn prepare(file: At<'_>) -> io::Result<()> {
     private.set_permissions(fs::Permissions::from_mode(0o755))
 }
 
-fn shebang_carriage_return(start: &[u8]) -> Option<usize> {
+/// Where the carriage return is, if the text begins with a `#!` line that ends in one.
+pub(crate) fn shebang_carriage_return(start: &[u8]) -> Option<usize> {
     let line_end = start.iter().position(|byte| *byte == b'\n')?;
     (start.starts_with(b"#!") && line_end > 0 && start[line_end - 1] == b'\r').then(|| line_end - 1)
 }

@@ -225,7 +225,10 @@ impl Stage {
             journal.place(in_tree(path), *path);
         }
         if !self.is_first {
-            journal.place(in_tree(state::HIDDEN_LOCK), state::HIDDEN_LOCK);
+            // Where npm's description would describe nothing, there is none.
+            if self.tree().join(state::HIDDEN_LOCK).is_file() {
+                journal.place(in_tree(state::HIDDEN_LOCK), state::HIDDEN_LOCK);
+            }
             journal.place(in_tree(state::MARKER), state::MARKER);
         }
         let project = &self.project.dir;

@@ -7,12 +7,12 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io,
+    io::{self, Read as _},
     path::Path,
     time::SystemTime,
 };
 
-use crate::lock::Lockfile;
+use crate::{linker::Linker, lock::Lockfile};
 
 /// npm's description of what is installed.
 pub(crate) const HIDDEN_LOCK: &str = "node_modules/.package-lock.json";
@@ -20,6 +20,8 @@ pub(crate) const HIDDEN_LOCK: &str = "node_modules/.package-lock.json";
 pub(crate) const MARKER: &str = "node_modules/.atoll-state";
 /// First line of our own; another version is as good as none.
 const MARKER_VERSION: &str = "atoll-state 1";
+/// Beginning of a marker that has its first lines: a version, two digests of 64 digits.
+const MARKER_START_BYTES: u64 = 256;
 /// Largest marker that is read: 64 MiB, far more than 100,000 packages need.
 const MARKER_BYTES_MAX: u64 = 64 << 20;
 
@@ -33,11 +35,31 @@ pub(crate) fn inputs_digest(parts: &[&[u8]]) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
+/// The digest of a lockfile's text.
+pub(crate) fn lock_digest(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+/// How an installation put its packages where programs find them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Linked {
+    /// As files in `node_modules`.
+    #[default]
+    Hoisted,
+    /// Not at all: a layer of the guest filesystem shows them.
+    Virtual {
+        /// See [`lock_digest`].
+        lock: String,
+    },
+}
+
 /// What an installation leaves for the next one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marker {
     /// See [`inputs_digest`].
     pub(crate) inputs: String,
+    /// How the packages were put in place.
+    pub(crate) linked: Linked,
     /// Install paths.
     pub(crate) packages: Vec<String>,
     /// Install paths of packages whose lifecycle scripts ran.
@@ -45,9 +67,13 @@ pub(crate) struct Marker {
 }
 
 impl Marker {
-    /// One line each: version, digest, then `p` or `s` and a path.
+    /// One line each: version, digest, `v` and the lockfile's digest for packages that are on no disk, then `p` or `s` and
+    /// a path.
     pub(crate) fn to_text(&self) -> String {
         let mut text = format!("{MARKER_VERSION}\n{}\n", self.inputs);
+        if let Linked::Virtual { lock } = &self.linked {
+            text.extend(["v ", lock, "\n"]);
+        }
         for path in &self.packages {
             text.push_str(if self.scripts_ran.contains(path) { "s " } else { "p " });
             text.push_str(path);
@@ -64,12 +90,40 @@ impl Marker {
         let mut marker = Self { inputs: lines.next()?.to_owned(), ..Self::default() };
         for line in lines {
             let (kind, path) = line.split_once(' ')?;
+            if kind == "v" {
+                marker.linked = Linked::Virtual { lock: path.to_owned() };
+                continue;
+            }
             if kind == "s" {
                 marker.scripts_ran.insert(path.to_owned());
             }
             marker.packages.push(path.to_owned());
         }
         Some(marker)
+    }
+}
+
+/// The beginning of the marker of packages that are on no disk.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Virtual {
+    /// See [`inputs_digest`].
+    pub(crate) inputs: String,
+    /// See [`lock_digest`].
+    pub(crate) lock: String,
+}
+
+impl Virtual {
+    /// `None` for a project without such packages. Reads no more than it returns.
+    pub(crate) fn read(project: &Path) -> Option<Self> {
+        let mut start = Vec::new();
+        File::open(project.join(MARKER)).ok()?.take(MARKER_START_BYTES).read_to_end(&mut start).ok()?;
+        let start = String::from_utf8_lossy(&start);
+        let mut lines = start.split('\n');
+        if lines.next()? != MARKER_VERSION {
+            return None;
+        }
+        let inputs = lines.next()?.to_owned();
+        Some(Self { inputs, lock: lines.next()?.strip_prefix("v ")?.to_owned() })
     }
 }
 
@@ -103,19 +157,30 @@ impl Installed {
         self.lock = Lockfile::parse(HIDDEN_LOCK, &text).ok();
     }
 
-    /// Whether an installation with these inputs would change nothing: one `lstat` per package. A folder that is gone,
-    /// or in which something was added or removed since, makes the installation look closer.
-    pub(crate) fn is_current(&self, project: &Path, inputs: &str) -> bool {
-        let Some(marker) = &self.marker else { return false };
-        let written = fs::metadata(project.join(MARKER)).and_then(|metadata| metadata.modified());
-        let Ok(written) = written else { return false };
-        marker.inputs == inputs
-            && marker.packages.iter().all(|path| {
-                let metadata = fs::symlink_metadata(project.join(path));
-                metadata.is_ok_and(|metadata| {
-                    !metadata.is_file() && metadata.modified().is_ok_and(|modified| modified <= written)
-                })
+    /// How the packages were put in place: what an installation keeps to that is not told otherwise.
+    pub(crate) fn linker(&self) -> Linker {
+        match self.marker.as_ref().map(|marker| &marker.linked) {
+            Some(Linked::Virtual { .. }) => Linker::Virtual,
+            Some(Linked::Hoisted) | None => Linker::Hoisted,
+        }
+    }
+
+    /// Our own description, if an installation with these inputs would change nothing in the project: one `lstat` per
+    /// package. A folder that is gone, or in which something was added or removed since, makes the installation look
+    /// closer. Packages that are on no disk have no folders to look at.
+    pub(crate) fn current(&self, project: &Path, inputs: &str) -> Option<&Marker> {
+        let marker = self.marker.as_ref().filter(|marker| marker.inputs == inputs)?;
+        if marker.linked != Linked::Hoisted {
+            return Some(marker);
+        }
+        let written = fs::metadata(project.join(MARKER)).and_then(|metadata| metadata.modified()).ok()?;
+        let is_untouched = marker.packages.iter().all(|path| {
+            let metadata = fs::symlink_metadata(project.join(path));
+            metadata.is_ok_and(|metadata| {
+                !metadata.is_file() && metadata.modified().is_ok_and(|modified| modified <= written)
             })
+        });
+        is_untouched.then_some(marker)
     }
 
     /// Whether the scripts of the package at this path have run.
@@ -124,10 +189,10 @@ impl Installed {
     }
 }
 
-/// Gives both files the current time, after everything else has been put in place: npm believes its description only
-/// when no package's folder is newer.
+/// Gives those of the two files that are there the current time, after everything else has been put in place: npm
+/// believes its description only when no package's folder is newer.
 pub(crate) fn touch(project: &Path) -> io::Result<()> {
-    for path in [HIDDEN_LOCK, MARKER] {
+    for path in [HIDDEN_LOCK, MARKER].into_iter().filter(|path| project.join(path).is_file()) {
         let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
         let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
         rustix::fs::futimens(File::options().append(true).open(project.join(path))?, &times)?;
@@ -142,6 +207,7 @@ mod tests {
     fn marker() -> Marker {
         Marker {
             inputs: "abc".to_owned(),
+            linked: Linked::Hoisted,
             packages: vec!["node_modules/a".to_owned(), "node_modules/@s/b".to_owned()],
             scripts_ran: HashSet::from(["node_modules/a".to_owned()]),
         }
@@ -150,6 +216,15 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         assert_eq!(Marker::parse(&marker().to_text()), Some(marker()));
+        let linked = Linked::Virtual { lock: lock_digest("{}") };
+        let on_no_disk = Marker { linked, ..marker() };
+        assert_eq!(Marker::parse(&on_no_disk.to_text()).as_ref(), Some(&on_no_disk));
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Virtual::read(dir.path()), None);
+        fs::create_dir(dir.path().join("node_modules")).unwrap();
+        let inputs = inputs_digest(&[b"any"]);
+        fs::write(dir.path().join(MARKER), Marker { inputs: inputs.clone(), ..on_no_disk }.to_text()).unwrap();
+        assert_eq!(Virtual::read(dir.path()), Some(Virtual { inputs, lock: lock_digest("{}") }));
         for text in ["", "atoll-state 0\nabc\n", "atoll-state 1", "atoll-state 1\nabc\nnonsense"] {
             assert_eq!(Marker::parse(text), None, "{text}");
         }
@@ -164,15 +239,16 @@ mod tests {
         fs::write(dir.path().join(HIDDEN_LOCK), "{}").unwrap();
         fs::write(dir.path().join(MARKER), marker().to_text()).unwrap();
         touch(dir.path()).unwrap();
+        assert_eq!(Virtual::read(dir.path()), None);
         let installed = Installed::read_marker(dir.path());
-        assert!(installed.is_current(dir.path(), "abc"));
-        assert!(!installed.is_current(dir.path(), "abd"));
+        assert_eq!(installed.current(dir.path(), "abc"), Some(&marker()));
+        assert_eq!(installed.current(dir.path(), "abd"), None);
         assert!(installed.ran_scripts("node_modules/a") && !installed.ran_scripts("node_modules/@s/b"));
 
         std::thread::sleep(std::time::Duration::from_millis(20));
         fs::write(dir.path().join("node_modules/a/new"), "").unwrap();
-        assert!(!installed.is_current(dir.path(), "abc"));
+        assert_eq!(installed.current(dir.path(), "abc"), None);
         fs::remove_dir_all(dir.path().join("node_modules/a")).unwrap();
-        assert!(!installed.is_current(dir.path(), "abc"));
+        assert_eq!(installed.current(dir.path(), "abc"), None);
     }
 }

@@ -29,6 +29,7 @@
 
 mod index;
 mod key;
+mod package;
 
 use std::{
     fs,
@@ -42,6 +43,7 @@ use std::{
 pub use index::IndexedFile;
 pub use key::MachineKey;
 pub(crate) use key::PROOF_BYTES;
+pub use package::Package;
 
 use crate::integrity::Integrity;
 

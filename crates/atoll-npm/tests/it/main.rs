@@ -14,3 +14,5 @@ mod store;
 mod support;
 mod table;
 mod version;
+mod virtual_install;
+mod virtual_tree;

@@ -35,7 +35,7 @@ pub use confine::Confinement;
 use confine::{Parent, Root};
 use file::{HostFile, accept_owner};
 use list::HostDirectory;
-pub use patience::without_waiting;
+pub use patience::{may_wait, without_waiting};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use sys::{Mode, OFlags};

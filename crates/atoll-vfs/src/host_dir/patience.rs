@@ -1,5 +1,6 @@
 //! Whether the calls of a thread may wait for a disk.
 
+use crate::Errno;
 use std::cell::Cell;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,18 @@ pub fn without_waiting<R>(work: impl FnOnce() -> R) -> Option<R> {
     (PATIENCE.replace(Patience::Waits) == Patience::MustNotWait).then_some(result)
 }
 
+/// That this thread may wait for a disk now. A layer asks before it reads something that it does not have in memory.
+///
+/// # Errors
+/// `EAGAIN` within [`without_waiting`], which then knows that something would have had to wait.
+pub fn may_wait() -> Result<(), Errno> {
+    if is_short() {
+        note_wait();
+        return Err(Errno::EAGAIN);
+    }
+    Ok(())
+}
+
 /// Whether this thread must not wait now.
 pub(super) fn is_short() -> bool {
     PATIENCE.get() != Patience::Waits
@@ -41,6 +54,8 @@ mod tests {
     fn what_would_have_waited_is_told() {
         assert_eq!(without_waiting(is_short), Some(true));
         assert_eq!(without_waiting(note_wait), None);
+        assert_eq!(without_waiting(may_wait), None);
+        assert_eq!(may_wait(), Ok(()));
         assert!(!is_short());
     }
 }

@@ -51,8 +51,8 @@ const FIRST_DEVICE: u64 = 1 << 32;
 
 static NEXT_DEVICE: AtomicU64 = AtomicU64::new(FIRST_DEVICE);
 
-/// A device number for a layer that is not the host's.
-pub(crate) fn next_device() -> u64 {
+/// A device number for a layer that is not the host's: no other layer of the process has it.
+pub fn next_device() -> u64 {
     NEXT_DEVICE.fetch_add(1, Ordering::Relaxed)
 }
 

@@ -30,6 +30,9 @@ use crate::watch::{EventSink, Watch};
 use crate::{Errno, LayerPath, Listing, Memory, Quota};
 use std::sync::Arc;
 
+/// What an overlay without changes uses: an entry for its root.
+const NOTHING: Quota = Quota { bytes: 0, inodes: 1 };
+
 /// Changes in memory over a layer that is only read.
 #[derive(Debug)]
 pub struct Overlay {
@@ -120,6 +123,11 @@ impl Layer for Overlay {
 
     fn set_owner(&self, path: LayerPath<'_>, last: FinalLink, owner: Owner) -> LayerResult<()> {
         self.tree.set_owner(path, last, owner)
+    }
+
+    /// Every change but one of the root's own attributes takes an entry, and gives it back when it is undone.
+    fn is_unchanged(&self) -> bool {
+        self.used() == NOTHING
     }
 
     /// How much of the quota is left for changes; the lower layer takes none of it.

@@ -66,6 +66,12 @@ impl MountTable {
         self.mounts.iter().map(|mount| (&mount.point, mount.access))
     }
 
+    /// Whether what is below a path, links aside, may be another than at first because guests can write there and did.
+    pub fn may_have_changed(&self, path: &GuestPath) -> bool {
+        let (mount, _) = self.find(path);
+        mount.access != Access::ReadOnly && !mount.layer.is_unchanged()
+    }
+
     /// `stat`: metadata of what the path leads to.
     pub fn metadata(&self, path: &GuestPath) -> Result<Metadata, FsError> {
         self.named("stat", path, |table| table.stat(path, FinalLink::Follow))

@@ -68,6 +68,6 @@ pub trait Watch: Send + Sync + Debug {}
 
 /// A watch on what never changes.
 #[derive(Debug)]
-pub(crate) struct Silent;
+pub struct Silent;
 
 impl Watch for Silent {}

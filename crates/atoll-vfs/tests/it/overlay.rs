@@ -94,6 +94,41 @@ fn reading_and_failing_cost_nothing() {
     fails(overlay.hard_link(at("d/sub"), at("d/other")), Errno::EPERM);
     overlay.rename(at("d/file"), at("d/file")).unwrap();
     assert_eq!(overlay.used(), empty);
+    assert!(overlay.is_unchanged());
+}
+
+#[test]
+fn changes_are_known_until_they_are_undone() {
+    type Change = fn(&Overlay);
+    let undone: [Change; 2] = [
+        |overlay| {
+            put(overlay, "new", b"x");
+            overlay.remove_file(at("new")).unwrap();
+        },
+        |overlay| {
+            overlay.create_dir(at("d/new"), 0o755).unwrap();
+            overlay.remove_dir(at("d/new")).unwrap();
+        },
+    ];
+    let kept: [Change; 6] = [
+        |overlay| put(overlay, "new", b""),
+        |overlay| put(overlay, "d/file", b"lower"),
+        |overlay| overlay.remove_file(at("d/file")).unwrap(),
+        |overlay| overlay.rename(at("d/file"), at("moved")).unwrap(),
+        |overlay| overlay.set_permissions(at("d/file"), 0o600).unwrap(),
+        |overlay| {
+            let file = overlay.open(at("d/file"), &OpenOptions::READ).unwrap();
+            file.set_times(time(1), time(2)).unwrap();
+        },
+    ];
+    for (changes, is_unchanged) in [(&undone[..], true), (&kept[..], false)] {
+        for change in changes {
+            let overlay = over(&lower());
+            change(&overlay);
+            assert_eq!(overlay.is_unchanged(), is_unchanged, "{:?}", overlay.used());
+        }
+    }
+    assert!(!Memory::new(Quota::DEFAULT).is_unchanged(), "what is not known is not said");
 }
 
 #[test]

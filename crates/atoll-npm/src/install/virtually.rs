@@ -1,0 +1,250 @@
+//! The virtual linker's part of an installation: packages are brought into the store, and nothing but a description of
+//! them into `node_modules`. What another linker left there goes by the same journaled renames that would replace it.
+//!
+//! What the lockfile says of the tree is kept as a [`Recipe`]. Where there is one for the same inputs, and the store has its
+//! packages, an installation neither parses the lockfile nor resolves anything.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    thread,
+    time::Instant,
+};
+
+use super::{
+    InstallError, InstallOptions, Summary,
+    files::{MANIFEST, ProjectFiles, Resolved},
+};
+use crate::{
+    fetch::{Fetcher, Wanted},
+    integrity::Integrity,
+    link::{
+        Changes, LinkError, Project, Stage,
+        commit::Journal,
+        state::{self, Installed, Linked, Marker, lock_digest},
+    },
+    lock::{self, InstallPath, LockEntry},
+    plan::{Plan, entries, extraneous},
+    report::{Reporter, Stage as Step, Warning},
+    store::{MachineKey, Store},
+    virtual_tree::{is_in_store, recipe::Recipe},
+};
+
+/// Threads that look into the store, at most.
+const LOOKERS_MAX: usize = 4;
+
+/// The packages of a lockfile that belong on this machine.
+type Entries<'a> = [(&'a InstallPath, &'a LockEntry)];
+
+/// What an installation without files works with.
+#[derive(Clone, Copy)]
+pub(super) struct Virtually<'a> {
+    pub(super) options: &'a InstallOptions,
+    pub(super) project: &'a Arc<Project>,
+    pub(super) key: &'a MachineKey,
+    pub(super) files: &'a ProjectFiles,
+    /// What was installed before.
+    pub(super) installed: &'a Installed,
+    pub(super) reporter: &'a dyn Reporter,
+}
+
+impl Virtually<'_> {
+    /// Installs what was installed from the same inputs before; `None` when it is not known, or not in the store.
+    pub(super) async fn again(self, inputs: &str, lock_text: &str) -> Result<Option<Summary>, InstallError> {
+        let lock = lock_digest(lock_text);
+        let Some(recipe) = Recipe::read(&self.options.cache_dir, self.key, inputs, &lock) else { return Ok(None) };
+        let store = Store::open(&self.options.store_dir, self.key.clone())?;
+        if !is_in_store(&store, &recipe) {
+            return Ok(None);
+        }
+        let mut summary = self.count(&recipe);
+        if self.installed.current(&self.project.dir, inputs).is_some() {
+            summary.up_to_date = true;
+            return Ok(Some(summary));
+        }
+        self.name_scripts(&recipe, &mut summary);
+        self.commit(&recipe, inputs, &lock, &[]).await?;
+        Ok(Some(summary))
+    }
+
+    /// Installs what was resolved.
+    pub(super) async fn install(
+        self,
+        wanted: &Entries<'_>,
+        resolved: &Resolved,
+        inputs: &str,
+        fetcher: &Fetcher<'_>,
+        store: &Store,
+    ) -> Result<Summary, InstallError> {
+        let root = resolved.lock.packages.get(&InstallPath::ROOT);
+        let is_allowed = |name: &str| !self.options.ignore_scripts && resolved.manifest.allows_scripts_of(name);
+        let recipe = Recipe::new(wanted, root, is_allowed)
+            .map_err(|link| InstallError::Unsupported { package: link.0, what: "a link out of node_modules" })?;
+        gather(wanted, fetcher, store).await?;
+
+        let mut summary = self.count(&recipe);
+        summary.lock_written = self.files.lock.as_ref() != Some(&resolved.lock_text);
+        let changed: Vec<(&str, &str)> = [
+            (MANIFEST, Some(&self.files.manifest), &resolved.manifest_text),
+            (lock::FILE_NAME, self.files.lock.as_ref(), &resolved.lock_text),
+        ]
+        .into_iter()
+        .filter(|(_, before, after)| *before != Some(*after))
+        .map(|(name, _, after)| (name, after.as_str()))
+        .collect();
+        let lock = lock_digest(&resolved.lock_text);
+        summary.up_to_date =
+            changed.is_empty() && fetcher.stored() == 0 && self.installed.current(&self.project.dir, inputs).is_some();
+        self.warn_of_deprecated(wanted, resolved);
+        self.name_scripts(&recipe, &mut summary);
+        if !summary.up_to_date {
+            self.commit(&recipe, inputs, &lock, &changed).await?;
+        }
+        // Without it the next one takes longer, and nothing else.
+        let _ = recipe.write(&self.options.cache_dir, self.key, inputs, &lock);
+        Ok(summary)
+    }
+
+    /// Counts what changes. Which versions were there is known where the last installation's recipe still is.
+    fn count(&self, recipe: &Recipe) -> Summary {
+        let mut summary = Summary { installed: recipe.paths().count(), ..Summary::default() };
+        let own = |recipe: &Recipe| recipe.packages.len() + recipe.links.len();
+        let Some((marker, lock)) = self.installed.marker.as_ref().and_then(|marker| match &marker.linked {
+            Linked::Virtual { lock } => Some((marker, lock)),
+            Linked::Hoisted => None,
+        }) else {
+            summary.added = own(recipe);
+            return summary;
+        };
+        let had: HashSet<&str> = marker.packages.iter().map(String::as_str).collect();
+        let wanted: HashSet<&str> = recipe.paths().collect();
+        let bundled: HashSet<&str> = recipe.bundled.iter().map(|path| &**path).collect();
+        summary.added = wanted.iter().filter(|path| !had.contains(**path) && !bundled.contains(**path)).count();
+        summary.removed = had.iter().filter(|path| !wanted.contains(**path)).count();
+        let before = Recipe::read(&self.options.cache_dir, self.key, &marker.inputs, lock).unwrap_or_default();
+        let before: HashMap<&str, &str> =
+            before.packages.iter().map(|package| (&*package.path, &*package.integrity)).collect();
+        let is_other = |path: &str, integrity: &str| before.get(path).is_some_and(|before| *before != integrity);
+        summary.changed = recipe.packages.iter().filter(|package| is_other(&package.path, &package.integrity)).count();
+        summary
+    }
+
+    /// Names the packages whose scripts do not run. Those of them that are allowed to would have no files to change.
+    fn name_scripts(&self, recipe: &Recipe, summary: &mut Summary) {
+        summary.scripts_skipped.clone_from(&recipe.scripts_refused);
+        if !recipe.scripts_left_out.is_empty() {
+            self.reporter.warning(&Warning::ScriptsNeedFiles { packages: recipe.scripts_left_out.clone() });
+        }
+    }
+
+    /// As every installation does, of packages that were not there.
+    fn warn_of_deprecated(&self, wanted: &Entries<'_>, resolved: &Resolved) {
+        let had = self.installed.marker.iter().flat_map(|marker| &marker.packages).map(String::as_str);
+        let had: HashSet<&str> = had.collect();
+        let new = wanted.iter().copied().filter(|(path, _)| !had.contains(path.as_str()));
+        Plan { build: new.collect(), ..Plan::default() }.warn_of_deprecated(&resolved.lock, self.reporter);
+    }
+
+    /// Puts the description and the changed files of the project in place, and takes away what other linkers left.
+    async fn commit(
+        self,
+        recipe: &Recipe,
+        inputs: &str,
+        lock: &str,
+        changed: &[(&'static str, &str)],
+    ) -> Result<(), InstallError> {
+        let started = Instant::now();
+        self.reporter.stage_started(Step::Link, 0);
+        let project = self.project;
+        let failed = |action| move |source| InstallError::Io { action, path: project.dir.clone(), source };
+        let mut remove = Vec::new();
+        if project.has_modules() {
+            remove = extraneous(&project.dir, &[], &[]).map_err(failed("read"))?;
+            let there = entries(&project.dir.join("node_modules")).map_err(failed("read"))?;
+            remove.extend(there.iter().any(|(name, _)| name == ".bin").then(|| "node_modules/.bin".to_owned()));
+        }
+        let marker = Marker {
+            inputs: inputs.to_owned(),
+            linked: Linked::Virtual { lock: lock.to_owned() },
+            packages: recipe.paths().map(str::to_owned).collect(),
+            ..Marker::default()
+        };
+        let stage = Stage::new(project).map_err(failed("write to"))?;
+        stage.write(state::MARKER, marker.to_text().as_bytes()).map_err(failed("write to"))?;
+        for (name, text) in changed {
+            stage.write(name, text.as_bytes()).map_err(failed("write to"))?;
+        }
+        let mut journal = Journal::default();
+        let before = [(MANIFEST, Some(&self.files.manifest)), (lock::FILE_NAME, self.files.lock.as_ref())];
+        for (name, before) in before {
+            let after = changed.iter().find(|(other, _)| *other == name).map(|(_, text)| text.as_bytes());
+            let before = before.map(String::as_bytes);
+            journal.guard(name, before, after.or(before));
+        }
+        let names: Vec<&str> = changed.iter().map(|(name, _)| *name).collect();
+        let key = self.key.clone();
+        let work = move || {
+            let changes = Changes { remove: &remove, packages: Vec::new(), bins: &[], files: &names };
+            stage.commit(journal, &changes, &key)
+        };
+        on_a_thread(work).await?;
+        self.reporter.stage_finished(Step::Link, started.elapsed());
+        Ok(())
+    }
+}
+
+/// Makes sure that the store has all packages and believes them.
+async fn gather(wanted: &Entries<'_>, fetcher: &Fetcher<'_>, store: &Store) -> Result<(), InstallError> {
+    // Bundled ones come with their dependents.
+    let stored = wanted.iter().filter(|(_, entry)| !entry.link && !entry.in_bundle);
+    let wanted: Vec<Wanted> = stored.map(|(path, entry)| fetcher.wanted(path, entry)).collect::<Result<_, _>>()?;
+    let missing = not_believed(store, wanted).await;
+    if !missing.is_empty() {
+        for wanted in &missing {
+            // What is there and not believed is in the way.
+            store.evict(&wanted.integrity)?;
+        }
+        fetcher.fetch_all(missing.clone()).await?;
+        if let Some(wanted) = not_believed(store, missing).await.pop() {
+            return Err(LinkError::Damaged { package: wanted.package }.into());
+        }
+    }
+    fetcher.finish();
+    Ok(())
+}
+
+/// Those that the store has not, or does not believe.
+async fn not_believed(store: &Store, mut wanted: Vec<Wanted>) -> Vec<Wanted> {
+    let store = store.clone();
+    on_a_thread(move || {
+        let believes = |integrity: &Integrity| store.package(integrity).is_some();
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(LOOKERS_MAX);
+        let share = wanted.len().div_ceil(threads).max(1);
+        let mut is_there = vec![false; wanted.len()];
+        thread::scope(|scope| {
+            for (wanted, is_there) in wanted.chunks(share).zip(is_there.chunks_mut(share)) {
+                scope.spawn(move || {
+                    for (wanted, is_there) in wanted.iter().zip(is_there) {
+                        *is_there = believes(&wanted.integrity);
+                    }
+                });
+            }
+        });
+        let mut is_there = is_there.into_iter();
+        wanted.retain(|_| is_there.next() == Some(false));
+        wanted
+    })
+    .await
+}
+
+/// Runs blocking work to its end, also when nobody waits for it any more.
+async fn on_a_thread<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down: nobody waits for this any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
