@@ -6,6 +6,7 @@
 mod edit;
 mod error;
 mod files;
+mod lockfile;
 mod request;
 mod tree;
 mod virtually;
@@ -73,6 +74,8 @@ pub struct InstallOptions {
     pub production: bool,
     /// Where the packages go; `None` leaves it as the last installation had it, and is hoisted at first.
     pub linker: Option<Linker>,
+    /// Write the lockfile, and `package.json` where packages are added, and nothing else: no package is downloaded.
+    pub lockfile_only: bool,
     /// Do not run scripts, not even those that `package.json` allows.
     pub ignore_scripts: bool,
     /// Environment of the scripts that are allowed, `PATH` included.
@@ -100,6 +103,7 @@ impl InstallOptions {
             frozen: false,
             offline: false,
             production: false,
+            lockfile_only: false,
             linker: None,
             ignore_scripts: false,
             script_environment: Vec::new(),
@@ -165,6 +169,7 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
         reporter,
     };
     if options.add.is_empty()
+        && !options.lockfile_only
         && let Some(lock_text) = &files.lock
     {
         if linker == Linker::Virtual {
@@ -183,6 +188,13 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
         RegistryClient::new(options.npmrc.clone(), &options.cache_dir, key.clone(), &options.network, options.offline)?;
     let fetcher = Fetcher::new(&client, &store, reporter);
     let resolved = resolve_project(&options, &files, &client, &fetcher, reporter, &mut summary).await?;
+    summary.lock_written = files.lock.as_ref() != Some(&resolved.lock_text);
+    if options.lockfile_only {
+        lockfile::write(&project, &files, &resolved, &key)?;
+        summary.up_to_date = !resolved.changes_files(&files);
+        (summary.bytes, summary.elapsed) = (client.bytes_received(), started.elapsed());
+        return Ok(summary);
+    }
 
     let omit = Omit { dev: options.production, ..Omit::default() };
     let wanted = resolved.lock.wanted(&options.platform, omit)?;
@@ -198,7 +210,6 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     let plan = Plan::new(&project.dir, &resolved.lock, wanted, &installed, &resolved.manifest)
         .map_err(|source| InstallError::Io { action: "read", path: project.dir.join("node_modules"), source })?;
     summary.count(&plan);
-    summary.lock_written = files.lock.as_ref() != Some(&resolved.lock_text);
     summary.up_to_date = plan.is_empty() && !resolved.changes_files(&files);
 
     let mut tree = Tree::new(&project, &plan, &resolved, &options)?;

@@ -51,6 +51,9 @@ pub(crate) struct Install {
     /// Use only what is in the cache and the store
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Write package-lock.json, and package.json where packages are added, and nothing else: no package is downloaded
+    #[arg(long, visible_alias = "package-lock-only")]
+    pub(crate) lockfile_only: bool,
     /// Run no lifecycle scripts, not even allowed ones
     #[arg(long)]
     pub(crate) ignore_scripts: bool,

@@ -93,7 +93,7 @@ pub(super) async fn resolve_project(
         };
         let prefetching = async {
             // Guesses do not tell development dependencies apart.
-            if !options.production {
+            if !options.production && !options.lockfile_only {
                 fetcher.follow(guesses, &options.platform).await;
             }
             Ok(())

@@ -155,11 +155,20 @@ impl Stage {
     pub(crate) fn new(project: &Arc<Project>) -> io::Result<Arc<Self>> {
         let is_first = !project.has_modules();
         let parent = if is_first { project.dir.clone() } else { project.dir.join("node_modules") };
-        let dir = parent.join(STAGE_NAME);
-        fs::create_dir(&dir)?;
-        let stage = Self { dir, is_first, cancelled: AtomicBool::new(false), project: Arc::clone(project) };
+        let stage = Self::within(&parent, project, is_first)?;
         fs::create_dir_all(stage.tree().join("node_modules"))?;
         Ok(Arc::new(stage))
+    }
+
+    /// A stage for files of the project that leaves `node_modules` alone; see [`Stage::commit_files`].
+    pub(crate) fn of_files(project: &Arc<Project>) -> io::Result<Self> {
+        Self::within(&project.dir, project, false)
+    }
+
+    fn within(parent: &Path, project: &Arc<Project>, is_first: bool) -> io::Result<Self> {
+        let dir = parent.join(STAGE_NAME);
+        fs::create_dir(&dir)?;
+        Ok(Self { dir, is_first, cancelled: AtomicBool::new(false), project: Arc::clone(project) })
     }
 
     /// The folder that stands for the project.
@@ -194,6 +203,20 @@ impl Stage {
             fs::create_dir_all(parent)?;
         }
         fs::write(path, content)
+    }
+
+    /// Puts files in place, and nothing else.
+    pub(crate) fn commit_files(
+        &self,
+        mut journal: commit::Journal,
+        files: &[&str],
+        key: &MachineKey,
+    ) -> Result<(), LinkError> {
+        for path in files {
+            journal.place(format!("{TREE}/{path}"), *path);
+        }
+        let project = &self.project.dir;
+        journal.commit(project, &self.dir, key).map_err(|source| LinkError::Write { path: project.clone(), source })
     }
 
     /// Puts the tree in place: takes `remove` away, moves in the `packages` (paths of which none is inside another),

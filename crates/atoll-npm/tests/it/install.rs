@@ -217,6 +217,38 @@ async fn packuments_are_revalidated_and_offline_uses_what_is_kept() {
 }
 
 #[tokio::test]
+async fn the_lockfile_alone_is_the_one_that_an_installation_writes() {
+    let scene = small();
+    let only = || scene.install_with(|options| options.lockfile_only = true);
+    let summary = only().await.unwrap();
+    assert!(summary.lock_written && !summary.up_to_date);
+    assert_eq!((summary.installed, summary.downloaded), (0, 0));
+    let lock = scene.read("package-lock.json");
+    assert_eq!(std::fs::read_dir(scene.dir()).unwrap().count(), 2, "package.json and the lockfile");
+    assert_eq!((scene.registry.count("/-/"), scene.store_entries()), (0, 0), "no package is downloaded");
+    let again = only().await.unwrap();
+    assert!(again.up_to_date && !again.lock_written);
+
+    let summary = scene.install().await.unwrap();
+    assert!(!summary.lock_written);
+    assert_eq!(scene.read("package-lock.json"), lock);
+    let tree = || std::fs::read_to_string(scene.path("node_modules/.package-lock.json")).unwrap();
+    let before = tree();
+    scene
+        .install_with(|options| {
+            options.lockfile_only = true;
+            options.add = vec!["c@1".to_owned()];
+        })
+        .await
+        .unwrap();
+    assert!(scene.read("package.json").contains(r#""c""#));
+    assert_ne!(scene.read("package-lock.json"), lock);
+    assert_eq!(tree(), before, "node_modules stays as it was");
+    assert!(!scene.exists(".atoll-stage"));
+    assert!(!scene.install().await.unwrap().up_to_date, "the next installation makes up for it");
+}
+
+#[tokio::test]
 async fn a_packument_that_was_changed_here_is_asked_for_again() {
     let scene = small();
     scene.install().await.unwrap();

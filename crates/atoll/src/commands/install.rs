@@ -48,6 +48,7 @@ pub(crate) fn install(arguments: cli::Install) -> Result<ExitCode, Failure> {
         frozen: arguments.frozen,
         offline: arguments.offline,
         production: arguments.omit_dev,
+        lockfile_only: arguments.lockfile_only,
         ignore_scripts: arguments.ignore_scripts,
         script_environment: std::env::vars_os().collect(),
         script_deadline: scripts::DEADLINE,

@@ -59,11 +59,6 @@ pub(super) fn lockfile(system: &System) -> &'static str {
     }
 }
 
-/// Whether the manager can be asked for a lockfile alone.
-pub(super) fn can_lock(system: &System) -> bool {
-    !system.is_atoll()
-}
-
 /// The command, with an environment of its own: nothing of this machine's settings is in it.
 pub(super) fn command(system: &System, step: Step, place: &Place) -> Command {
     let (home, origin) = (place.home(), registry::origin());
@@ -99,6 +94,7 @@ pub(super) fn command(system: &System, step: Step, place: &Place) -> Command {
         }
         None => {
             command.args(["install", "--ignore-scripts"]);
+            command.args(lock_only.then_some("--lockfile-only"));
         }
         Some(_) => {
             command.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]);

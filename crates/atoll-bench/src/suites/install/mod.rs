@@ -84,12 +84,6 @@ pub(crate) fn measure(
     let targets = targets::targets();
     report.targets =
         targets.iter().filter(|target| selection.has(target.case)).map(|target| target.judge(report)).collect();
-    if selection.0.is_empty() {
-        for system in systems.iter().filter(|system| !managers::can_lock(system)) {
-            let reason = "it makes no lockfile without installing".to_owned();
-            report.skipped.insert(format!("{}, {}", system.name, Phase::LockOnly.label()), reason);
-        }
-    }
     Ok(())
 }
 

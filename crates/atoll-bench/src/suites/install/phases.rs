@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::floor::{self, Plan as Tree};
-use super::managers::{Step, can_lock, command, lockfile};
+use super::managers::{Step, command, lockfile};
 use super::tree::{self, Entries};
 use super::workspace::{Workspace, failed};
 use crate::apps::App;
@@ -139,10 +139,6 @@ impl Case for Installing {
 
     fn apps(&self) -> &'static [App] {
         &[]
-    }
-
-    fn includes(&self, system: &System) -> bool {
-        self.phase != Phase::LockOnly || can_lock(system)
     }
 
     fn measure(&self, system: &System, _plan: &Plan) -> Result<Vec<f64>, BenchError> {

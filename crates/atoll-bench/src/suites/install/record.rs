@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use super::managers::{Step, can_lock, command, lockfile};
+use super::managers::{Step, command, lockfile};
 use super::workspace::{Workspace, failed};
 use super::{projects, recording};
 use crate::error::BenchError;
@@ -30,9 +30,6 @@ pub(crate) fn record(systems: &[System], repository: &Repository) -> Result<(), 
                 let place = workspace.place(project.name, system);
                 let lock = place.project().join(lockfile(system));
                 for (step, locked) in [(Step::Lock, false), (Step::Install, false), (Step::Install, true)] {
-                    if step == Step::Lock && !can_lock(system) {
-                        continue;
-                    }
                     workspace.empty(&place, system, &project.manifest)?;
                     if locked {
                         fs::copy(place.kept_lock(), &lock).map_err(failed(&lock))?;
