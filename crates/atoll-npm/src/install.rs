@@ -168,7 +168,6 @@ pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result
     let plan = Plan::new(&project.dir, &resolved.lock, wanted, &installed, &resolved.manifest)
         .map_err(|source| InstallError::Io { action: "read", path: project.dir.join("node_modules"), source })?;
     summary.count(&plan);
-    summary.lock_written = files.lock.as_ref() != Some(&resolved.lock_text);
     summary.up_to_date = plan.is_empty() && !resolved.changes_files(&files);
 
     let mut tree = Tree::new(&project, &plan, &resolved, &options)?;
@@ -176,7 +175,8 @@ pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result
     summary.method = tree.build(jobs, &fetcher, &store, reporter).await?;
     (summary.downloaded, summary.bytes) = (fetcher.stored(), client.bytes_received());
     tree.run_scripts(reporter, &mut summary).await?;
-    let inputs = inputs(&resolved.manifest_text, Some(&resolved.lock_text));
+    summary.lock_written = files.lock.as_deref() != Some(resolved.lock_text());
+    let inputs = inputs(&resolved.manifest_text, Some(resolved.lock_text()));
     tree.describe(&installed, &files, inputs, &mut summary)?;
     tree.commit(&files, key).await?;
 

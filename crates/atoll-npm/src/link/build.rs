@@ -10,8 +10,7 @@
 
 use std::{
     collections::HashSet,
-    fmt,
-    io,
+    fmt, io,
     os::fd::{AsFd, OwnedFd},
     path::Path,
     sync::{
@@ -36,6 +35,8 @@ use crate::{lock::InstallPath, store::IndexedFile, threads};
 const DENSE_FILES: usize = 8;
 /// What a directory costs to make, in links of a file; measured on ext4, and there between 3 and 5.
 const DIRECTORY_WORK: usize = 4;
+/// Shares for each thread: a thread that the system holds up leaves its further ones to the others.
+const SHARES_PER_THREAD: usize = 8;
 /// How often those who show it hear how far the building is, at most.
 const PROGRESS_STEPS: usize = 16;
 
@@ -78,15 +79,15 @@ pub(super) fn build(
     if let Err(error) = builder.make_ways(&order) {
         builder.fail(error);
     }
-    threads::share_out(shares(jobs, &order, threads), &|share: &[usize]| builder.work(share));
+    threads::share_out(threads, shares(jobs, &order, threads * SHARES_PER_THREAD), &|share: &[usize]| {
+        builder.work(share)
+    });
     let outcome = builder.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
     match outcome.error {
         Some(error) => Err(error),
-        None => Ok(Built {
-            method: builder.placer.method(),
-            refusal: builder.placer.refusal(),
-            damaged: outcome.damaged,
-        }),
+        None => {
+            Ok(Built { method: builder.placer.method(), refusal: builder.placer.refusal(), damaged: outcome.damaged })
+        }
     }
 }
 
@@ -201,7 +202,8 @@ impl<'a> Builder<'a> {
             let placed = if folder.is_empty() || files.len() < DENSE_FILES {
                 self.place_files(job, files, 0, &source, &target)?
             } else {
-                let source = match open_at(&source, folder.as_bytes(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()) {
+                let source = match open_at(&source, folder.as_bytes(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
+                {
                     Ok(source) => source,
                     Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(Placed::Damaged),
                     Err(errno) => return Err(read_error(&job.entry.files_dir.join(folder), errno)),
@@ -232,11 +234,8 @@ impl<'a> Builder<'a> {
         for file in files {
             let name = &file.path[from..];
             let (stored, placed) = (At { dir: source.as_fd(), name }, At { dir: target.as_fd(), name });
-            let result = if job.private {
-                place::copy(stored, placed, file)
-            } else {
-                self.placer.place(stored, placed, file)
-            };
+            let result =
+                if job.private { place::copy(stored, placed, file) } else { self.placer.place(stored, placed, file) };
             let result = result.map_err(|source| {
                 let path = self.tree.join(job.path.as_str()).join(&file.path);
                 LinkError::Write { path, source }
@@ -284,9 +283,7 @@ struct Way<'a> {
 impl<'a> Way<'a> {
     fn make(&mut self, builder: &Builder<'a>, path: &'a InstallPath) -> Result<(), LinkError> {
         match self.leader {
-            Some(leader) if is_inside(path, leader) => {
-                builder.make_above(path, leader.as_str().len(), &mut self.made)
-            }
+            Some(leader) if is_inside(path, leader) => builder.make_above(path, leader.as_str().len(), &mut self.made),
             _ => {
                 self.leader = Some(path);
                 Ok(())

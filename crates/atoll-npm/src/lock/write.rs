@@ -40,6 +40,38 @@ impl Lockfile {
     }
 }
 
+/// Of a text that [`Lockfile::to_text`] wrote, what it writes for the same lockfile with only those packages that `keep`
+/// wants: whole lines are taken over. `None` when it takes more than that.
+pub(crate) fn keep_packages(text: &str, keep: impl Fn(&str) -> bool) -> Option<String> {
+    const START: &str = "\n  \"packages\": {\n";
+    const END: &str = "\n    }";
+    let start = text.find(START)? + START.len();
+    let mut kept = String::with_capacity(text.len());
+    kept.push_str(&text[..start]);
+    let mut rest = &text[start..];
+    while let Some(entry) = rest.strip_prefix("    \"") {
+        let key = &entry[..entry.find("\": {")?];
+        let is_empty = entry[key.len()..].starts_with("\": {}");
+        let end = if is_empty { rest.find('}')? + 1 } else { rest.find(END)? + END.len() };
+        if key.contains('\\') {
+            return None;
+        }
+        if keep(key) {
+            if kept.len() > start {
+                kept.push_str(",\n");
+            }
+            kept.push_str(&rest[..end]);
+        }
+        rest = rest[end..].trim_start_matches(',').strip_prefix('\n')?;
+    }
+    if kept.len() == start {
+        return None;
+    }
+    kept.push('\n');
+    kept.push_str(rest);
+    Some(kept)
+}
+
 impl LockEntry {
     fn to_value(&self) -> Value {
         let mut object = self.extra.clone();
