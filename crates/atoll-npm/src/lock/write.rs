@@ -160,3 +160,33 @@ fn sorted(value: Value) -> Value {
         plain => plain,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::FILE_NAME;
+
+    #[test]
+    fn whole_entries_are_kept() {
+        let text = r#"{"name":"p","lockfileVersion":3,"requires":true,"packages":{
+            "":{"name":"p","dependencies":{"a":"1"}},
+            "node_modules/a":{"version":"1.0.0","engines":{"node":">=1"},"bin":{"packages":"x"}},
+            "node_modules/a/node_modules/b":{},
+            "node_modules/c":{"version":"1.0.0","deprecated":"a \"line\"\n    }\n"}},"z":{"packages":{}}}"#;
+        let lock = Lockfile::parse(FILE_NAME, text).unwrap();
+        let written = lock.to_text();
+        let paths: Vec<_> = lock.packages.keys().cloned().collect();
+        for wanted in 1_u32..1 << paths.len() {
+            let is_wanted = |at: usize| wanted & (1 << at) != 0;
+            let packages = lock.packages.clone().into_iter().enumerate().filter(|(at, _)| is_wanted(*at));
+            let smaller = Lockfile { packages: packages.map(|(_, entry)| entry).collect(), ..lock.clone() };
+            let kept = keep_packages(&written, |path| {
+                is_wanted(paths.iter().position(|known| known.as_str() == path).expect("a path of the file"))
+            });
+            assert_eq!(kept, Some(smaller.to_text()), "{wanted:b}");
+        }
+        assert_eq!(keep_packages(&written, |_| false), None);
+        assert_eq!(keep_packages("{}", |_| true), None);
+        assert_eq!(keep_packages(&written[..written.len() / 2], |_| true), None);
+    }
+}
