@@ -80,7 +80,7 @@ pub(super) fn build(
         builder.fail(error);
     }
     threads::share_out(threads, shares(jobs, &order, threads * SHARES_PER_THREAD), &|share: &[usize]| {
-        builder.work(share)
+        builder.work(share);
     });
     let outcome = builder.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
     match outcome.error {
