@@ -217,7 +217,8 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     summary.method = tree.build(jobs, &fetcher, &store, reporter).await?;
     (summary.downloaded, summary.bytes) = (fetcher.stored(), client.bytes_received());
     tree.run_scripts(reporter, &mut summary).await?;
-    let inputs = inputs(&resolved.manifest_text, Some(&resolved.lock_text));
+    summary.lock_written = files.lock.as_deref() != Some(resolved.lock_text());
+    let inputs = inputs(&resolved.manifest_text, Some(resolved.lock_text()));
     tree.describe(&installed, &files, inputs, &mut summary)?;
     tree.commit(&files, key).await?;
 

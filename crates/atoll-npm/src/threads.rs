@@ -16,10 +16,10 @@ pub(crate) fn count() -> usize {
     *COUNT.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX))
 }
 
-/// Does `work` with each share, on a thread for each; the calling one is one of them. Where the system has no more
-/// threads to give, those that there are take the shares one after another.
-pub(crate) fn share_out<T: Send>(shares: Vec<T>, work: &(impl Fn(T) + Sync)) {
-    let others = shares.len().saturating_sub(1);
+/// Does `work` with each share, on so many threads; the calling one is one of them, and each takes the next share when it
+/// is done with one. Where the system has no more threads to give, those that there are do it all.
+pub(crate) fn share_out<T: Send>(threads: usize, shares: Vec<T>, work: &(impl Fn(T) + Sync)) {
+    let others = shares.len().min(threads).saturating_sub(1);
     let queue = Mutex::new(shares.into_iter());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let take = || {
@@ -47,7 +47,7 @@ mod tests {
     fn every_share_is_worked_on_once() {
         let sum = AtomicUsize::new(0);
         for shares in [0, 1, 2, 9] {
-            share_out((1..=shares).collect(), &|share: usize| {
+            share_out(3, (1..=shares).collect(), &|share: usize| {
                 sum.fetch_add(share, Ordering::Relaxed);
             });
         }

@@ -1,11 +1,17 @@
 //! The project's files: as they are, and as they will be.
 
-use std::{fs, io, path::Path, sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use super::{InstallError, InstallOptions, Request, Summary, request};
 use crate::{
     fetch::{Eager, Fetcher},
-    lock::{self, InstallPath, Lockfile},
+    lock::{self, InstallPath, LockEntry, Lockfile},
     manifest::{DependencyMap, Manifest},
     packument::Packument,
     registry::RegistryClient,
@@ -41,12 +47,35 @@ pub(super) struct Resolved {
     pub(super) manifest: Manifest,
     pub(super) manifest_text: String,
     pub(super) lock: Lockfile,
-    pub(super) lock_text: String,
+    /// The lockfile's text: as it is when it may not change, else as soon as it is asked for.
+    lock_text: OnceLock<String>,
+    /// The lockfile's text may be other than what we would write.
+    is_foreign: bool,
 }
 
 impl Resolved {
     pub(super) fn changes_files(&self, files: &ProjectFiles) -> bool {
-        self.manifest_text != files.manifest || Some(&self.lock_text) != files.lock.as_ref()
+        self.manifest_text != files.manifest || Some(self.lock_text()) != files.lock.as_deref()
+    }
+
+    /// The text of the lockfile. Asked for the first time it takes milliseconds: best while others work.
+    pub(super) fn lock_text(&self) -> &str {
+        self.lock_text.get_or_init(|| self.lock.to_text())
+    }
+
+    /// The text of the lockfile with these packages alone.
+    pub(super) fn lock_text_of(&self, packages: &[(&InstallPath, &LockEntry)]) -> String {
+        let in_full = || {
+            let packages = packages.iter().map(|(path, entry)| ((*path).clone(), (*entry).clone())).collect();
+            Lockfile { packages, ..self.lock.clone() }.to_text()
+        };
+        if self.is_foreign {
+            return in_full();
+        }
+        let wanted: HashSet<&str> = packages.iter().map(|(path, _)| path.as_str()).collect();
+        let kept = lock::keep_packages(self.lock_text(), |path| wanted.contains(path)).unwrap_or_else(in_full);
+        debug_assert_eq!(kept, in_full());
+        kept
     }
 }
 
@@ -118,10 +147,10 @@ pub(super) async fn resolve_project(
         summary.saved.push((request.name.clone(), saved));
     }
     let lock_text = match &files.lock {
-        Some(text) if options.frozen => text.clone(),
-        _ => lock.to_text(),
+        Some(text) if options.frozen => OnceLock::from(text.clone()),
+        _ => OnceLock::new(),
     };
-    Ok(Resolved { manifest, manifest_text: text, lock, lock_text })
+    Ok(Resolved { manifest, manifest_text: text, lock, lock_text, is_foreign: options.frozen })
 }
 
 fn is_direct(path: &InstallPath, name: &str) -> bool {

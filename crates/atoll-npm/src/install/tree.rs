@@ -1,6 +1,11 @@
 //! The new `node_modules`, from plan to commit.
 
-use std::{collections::HashSet, fmt, sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use super::{
     InstallError, InstallOptions, Summary,
@@ -40,6 +45,8 @@ pub(super) struct Tree<'a> {
     ran: HashSet<&'a str>,
     /// `.bin` folders in the stage.
     bins: Vec<(InstallPath, bins::Commands)>,
+    /// npm's description of what is installed, should nothing be dropped.
+    described: OnceLock<String>,
 }
 
 /// A file of the project's own.
@@ -85,6 +92,7 @@ impl<'a> Tree<'a> {
             dropped: HashSet::new(),
             ran: HashSet::new(),
             bins: plan.bins.clone(),
+            described: OnceLock::new(),
         })
     }
 
@@ -185,7 +193,7 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// One try, on threads of its own; reports its progress from here. Gives the jobs back.
+    /// One try, on threads of its own; reports its progress from here. Gives the jobs back if there is more to do.
     async fn build_once(&self, jobs: Vec<Job>, reporter: &dyn Reporter) -> Result<(Built, Vec<Job>), LinkError> {
         let (sender, mut receiver) = tokio::sync::watch::channel(0);
         let (stage, total) = (Arc::clone(&self.stage), jobs.len());
@@ -194,8 +202,13 @@ impl<'a> Tree<'a> {
                 // Nobody watches any more when the installation was cancelled.
                 let _ = sender.send(done);
             });
-            Ok((built?, jobs))
+            let built = built?;
+            // Most often they have served, and taking their lists apart is work for this thread.
+            let jobs = if built.damaged.is_empty() { Vec::new() } else { jobs };
+            Ok((built, jobs))
         });
+        // The texts that come with the tree are written meanwhile.
+        self.described.get_or_init(|| self.resolved.lock_text_of(&self.plan.installed));
         // The sender is dropped when the work is done.
         while receiver.changed().await.is_ok() {
             let done = *receiver.borrow_and_update();
@@ -318,21 +331,23 @@ impl<'a> Tree<'a> {
         inputs: String,
         summary: &mut Summary,
     ) -> Result<(), InstallError> {
-        let lock = &self.resolved.lock;
-        let packages = self.installed().map(|(path, entry)| (path.clone(), entry.clone())).collect();
-        let hidden = Lockfile { packages, ..lock.clone() };
+        let installed: Vec<_> = self.installed().collect();
         let mut marker = Marker { inputs, ..Marker::default() };
         let building: HashSet<&str> = self.plan.build.iter().map(|(path, _)| path.as_str()).collect();
-        for path in hidden.packages.keys().map(InstallPath::as_str) {
+        for path in installed.iter().map(|(path, _)| path.as_str()) {
             marker.packages.push(path.to_owned());
             let ran = self.ran.contains(path) || (!building.contains(path) && before.ran_scripts(path));
             if ran {
                 marker.scripts_ran.insert(path.to_owned());
             }
         }
-        summary.installed = hidden.packages.len();
-        let (hidden, marker) = (hidden.to_text(), marker.to_text());
-        let described = [(state::HIDDEN_LOCK, hidden.as_str()), (state::MARKER, &marker)];
+        summary.installed = installed.len();
+        let described = match self.described.get() {
+            Some(text) if self.dropped.is_empty() => text,
+            _ => &self.resolved.lock_text_of(&installed),
+        };
+        let marker = marker.to_text();
+        let described = [(state::HIDDEN_LOCK, described.as_str()), (state::MARKER, &marker)];
         let changed = self.project_files(files).into_iter().filter(|file| file.before != Some(file.after));
         for (path, text) in described.into_iter().chain(changed.map(|file| (file.name, file.after))) {
             self.stage.write(path, text.as_bytes()).map_err(|source| self.stage_error(source))?;
@@ -345,7 +360,7 @@ impl<'a> Tree<'a> {
         let (manifest, lock) = (Some(files.manifest.as_str()), files.lock.as_deref());
         [
             ProjectFile { name: MANIFEST, before: manifest, after: &self.resolved.manifest_text },
-            ProjectFile { name: lock::FILE_NAME, before: lock, after: &self.resolved.lock_text },
+            ProjectFile { name: lock::FILE_NAME, before: lock, after: self.resolved.lock_text() },
         ]
     }
 
@@ -452,7 +467,7 @@ async fn look_up(store: &Store, wanted: &[Wanted]) -> Vec<Option<Entry>> {
         let mut entries: Vec<Option<Entry>> = Vec::new();
         entries.resize_with(wanted.len(), || None);
         let shares = wanted.chunks(share).zip(entries.chunks_mut(share)).collect();
-        threads::share_out(shares, &|(wanted, entries): (&[Wanted], &mut [Option<Entry>])| {
+        threads::share_out(threads::count(), shares, &|(wanted, entries): (&[Wanted], &mut [Option<Entry>])| {
             for (wanted, entry) in wanted.iter().zip(entries) {
                 *entry = store.index(&wanted.integrity);
             }

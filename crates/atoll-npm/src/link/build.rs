@@ -35,6 +35,8 @@ use crate::{lock::InstallPath, store::IndexedFile, threads};
 const DENSE_FILES: usize = 8;
 /// What a directory costs to make, in links of a file; measured on ext4, and there between 3 and 5.
 const DIRECTORY_WORK: usize = 4;
+/// Shares for each thread: a thread that the system holds up leaves its further ones to the others.
+const SHARES_PER_THREAD: usize = 8;
 /// How often those who show it hear how far the building is, at most.
 const PROGRESS_STEPS: usize = 16;
 
@@ -77,7 +79,9 @@ pub(super) fn build(
     if let Err(error) = builder.make_ways(&order) {
         builder.fail(error);
     }
-    threads::share_out(shares(jobs, &order, threads), &|share: &[usize]| builder.work(share));
+    threads::share_out(threads, shares(jobs, &order, threads * SHARES_PER_THREAD), &|share: &[usize]| {
+        builder.work(share);
+    });
     let outcome = builder.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
     match outcome.error {
         Some(error) => Err(error),
@@ -335,4 +339,152 @@ fn write_error(path: &Path, errno: Errno) -> LinkError {
 
 fn read_error(path: &Path, errno: Errno) -> LinkError {
     LinkError::Read { path: path.to_path_buf(), source: io::Error::from(errno) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs, path::PathBuf};
+
+    use super::*;
+    use crate::store::{Entry, modified_ns};
+
+    /// A package at `path` with these files, stored under `store`.
+    fn job(store: &Path, path: &str, files: &[&str]) -> Job {
+        let files_dir = store.join(path.replace('/', "+"));
+        fs::create_dir_all(&files_dir).unwrap();
+        let files = files.iter().map(|file| {
+            let at = files_dir.join(file);
+            fs::create_dir_all(at.parent().unwrap()).unwrap();
+            fs::write(&at, format!("{path}: {file}")).unwrap();
+            let metadata = fs::metadata(&at).unwrap();
+            IndexedFile {
+                path: (*file).to_owned(),
+                bytes: metadata.len(),
+                executable: false,
+                modified_ns: modified_ns(&metadata),
+            }
+        });
+        Job {
+            path: InstallPath::parse(path).unwrap(),
+            package: path.to_owned(),
+            entry: Entry { files: files.collect(), files_dir },
+            private: false,
+            commands: Vec::new(),
+        }
+    }
+
+    fn build_with(threads: usize, tree: &Path, jobs: &[Job]) -> (Result<Built, LinkError>, Vec<usize>) {
+        fs::create_dir_all(tree).unwrap();
+        let told = Mutex::new(Vec::new());
+        let built = build(tree, jobs, threads, &AtomicBool::new(false), &|done| told.lock().unwrap().push(done));
+        (built, told.into_inner().unwrap())
+    }
+
+    #[test]
+    fn a_file_is_looked_at_and_linked_once_and_a_directory_made_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let dense: Vec<String> = (0..DENSE_FILES).map(|file| format!("lib/{file}.js")).collect();
+        let mut outer = vec!["package.json", "index.js", "a/b/c/deep.js", "a/b/near.js"];
+        outer.extend(dense.iter().map(String::as_str));
+        let jobs = [
+            job(dir.path(), "node_modules/@s/outer", &outer),
+            job(dir.path(), "node_modules/@s/outer/node_modules/inner", &["package.json"]),
+        ];
+        let tree = dir.path().join("tree");
+        let ((built, _), calls) = atoll_sys::count::of(|| build_with(1, &tree, &jobs));
+        assert!(built.unwrap().damaged.is_empty());
+        let count = |name: &str| calls.iter().filter(|call| **call == name).count();
+        let files = outer.len() + 1;
+        // The way to the outer package, its folder, a, a/b, a/b/c, lib; the way to the inner one, its folder.
+        let directories = 2 + 5 + 2;
+        // The tree; source and target of two packages and of the folder with many files.
+        let opened = 1 + 2 * 3;
+        assert_eq!((count("statx"), count("linkat")), (files, files));
+        assert_eq!((count("mkdirat"), count("openat")), (directories, opened));
+        assert_eq!(calls.len(), 2 * files + directories + opened, "and nothing else: {calls:?}");
+    }
+
+    #[test]
+    fn threads_change_nothing_but_the_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut jobs = Vec::new();
+        for package in 0..40 {
+            let path = format!("node_modules/p{package}");
+            let files: Vec<String> = (0..package % 13).map(|file| format!("{}/{file}.js", file % 3)).collect();
+            let files: Vec<&str> = files.iter().map(String::as_str).collect();
+            jobs.push(job(dir.path(), &path, &files));
+            for inner in 0..package % 3 {
+                jobs.push(job(dir.path(), &format!("{path}/node_modules/i{inner}"), &["i.js"]));
+            }
+        }
+        let list = |tree: &Path| {
+            let mut found = BTreeMap::new();
+            let mut folders = vec![tree.to_path_buf()];
+            while let Some(folder) = folders.pop() {
+                for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                    let path: PathBuf = entry.path().strip_prefix(tree).unwrap().to_path_buf();
+                    let is_folder = entry.file_type().unwrap().is_dir();
+                    found.insert(path, if is_folder { None } else { Some(fs::read(entry.path()).unwrap()) });
+                    folders.extend(is_folder.then(|| entry.path()));
+                }
+            }
+            found
+        };
+        let one = dir.path().join("one");
+        let (built, told) = build_with(1, &one, &jobs);
+        assert!(built.unwrap().damaged.is_empty());
+        assert_eq!(told.last(), Some(&jobs.len()));
+        assert!(told.is_sorted() && told.len() <= PROGRESS_STEPS + 1, "{told:?}");
+        let expected = list(&one);
+        assert!(expected.len() > jobs.len());
+        for threads in [2, 3, 64] {
+            let tree = dir.path().join(threads.to_string());
+            assert!(build_with(threads, &tree, &jobs).0.unwrap().damaged.is_empty());
+            assert_eq!(list(&tree), expected);
+        }
+    }
+
+    #[test]
+    fn every_job_is_in_one_share_with_what_is_inside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut jobs: Vec<Job> = ["a", "a/node_modules/b", "a/node_modules/b/node_modules/c", "a-b", "z"]
+            .iter()
+            .map(|path| job(dir.path(), &format!("node_modules/{path}"), &["x"]))
+            .collect();
+        for package in 0..50 {
+            jobs.push(job(dir.path(), &format!("node_modules/p{package:02}"), &["x"; 3]));
+        }
+        let order: Vec<usize> = (0..jobs.len()).collect();
+        for count in 1..20 {
+            let shares = shares(&jobs, &order, count);
+            assert!(shares.len() <= count);
+            assert_eq!(shares.concat(), order);
+            assert!(shares[0].len() >= 3, "a and what is inside it");
+            let work = |share: &[usize]| share.iter().map(|index| work(&jobs[*index])).sum::<usize>();
+            let most = shares.iter().map(|share| work(share)).max().unwrap();
+            let fair = work(&order).div_ceil(count);
+            assert!(most <= fair + work(&order[..3]), "{count}: {most} of {fair}");
+        }
+    }
+
+    #[test]
+    fn damaged_packages_are_all_named_and_an_obstacle_ends_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let jobs: Vec<Job> =
+            (0..9).map(|package| job(dir.path(), &format!("node_modules/p{package}"), &["x.js", "y/z.js"])).collect();
+        fs::remove_dir_all(&jobs[1].entry.files_dir).unwrap();
+        fs::remove_file(jobs[4].entry.files_dir.join("y/z.js")).unwrap();
+        fs::write(jobs[7].entry.files_dir.join("x.js"), "longer than it was").unwrap();
+        for threads in [1, 3] {
+            let (built, _) = build_with(threads, &dir.path().join(threads.to_string()), &jobs);
+            let mut damaged = built.unwrap().damaged;
+            damaged.sort_unstable();
+            assert_eq!(damaged, [1, 4, 7]);
+        }
+        let tree = dir.path().join("blocked");
+        fs::create_dir_all(tree.join("node_modules")).unwrap();
+        fs::write(tree.join("node_modules/p5"), "a file").unwrap();
+        let Err(LinkError::Write { path, .. }) = build_with(2, &tree, &jobs).0 else { panic!("it cannot be written") };
+        assert_eq!(path, tree.join("node_modules/p5"));
+    }
 }

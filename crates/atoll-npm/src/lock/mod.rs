@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 pub use compare::{Disagreement, disagreements};
 pub use path::InstallPath;
 pub use select::{BadPlatform, Omit, Platform};
+pub(crate) use write::keep_packages;
 
 use crate::manifest::{DependencyMap, PeerMeta};
 

@@ -40,6 +40,38 @@ impl Lockfile {
     }
 }
 
+/// Of a text that [`Lockfile::to_text`] wrote, what it writes for the same lockfile with only those packages that `keep`
+/// wants: whole lines are taken over. `None` when it takes more than that.
+pub(crate) fn keep_packages(text: &str, keep: impl Fn(&str) -> bool) -> Option<String> {
+    const START: &str = "\n  \"packages\": {\n";
+    const END: &str = "\n    }";
+    let start = text.find(START)? + START.len();
+    let mut kept = String::with_capacity(text.len());
+    kept.push_str(&text[..start]);
+    let mut rest = &text[start..];
+    while let Some(entry) = rest.strip_prefix("    \"") {
+        let key = &entry[..entry.find("\": {")?];
+        let is_empty = entry[key.len()..].starts_with("\": {}");
+        let end = if is_empty { rest.find('}')? + 1 } else { rest.find(END)? + END.len() };
+        if key.contains('\\') {
+            return None;
+        }
+        if keep(key) {
+            if kept.len() > start {
+                kept.push_str(",\n");
+            }
+            kept.push_str(&rest[..end]);
+        }
+        rest = rest[end..].trim_start_matches(',').strip_prefix('\n')?;
+    }
+    if kept.len() == start {
+        return None;
+    }
+    kept.push('\n');
+    kept.push_str(rest);
+    Some(kept)
+}
+
 impl LockEntry {
     fn to_value(&self) -> Value {
         let mut object = self.extra.clone();
@@ -126,5 +158,35 @@ fn sorted(value: Value) -> Value {
             Value::Object(fields.into_iter().map(|(key, value)| (key, sorted(value))).collect())
         }
         plain => plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::FILE_NAME;
+
+    #[test]
+    fn whole_entries_are_kept() {
+        let text = r#"{"name":"p","lockfileVersion":3,"requires":true,"packages":{
+            "":{"name":"p","dependencies":{"a":"1"}},
+            "node_modules/a":{"version":"1.0.0","engines":{"node":">=1"},"bin":{"packages":"x"}},
+            "node_modules/a/node_modules/b":{},
+            "node_modules/c":{"version":"1.0.0","deprecated":"a \"line\"\n    }\n"}},"z":{"packages":{}}}"#;
+        let lock = Lockfile::parse(FILE_NAME, text).unwrap();
+        let written = lock.to_text();
+        let paths: Vec<_> = lock.packages.keys().cloned().collect();
+        for wanted in 1_u32..1 << paths.len() {
+            let is_wanted = |at: usize| wanted & (1 << at) != 0;
+            let packages = lock.packages.clone().into_iter().enumerate().filter(|(at, _)| is_wanted(*at));
+            let smaller = Lockfile { packages: packages.map(|(_, entry)| entry).collect(), ..lock.clone() };
+            let kept = keep_packages(&written, |path| {
+                is_wanted(paths.iter().position(|known| known.as_str() == path).expect("a path of the file"))
+            });
+            assert_eq!(kept, Some(smaller.to_text()), "{wanted:b}");
+        }
+        assert_eq!(keep_packages(&written, |_| false), None);
+        assert_eq!(keep_packages("{}", |_| true), None);
+        assert_eq!(keep_packages(&written[..written.len() / 2], |_| true), None);
     }
 }

@@ -12,6 +12,7 @@
 mod cache;
 mod dns;
 mod error;
+mod transport;
 
 use std::{
     borrow::Cow,
@@ -28,7 +29,7 @@ use std::{
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use reqwest::{Client, NoProxy, Proxy, Response, StatusCode, Url, header, redirect};
+use reqwest::{Response, StatusCode, Url, header};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -40,6 +41,7 @@ use crate::{
 use cache::{PackumentCache, Sent};
 pub(crate) use error::Attempt;
 pub use error::RegistryError;
+use transport::Transport;
 
 /// Largest packument, decompressed: 256 MiB. The largest that npm serves today has about 40 MiB.
 pub const PACKUMENT_BYTES_MAX: u64 = 256 << 20;
@@ -47,8 +49,6 @@ pub const PACKUMENT_BYTES_MAX: u64 = 256 << 20;
 pub const TARBALL_BYTES_MAX: u64 = 1 << 30;
 /// Requests under way at once.
 pub const REQUESTS_MAX: usize = 48;
-/// Redirects followed for one request.
-const REDIRECTS_MAX: usize = 5;
 /// Longest pause between two attempts that a server may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(20);
 
@@ -88,7 +88,7 @@ impl Default for Network {
 /// Asks registries, as `.npmrc` says.
 #[derive(Debug)]
 pub struct RegistryClient {
-    http: Client,
+    transport: Transport,
     npmrc: Npmrc,
     cache: PackumentCache,
     attempts: u32,
@@ -118,7 +118,7 @@ impl RegistryClient {
     /// A client. `cache_dir` keeps packuments between installations; with `offline` only what is kept is used.
     ///
     /// # Errors
-    /// When TLS cannot be set up, for instance because the system has no root certificates.
+    /// When a proxy's address is none.
     pub fn new(
         npmrc: Npmrc,
         cache_dir: &Path,
@@ -126,22 +126,8 @@ impl RegistryClient {
         network: &Network,
         offline: bool,
     ) -> Result<Self, RegistryError> {
-        let mut http = Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .http1_only()
-            .user_agent(concat!("atoll/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(network.connect)
-            .read_timeout(network.stall)
-            .dns_resolver(Arc::new(dns::Lookup::default()))
-            .pool_max_idle_per_host(REQUESTS_MAX)
-            .redirect(redirect::Policy::custom(follow))
-            .no_proxy();
-        for proxy in proxies(network)? {
-            http = http.proxy(proxy);
-        }
-        let http = http.build().map_err(|error| RegistryError::Tls(error.to_string()))?;
         Ok(Self {
-            http,
+            transport: Transport::new(network)?,
             npmrc,
             cache: PackumentCache::new(cache_dir, key),
             attempts: network.attempts,
@@ -282,18 +268,21 @@ impl RegistryClient {
         &self,
         mut once: impl FnMut() -> F,
     ) -> Result<T, (E, u32)> {
-        let mut attempt = 1;
-        loop {
-            let asked = match once().await {
-                Ok(value) => return Ok(value),
-                Err(Attempt::Final(error)) => return Err((error, attempt)),
-                Err(Attempt::Again(error, _)) if attempt >= self.attempts => return Err((error, attempt)),
-                Err(Attempt::Again(_, asked)) => asked,
-            };
-            let doubled = self.first_pause * 2_u32.saturating_pow(attempt - 1);
-            tokio::time::sleep(asked.map_or_else(|| jitter(doubled), |asked| asked.min(RETRY_AFTER_MAX))).await;
-            attempt += 1;
-        }
+        let trying = async {
+            let mut attempt = 1;
+            loop {
+                let asked = match once().await {
+                    Ok(value) => return Ok(value),
+                    Err(Attempt::Final(error)) => return Err((error, attempt)),
+                    Err(Attempt::Again(error, _)) if attempt >= self.attempts => return Err((error, attempt)),
+                    Err(Attempt::Again(_, asked)) => asked,
+                };
+                let doubled = self.first_pause * 2_u32.saturating_pow(attempt - 1);
+                tokio::time::sleep(asked.map_or_else(|| jitter(doubled), |asked| asked.min(RETRY_AFTER_MAX))).await;
+                attempt += 1;
+            }
+        };
+        self.transport.within(trying).await
     }
 
     /// The tarball's URL for a lockfile entry. Lockfiles name npm's own registry even when another one is configured in
@@ -316,7 +305,7 @@ impl RegistryClient {
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(bad());
         }
-        let mut request = self.http.get(parsed);
+        let mut request = self.transport.http().map_err(Attempt::Final)?.get(parsed);
         if let Some(authorization) = self.npmrc.authorization_for(url) {
             let mut value = header::HeaderValue::from_str(&authorization).map_err(|_| bad())?;
             value.set_sensitive(true);
@@ -375,43 +364,6 @@ fn http_text(url: &str) -> String {
     let _ = parsed.set_password(None);
     parsed.set_query(None);
     parsed.to_string()
-}
-
-fn proxies(network: &Network) -> Result<Vec<Proxy>, RegistryError> {
-    let exceptions = network.no_proxy.as_deref().and_then(NoProxy::from_string);
-    let http = network.http_proxy.as_deref().map(|url| (url, Proxy::http(url)));
-    let https = network.https_proxy.as_deref().map(|url| (url, Proxy::https(url)));
-    let made = [http, https].into_iter().flatten().map(|(url, proxy)| match proxy {
-        Ok(proxy) => Ok(proxy.no_proxy(exceptions.clone())),
-        Err(_) => Err(RegistryError::BadProxy { url: http_text(url) }),
-    });
-    made.collect()
-}
-
-/// Root certificates of the system, verified by rustls with ring.
-fn tls() -> Result<rustls::ClientConfig, RegistryError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let fail = |error: rustls::Error| RegistryError::Tls(error.to_string());
-    let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(&provider)).map_err(fail)?;
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(fail)?
-        .dangerous() // "Dangerous" is any verifier of one's own; this one is the platform's.
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
-}
-
-/// Follows a redirect unless it would go on for ever or drop encryption. Credentials are dropped by the client when the
-/// origin changes.
-fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    if attempt.previous().len() > REDIRECTS_MAX {
-        return attempt.error("too many redirects");
-    }
-    let was_encrypted = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
-    if was_encrypted && attempt.url().scheme() != "https" {
-        return attempt.error("a redirect from https to http");
-    }
-    attempt.follow()
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

@@ -73,6 +73,24 @@ async fn a_missing_or_replaced_package_is_repaired_without_the_network() {
 }
 
 #[tokio::test]
+async fn however_many_stored_packages_are_damaged_they_are_fetched_again_together() {
+    let scene = small();
+    scene.install().await.unwrap();
+    let before = scene.snapshot();
+    let mut damaged = 0;
+    for path in before.keys().filter(|path| path.starts_with("node_modules/") && path.ends_with("package.json")) {
+        // The same file as the store's: it gets longer there, too.
+        std::fs::write(scene.path(path), "not the JSON that was published, and longer than it was").unwrap();
+        damaged += 1;
+    }
+    std::fs::remove_dir_all(scene.path("node_modules")).unwrap();
+    let summary = scene.install().await.unwrap();
+    assert_eq!((damaged, summary.downloaded), (5, 5));
+    assert_eq!(scene.snapshot(), before);
+    assert_eq!((scene.store_entries(), scene.store_leftovers()), (5, 0));
+}
+
+#[tokio::test]
 async fn a_tree_of_unknown_origin_is_built_anew_and_other_tools_folders_stay() {
     let scene = small();
     scene.write("node_modules/a/index.js", "someone else's");

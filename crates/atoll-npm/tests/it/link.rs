@@ -1,11 +1,23 @@
 //! How a tree is laid out: links, copies, commands, nesting.
 
-use std::{fs, os::unix::fs::MetadataExt};
+use std::{
+    env, fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
-use atoll_npm::{install::install, link::Method, report::Warning};
+use atoll_npm::{
+    install::install,
+    link::Method,
+    report::{Reporter, Stage, Warning},
+};
 use atoll_test::npm_registry::Package;
+use nix::sys::resource::{UsageWho, getrusage};
 
-use crate::support::{Scene, Warnings, noise};
+use crate::support::{Scene, Warnings, noise, options};
 
 #[tokio::test]
 async fn files_are_shared_with_the_store_where_the_file_system_can() {
@@ -161,4 +173,82 @@ async fn a_large_package_arrives_whole() {
     scene.install().await.unwrap();
     assert_eq!(fs::read(scene.path("node_modules/large/a/blob")).unwrap(), content);
     assert_eq!(scene.read("node_modules/large/z.js"), "z");
+}
+
+/// Packages of the installation whose context switches are counted. One switch for each would be over the bound.
+const COUNTED_PACKAGES: usize = 200;
+/// Files of each of them.
+const COUNTED_FILES: usize = 10;
+/// Times that an installation of these from a warm store may wait for something: for its threads, for directories that
+/// another thread is making an entry in, for pages of files.
+const SWITCHES_MAX: i64 = 100;
+
+/// Looks whether there are threads for the network when linking is done.
+#[derive(Default)]
+struct NetworkThreads(AtomicBool);
+
+impl Reporter for NetworkThreads {
+    fn stage_finished(&self, stage: Stage, _: Duration) {
+        if stage == Stage::Link {
+            let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
+            let is_networks = |name: String| name.trim_end() == "network";
+            let found = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+            self.0.store(found.into_iter().any(is_networks), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Not a test by itself: installs in a process of its own, and writes down how often that one waited and whether it had
+/// threads for the network.
+#[tokio::test]
+#[ignore = "runs in the child processes of another test"]
+async fn child() {
+    let variable = |name: &str| env::var(name).expect("set by the parent");
+    let (dir, home) = (variable("TEST_PROJECT"), variable("TEST_HOME"));
+    let threads = NetworkThreads::default();
+    let switches = || getrusage(UsageWho::RUSAGE_SELF).unwrap().voluntary_context_switches();
+    let before = switches();
+    install(options(Path::new(&dir), Path::new(&home), &variable("TEST_REGISTRY"), ""), &threads).await.unwrap();
+    let found = format!("{} {}", switches() - before, threads.0.into_inner());
+    fs::write(variable("TEST_RESULT"), found).unwrap();
+}
+
+/// Voluntary context switches of an installation in another process, and whether it had threads for the network.
+fn counted_installation(scene: &Scene) -> (i64, bool) {
+    let result = scene.home().join("result");
+    let status = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "link::child", "--ignored", "--quiet"])
+        .env("TEST_PROJECT", scene.dir())
+        .env("TEST_HOME", scene.home())
+        .env("TEST_REGISTRY", scene.registry.url())
+        .env("TEST_RESULT", &result)
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let found = fs::read_to_string(result).unwrap();
+    let (switches, has_network) = found.split_once(' ').unwrap();
+    (switches.parse().unwrap(), has_network == "true")
+}
+
+#[test]
+fn a_warm_installation_hardly_waits_and_needs_nothing_of_the_network() {
+    let dependencies: serde_json::Map<_, _> =
+        (0..COUNTED_PACKAGES).map(|package| (format!("p{package}"), "*".into())).collect();
+    let scene = Scene::new(&serde_json::json!({ "dependencies": dependencies }).to_string());
+    for package in 0..COUNTED_PACKAGES {
+        let mut published = Package::new(&format!("p{package}"), "1.0.0");
+        for file in 1..COUNTED_FILES {
+            published = published.file(&format!("{}/{file}.js", file % 2), "x");
+        }
+        scene.registry.publish(&published);
+    }
+    let (_, has_network) = counted_installation(&scene);
+    assert!(has_network, "what is not stored is asked for");
+    fs::remove_dir_all(scene.path("node_modules")).unwrap();
+    scene.registry.forget_requests();
+    let (switches, has_network) = counted_installation(&scene);
+    assert!(!has_network && scene.registry.requests().is_empty());
+    assert!(switches <= SWITCHES_MAX, "{switches} for {} files", COUNTED_PACKAGES * COUNTED_FILES);
+    assert!(scene.exists("node_modules/p199/1/9.js"));
 }

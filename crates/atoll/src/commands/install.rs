@@ -55,10 +55,7 @@ pub(crate) fn install(arguments: cli::Install) -> Result<ExitCode, Failure> {
         network: network(),
     };
     let progress = InstallProgress::new(!arguments.json && std::io::stderr().is_terminal())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(format!("the event loop can't be set up: {error}")))?;
+    let runtime = super::runtime()?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let installing = Box::pin(atoll_npm::install::install(options, &progress));

@@ -33,7 +33,7 @@ fn surroundings(audience: Audience) -> Result<Surroundings, Failure> {
     })
 }
 
-/// The runtime of a command that runs guests on this thread.
+/// The runtime of a command, on this thread: guests run on it, and an installation plans on it.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
