@@ -5,7 +5,7 @@
 //! next.
 //!
 //! # Memory
-//! About 100 bytes a file ([`Contents::bytes`]), of packages that somebody has asked for. When those of one tree come to
+//! About 125 bytes a file ([`Contents::bytes`]), of packages that somebody has asked for. When those of one tree come to
 //! more than [`KEPT_BYTES_MAX`], the ones that nobody has asked for lately go, to be read again if need be: numbers of
 //! files do not depend on that.
 
@@ -23,7 +23,7 @@ use crate::{
     store::{IndexedFile, Package, Store},
 };
 
-/// What the indexes of one tree may take together: 32 MiB, enough for 300,000 files, which few trees have. A server has
+/// What the indexes of one tree may take together: 32 MiB, enough for 250,000 files, which few trees have. A server has
 /// one tree for each deployment.
 const KEPT_BYTES_MAX: usize = 32 << 20;
 
