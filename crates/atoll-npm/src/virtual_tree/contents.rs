@@ -90,7 +90,7 @@ impl Contents {
         let start = slashed(path);
         let first = after + files[after..].partition_point(|file| file.path.as_bytes() < &start[..]);
         let is_directory = files.get(first).is_some_and(|file| file.path.as_bytes().starts_with(&start));
-        let depth = start.iter().filter(|byte| **byte == b'/').count();
+        let depth = start.split(|byte| *byte == b'/').count() - 1;
         is_directory.then_some(Within::Directory { first, depth })
     }
 
@@ -179,7 +179,7 @@ impl Contents {
 
     fn open_stored(&self, index: usize, left_out: Option<u64>) -> Result<Reading, Unreadable> {
         may_wait().map_err(Unreadable::Fails)?;
-        let (file, start, length) = self.package.open(index).map_err(Unreadable::of)?;
+        let (file, start, length) = self.package.open(index).map_err(|error| Unreadable::of(&error))?;
         // What the store says of the same file twice must agree.
         if length != self.file(index).bytes {
             return Err(Unreadable::Damaged);
@@ -198,7 +198,7 @@ pub(super) enum Unreadable {
 }
 
 impl Unreadable {
-    fn of(error: std::io::Error) -> Self {
+    fn of(error: &std::io::Error) -> Self {
         use std::io::ErrorKind::{InvalidData, NotADirectory, NotFound};
         if matches!(error.kind(), NotFound | NotADirectory | InvalidData) {
             return Self::Damaged;
