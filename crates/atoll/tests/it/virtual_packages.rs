@@ -183,10 +183,7 @@ hint: run `atoll install`
 /// Files of the store that have this content.
 fn stored(folder: &Path, content: &str) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a directory").map(|entry| entry.expect("a name").path());
-    let found = entries.flat_map(|path| match path.is_dir() {
-        true => stored(&path, content),
-        false => vec![path],
-    });
+    let found = entries.flat_map(|path| if path.is_dir() { stored(&path, content) } else { vec![path] });
     found.filter(|path| std::fs::read(path).is_ok_and(|bytes| bytes == content.as_bytes())).collect()
 }
 
