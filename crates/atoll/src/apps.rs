@@ -4,11 +4,13 @@ mod entry;
 mod grants;
 mod machine;
 mod mounts;
+mod packages;
 mod streams;
 
 pub(crate) use grants::{Grants, flag_settings};
 pub(crate) use mounts::GrantedMount;
 
+use crate::directories::Directories;
 use crate::terminal::{Failure, Places, TerminalReporter};
 use atoll_node::loader::{Loader, LoaderOptions};
 use atoll_runtime::{App, Metrics, SealedCache, User};
@@ -20,6 +22,9 @@ use std::sync::Arc;
 /// Where a guest sees its project.
 const APP: &str = "/app";
 
+/// Where it sees the project's packages.
+const PACKAGES: &str = "/app/node_modules";
+
 /// Files that a guest may keep in `/tmp`: each costs up to a kilobyte beside its content, so that all of them together
 /// stay below half of what their content may take by default.
 const TMP_FILES_MAX: u64 = 65_536;
@@ -27,8 +32,8 @@ const TMP_FILES_MAX: u64 = 65_536;
 /// What all apps of this process share.
 pub(crate) struct Surroundings {
     pub(crate) working_directory: PathBuf,
-    /// The user's home is never taken for a project unless it is named.
-    pub(crate) home: Option<PathBuf>,
+    /// The user's, where there is a home. That is never taken for a project unless it is named.
+    pub(crate) directories: Option<Directories>,
     pub(crate) cache: Option<Arc<SealedCache>>,
     /// What is counted of apps.
     pub(crate) metrics: Arc<Metrics>,
@@ -44,6 +49,8 @@ pub(crate) struct Project {
     entry: PathBuf,
     /// The working directory that the guest sees, relative to the root.
     directory: PathBuf,
+    /// The entry is in a package that is on no disk: it may be a link, such as those of `.bin`.
+    is_in_packages: bool,
     /// Shown in logs: the deployment's name, or the directory's.
     pub(crate) name: String,
     /// The entry's text, where it is no file.
@@ -73,21 +80,24 @@ impl Project {
             }
             None => entry::find(&root, &found)?,
         };
-        Ok(Self { name: name_of(&found), directory: below(&root, &found).unwrap_or_default(), root, entry, text: None })
+        let (name, directory) = (name_of(&found), below(&root, &found).unwrap_or_default());
+        Ok(Self { name, directory, root, entry, is_in_packages: false, text: None })
     }
 
     /// The project of a program: the directory that is mounted at `/app`, if it lies in that; else the nearest directory
     /// above it with a `package.json`, else the one it lies in.
     pub(crate) fn of_program(file: &Path, grants: &Grants, surroundings: &Surroundings) -> Result<Self, Failure> {
-        let path = real_path(file)?;
+        let path = match real_path(file) {
+            Err(missing) => return Self::of_package(file, surroundings).ok_or(missing),
+            Ok(path) => path,
+        };
         if path.is_dir() {
             let failure = Failure::new(format!("{} is a directory", file.display()));
             return Err(failure
                 .hint(format!("name the program's file, or serve the app in it: atoll serve {}", file.display())));
         }
         let folder = path.parent().unwrap_or(Path::new("/"));
-        let mounted = grants.mounts.iter().find(|mount| mount.point.trim_end_matches('/') == APP);
-        let root = match mounted {
+        let root = match grants.mount_at(APP) {
             // A directory that isn't there is an error of the mount's.
             Some(mount) => std::fs::canonicalize(surroundings.working_directory.join(&mount.host)).ok(),
             None => None,
@@ -95,7 +105,22 @@ impl Project {
         let root = root.filter(|root| path.starts_with(root)).unwrap_or_else(|| surroundings.project_of(folder));
         let entry = below(&root, &path).ok_or_else(|| outside(&path, &root))?;
         let directory = below(&root, &surroundings.working_directory).unwrap_or_default();
-        Ok(Self { name: file.display().to_string(), root, entry, directory, text: None })
+        Ok(Self { name: file.display().to_string(), root, entry, directory, is_in_packages: false, text: None })
+    }
+
+    /// The project of a program in one of its packages that is on no disk, as in `atoll run node_modules/.bin/tool`.
+    fn of_package(file: &Path, surroundings: &Surroundings) -> Option<Self> {
+        let path = surroundings.working_directory.join(file);
+        let modules =
+            path.ancestors().filter(|folder| folder.file_name() == Some(OsStr::new(packages::MODULES))).last()?;
+        let root = real_path(modules.parent()?).ok()?;
+        if !packages::are_virtual(&root) {
+            return None;
+        }
+        let entry = Path::new(packages::MODULES).join(path.strip_prefix(modules).ok()?);
+        let directory = below(&root, &surroundings.working_directory).unwrap_or_default();
+        let name = file.display().to_string();
+        Some(Self { name, root, entry, directory, is_in_packages: true, text: None })
     }
 
     /// The project of a program that lies in no file: the nearest directory above the working directory with a
@@ -105,7 +130,7 @@ impl Project {
         let directory = below(&root, &surroundings.working_directory).unwrap_or_default();
         // Without types it is JavaScript, which TypeScript is a superset of.
         let entry = directory.join(format!("[{name}].ts"));
-        Self { name: name.to_owned(), root, entry, directory, text: Some(text) }
+        Self { name: name.to_owned(), root, entry, directory, is_in_packages: false, text: Some(text) }
     }
 
     /// How paths of the guest are shown.
@@ -125,7 +150,7 @@ impl Project {
         grants: &Grants,
         surroundings: &Surroundings,
     ) -> Result<Arc<App>, Failure> {
-        let mounts = Arc::new(self.mounts(grants, &surroundings.working_directory)?);
+        let mounts = Arc::new(self.mounts(grants, surroundings)?);
         let cache = surroundings.cache.as_ref();
         let options = LoaderOptions {
             conditions: Vec::new(),
@@ -133,7 +158,10 @@ impl Project {
             tsconfig: true,
             builtins: atoll_runtime::builtin_names(),
         };
-        let entry = guest_path(&self.entry)?;
+        let mut entry = guest_path(&self.entry)?;
+        if self.is_in_packages {
+            entry = mounts.canonicalize(&entry).map_err(|_| Failure::new(format!("there is no {}", self.name)))?;
+        }
         let loader = Loader::new(Arc::clone(&mounts), options);
         let loader = match &self.text {
             Some(text) => loader.with_program(entry.clone(), text.clone()),
@@ -159,7 +187,7 @@ impl Project {
         }))
     }
 
-    fn mounts(&self, grants: &Grants, working_directory: &Path) -> Result<MountTable, Failure> {
+    fn mounts(&self, grants: &Grants, surroundings: &Surroundings) -> Result<MountTable, Failure> {
         let app = HostDir::read_only(&self.root).map_err(|error| Failure::new(error.to_string()))?;
         let quota = Quota { bytes: grants.limits.tmp_bytes, inodes: TMP_FILES_MAX };
         let own: [(&str, Arc<dyn Layer>, Access); 5] = [
@@ -173,12 +201,21 @@ impl Project {
         let mut builder = MountTable::builder();
         for (point, layer, access) in own {
             // What is granted at the same place comes in its stead: a project that may be changed, for instance.
-            if !grants.mounts.iter().any(|mount| mount.point.trim_end_matches('/') == point) {
+            if grants.mount_at(point).is_none() {
                 builder = builder.mount_shared(point, layer, access).map_err(|error| mounts::explain(&error))?;
             }
         }
         for mount in &grants.mounts {
-            builder = mount.add_to(builder, working_directory, quota)?;
+            builder = mount.add_to(builder, &surroundings.working_directory, quota)?;
+        }
+        if grants.mount_at(PACKAGES).is_none() {
+            let shown = grants.mount_at(APP).map(|mount| surroundings.working_directory.join(&mount.host));
+            let project = shown.as_deref().unwrap_or(&self.root);
+            if let Some(layer) = packages::layer(project, surroundings.directories.as_ref(), quota)? {
+                builder = builder
+                    .mount_shared(PACKAGES, layer, Access::ReadWrite)
+                    .map_err(|error| mounts::explain(&error))?;
+            }
         }
         builder.build().map_err(|error| mounts::explain(&error))
     }
@@ -198,7 +235,9 @@ impl Surroundings {
     /// The nearest directory with a `package.json`, from `folder` up, else `folder`. The search ends below the user's home:
     /// a stray file there must not hand all of it to a guest.
     fn project_of(&self, folder: &Path) -> PathBuf {
-        let is_too_high = |path: &Path| path.parent().is_none() || self.home.as_deref() == Some(path);
+        let is_too_high = |path: &Path| {
+            path.parent().is_none() || self.directories.as_ref().is_some_and(|directories| directories.home == path)
+        };
         let candidates = folder.ancestors().take_while(|path| *path == folder || !is_too_high(path));
         let mut projects = candidates.filter(|path| path.join("package.json").is_file());
         projects.next().unwrap_or(folder).to_owned()

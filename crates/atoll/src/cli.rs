@@ -3,6 +3,8 @@
 use crate::apps::GrantedMount;
 use crate::limit_flags::{RunLimits, ServeLimits};
 use crate::units;
+use atoll_npm::linker::Linker;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -54,6 +56,11 @@ pub(crate) struct Install {
     /// Write package-lock.json, and package.json where packages are added, and nothing else: no package is downloaded
     #[arg(long, visible_alias = "package-lock-only")]
     pub(crate) lockfile_only: bool,
+    /// Where packages go: hoisted writes files into node_modules as npm does; virtual writes none, and atoll run and
+    /// atoll serve show programs the same tree from the package store. Without it, what node-linker of .npmrc says, else as the
+    /// last installation was, else hoisted
+    #[arg(long, value_name = "LINKER", value_parser = linker())]
+    pub(crate) linker: Option<Linker>,
     /// Run no lifecycle scripts, not even allowed ones
     #[arg(long)]
     pub(crate) ignore_scripts: bool,
@@ -168,6 +175,11 @@ pub(crate) enum LogFormat {
     Json,
     /// Nothing
     Off,
+}
+
+/// A linker by its name.
+fn linker() -> impl TypedValueParser<Value = Linker> {
+    PossibleValuesParser::new(Linker::ALL.map(Linker::name)).try_map(|name| name.parse::<Linker>())
 }
 
 /// `allow=ADDRESS`, as others write it, or the address alone.

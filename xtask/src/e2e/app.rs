@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{ensure, step};
+use super::ensure;
 use crate::Failure;
 use crate::client::Client;
 use crate::repository::shelf;
@@ -22,9 +22,13 @@ const SEEDED_BOOKS: usize = 9;
 /// The heading that the deployment's environment sets.
 const TITLE: &str = "Books of the house";
 
-pub(super) fn run(steps: &mut Steps, atoll: &Path, project: &Path) {
+/// `kind` is what the steps are called by.
+pub(super) fn run(steps: &mut Steps, kind: &str, atoll: &Path, project: &Path) {
+    let mut step = |name: &str, check: &mut dyn FnMut() -> Result<(), Failure>| {
+        super::step(steps, &format!("{kind}: {name}"), check);
+    };
     let mut server = None;
-    step(steps, "example: atoll serve opens its port and says where", || {
+    step("atoll serve opens its port and says where", &mut || {
         let title = format!("SHELF_TITLE={TITLE}");
         let arguments = [project.as_os_str(), OsStr::new("--env"), OsStr::new(&title)];
         let started = Server::start(atoll, &arguments, project.with_file_name("serve.log"))?;
@@ -34,16 +38,16 @@ pub(super) fn run(steps: &mut Steps, atoll: &Path, project: &Path) {
     });
     let Some(mut server) = server else { return };
     let port = server.port;
-    step(steps, "example: the page, with notes rendered", || page(port));
-    step(steps, "example: the API takes, gives and removes a book", || valid_input(port));
-    step(steps, "example: the API says what is wrong, field by field", || invalid_input(port));
-    step(steps, "example: files of the app, and none beside them", || files(port));
-    step(steps, "example: the streamed response arrives piece by piece", || streamed(port));
-    step(steps, "example: waitUntil's work is done after the response", || {
+    step("the page, with notes rendered", &mut || page(port));
+    step("the API takes, gives and removes a book", &mut || valid_input(port));
+    step("the API says what is wrong, field by field", &mut || invalid_input(port));
+    step("files of the app, and none beside them", &mut || files(port));
+    step("the streamed response arrives piece by piece", &mut || streamed(port));
+    step("waitUntil's work is done after the response", &mut || {
         Client::connect(port)?.get("/api/books/moon-tiger")?.expect_status(200)?;
         server.wait_for_log(r#""path":"/api/books/moon-tiger""#, Duration::from_secs(2))
     });
-    step(steps, "example: SIGTERM lets a response finish, then ends the server", || drain(&mut server));
+    step("SIGTERM lets a response finish, then ends the server", &mut || drain(&mut server));
 }
 
 fn page(port: u16) -> Result<(), Failure> {

@@ -66,3 +66,16 @@ pub(super) fn run(steps: &mut Steps, atoll: &Path, project: &Path) {
         });
     }
 }
+
+/// The same packages, none of which is on the disk.
+pub(super) fn without_files(steps: &mut Steps, atoll: &Path, project: &Path) {
+    step(steps, "example without files: atoll install takes the packages off the disk", || {
+        let mut command = Command::new(atoll);
+        command.args(["install", "--linker", "virtual"]).current_dir(project);
+        print!("{}", capture(&mut command)?);
+        let left: Vec<_> = fs::read_dir(project.join("node_modules"))?.collect::<Result<_, _>>()?;
+        let names: Vec<_> = left.iter().map(fs::DirEntry::file_name).collect();
+        ensure!(names == [".atoll-state"], "node_modules has {names:?}");
+        Ok(())
+    });
+}

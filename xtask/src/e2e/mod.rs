@@ -26,7 +26,9 @@ pub(crate) fn run(steps: &mut Steps, atoll: &Path) {
     let project = target().join("e2e/shelf");
     step(steps, "example: a copy without packages", || copy_example(&project));
     install::run(steps, atoll, &project);
-    app::run(steps, atoll, &project);
+    app::run(steps, "example", atoll, &project);
+    install::without_files(steps, atoll, &project);
+    app::run(steps, "example without files", atoll, &project);
 }
 
 /// `cargo xtask e2e [ATOLL]`.

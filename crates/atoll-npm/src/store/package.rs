@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use rustix::{fs::OFlags, io::Errno};
+use rustix::{
+    fs::{Access, OFlags},
+    io::Errno,
+};
 
 use super::{IndexedFile, Store, modified_ns};
 use crate::integrity::Integrity;
@@ -29,9 +32,10 @@ impl Store {
         Some(Package { files_dir: dir.join("package"), files })
     }
 
-    /// Whether there is something under this integrity's name, believed or not: one `stat`.
+    /// Whether there is something under this integrity's name, believed or not: one `access`, which costs less than a
+    /// `stat`, for whoever asks about thousands.
     pub fn contains(&self, integrity: &Integrity) -> bool {
-        fs::metadata(self.entry_dir(integrity).join("index")).is_ok_and(|metadata| metadata.is_file())
+        rustix::fs::access(self.entry_dir(integrity).join("index"), Access::EXISTS).is_ok()
     }
 }
 

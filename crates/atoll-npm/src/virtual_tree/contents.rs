@@ -5,7 +5,7 @@
 //! next.
 //!
 //! # Memory
-//! About 100 bytes a file ([`Contents::bytes`]), of packages that somebody has asked for. When those of one tree come to
+//! About 125 bytes a file ([`Contents::bytes`]), of packages that somebody has asked for. When those of one tree come to
 //! more than [`KEPT_BYTES_MAX`], the ones that nobody has asked for lately go, to be read again if need be: numbers of
 //! files do not depend on that.
 
@@ -23,7 +23,7 @@ use crate::{
     store::{IndexedFile, Package, Store},
 };
 
-/// What the indexes of one tree may take together: 32 MiB, enough for 300,000 files, which few trees have. A server has
+/// What the indexes of one tree may take together: 32 MiB, enough for 250,000 files, which few trees have. A server has
 /// one tree for each deployment.
 const KEPT_BYTES_MAX: usize = 32 << 20;
 
@@ -90,7 +90,7 @@ impl Contents {
         let start = slashed(path);
         let first = after + files[after..].partition_point(|file| file.path.as_bytes() < &start[..]);
         let is_directory = files.get(first).is_some_and(|file| file.path.as_bytes().starts_with(&start));
-        let depth = start.iter().filter(|byte| **byte == b'/').count();
+        let depth = start.split(|byte| *byte == b'/').count() - 1;
         is_directory.then_some(Within::Directory { first, depth })
     }
 
@@ -179,7 +179,7 @@ impl Contents {
 
     fn open_stored(&self, index: usize, left_out: Option<u64>) -> Result<Reading, Unreadable> {
         may_wait().map_err(Unreadable::Fails)?;
-        let (file, start, length) = self.package.open(index).map_err(Unreadable::of)?;
+        let (file, start, length) = self.package.open(index).map_err(|error| Unreadable::of(&error))?;
         // What the store says of the same file twice must agree.
         if length != self.file(index).bytes {
             return Err(Unreadable::Damaged);
@@ -198,7 +198,7 @@ pub(super) enum Unreadable {
 }
 
 impl Unreadable {
-    fn of(error: std::io::Error) -> Self {
+    fn of(error: &std::io::Error) -> Self {
         use std::io::ErrorKind::{InvalidData, NotADirectory, NotFound};
         if matches!(error.kind(), NotFound | NotADirectory | InvalidData) {
             return Self::Damaged;

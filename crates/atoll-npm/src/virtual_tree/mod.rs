@@ -211,7 +211,7 @@ fn first_missing<'p>(store: &Store, packages: &'p [LockedPackage]) -> Option<&'p
     let missing = |share: &'p [LockedPackage]| share.iter().find(|package| !store.contains(&package.integrity));
     let threads = thread::available_parallelism().map_or(1, usize::from).min(LOOKERS_MAX);
     let mut shares = packages.chunks(packages.len().div_ceil(threads).max(SHARE_MIN));
-    let Some(first) = shares.next() else { return None };
+    let first = shares.next()?;
     thread::scope(|scope| {
         let others: Vec<_> = shares.map(|share| scope.spawn(move || missing(share))).collect();
         let others = others.into_iter().map(|other| match other.join() {

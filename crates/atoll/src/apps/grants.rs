@@ -62,6 +62,13 @@ impl Grants {
     }
 }
 
+impl Grants {
+    /// What is mounted there beside what all apps get, or in place of it.
+    pub(super) fn mount_at(&self, point: &str) -> Option<&GrantedMount> {
+        self.mounts.iter().find(|mount| mount.point.trim_end_matches('/') == point)
+    }
+}
+
 /// What flags say, as far as files can say it too.
 pub(crate) fn flag_settings(guest: &Guest, limits: &GivenLimits, entry: Option<&Path>) -> Result<Settings, Failure> {
     let env = guest.env.iter().map(|named| variable(named, |name| std::env::var(name).ok()));

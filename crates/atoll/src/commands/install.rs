@@ -35,6 +35,7 @@ pub(crate) fn install(arguments: cli::Install) -> Result<ExitCode, Failure> {
             unset.file, unset.line, unset.variable
         ));
     }
+    let linker = arguments.linker.or_else(|| npmrc.linker());
     let options = InstallOptions {
         project_dir,
         store_dir: directories.store,
@@ -49,6 +50,7 @@ pub(crate) fn install(arguments: cli::Install) -> Result<ExitCode, Failure> {
         offline: arguments.offline,
         production: arguments.omit_dev,
         lockfile_only: arguments.lockfile_only,
+        linker,
         ignore_scripts: arguments.ignore_scripts,
         script_environment: std::env::vars_os().collect(),
         script_deadline: scripts::DEADLINE,

@@ -27,7 +27,7 @@ fn surroundings(audience: Audience) -> Result<Surroundings, Failure> {
     Ok(Surroundings {
         working_directory,
         cache: directories.as_ref().and_then(Directories::code_cache),
-        home: directories.map(|directories| directories.home),
+        directories,
         metrics: Arc::default(),
         reporter: Arc::new(TerminalReporter::new(audience)),
     })

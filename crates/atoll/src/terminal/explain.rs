@@ -6,6 +6,7 @@ use super::{BOLD, DIM, ERROR, Failure, HINT};
 use atoll_engine::{Exception, Reason, Termination};
 use atoll_node::loader::{CodeFrame, LoadError};
 use atoll_npm::install::InstallError;
+use atoll_npm::virtual_tree::VirtualTreeError;
 use atoll_runtime::StartError;
 use atoll_server::ServeError;
 use std::fmt::Write;
@@ -224,6 +225,11 @@ pub(crate) fn explain_install(error: &InstallError) -> Failure {
         cause = source.source();
     }
     failure
+}
+
+/// Packages that were installed and can't be shown.
+pub(crate) fn explain_virtual_tree(error: &VirtualTreeError) -> Failure {
+    Failure::new(without_controls(&error.to_string())).hint("run `atoll install`")
 }
 
 #[cfg(test)]

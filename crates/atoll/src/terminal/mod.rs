@@ -8,14 +8,16 @@ mod progress;
 mod refused;
 mod text;
 
-pub(crate) use explain::{Places, explain_install, explain_serve, explain_start, limit_flag, point_at};
+pub(crate) use explain::{
+    Places, explain_install, explain_serve, explain_start, explain_virtual_tree, limit_flag, point_at,
+};
 pub(crate) use failure::{Failure, print_failure};
 pub(crate) use guests::{Audience, TerminalReporter, write};
 pub(crate) use log::ServerLog;
 pub(crate) use progress::InstallProgress;
 pub(crate) use refused::Visible;
 pub(crate) use style::{BOLD, DIM, ERROR, GOOD, HINT, WARNING};
-pub(crate) use text::{bytes, counted, duration, json_line};
+pub(crate) use text::{bytes, counted, duration, json_line, one_line};
 
 use std::fmt::Display;
 use std::io::Write;

@@ -94,6 +94,11 @@ impl Reporter for InstallProgress {
                 "files are copied, not linked, because the store and the project can't share them ({reason}); \
                  ATOLL_STORE_DIR names a store on the project's filesystem"
             )),
+            Warning::ScriptsNeedFiles { packages } => print_warning(format_args!(
+                "scripts that package.json allows did not run, because the virtual linker writes no files that they \
+                 could change: {}; --linker hoisted runs them",
+                packages.join(", ")
+            )),
             Warning::Repaired => print_warning("an earlier installation was interrupted; its work was completed"),
             other => print_warning(format_args!("{other:?}")),
         });

@@ -15,4 +15,5 @@ mod repl;
 mod run;
 mod serve;
 mod server;
+mod virtual_packages;
 mod watch;
