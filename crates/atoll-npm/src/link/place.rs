@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     fn file() -> IndexedFile {
-        IndexedFile { path: "a".to_owned(), bytes: 5, executable: true, modified_ns: 0 }
+        IndexedFile { path: "a".to_owned(), bytes: 5, executable: true, ..IndexedFile::default() }
     }
 
     #[test]
