@@ -15,4 +15,5 @@ mod repl;
 mod run;
 mod serve;
 mod server;
+mod store;
 mod watch;
