@@ -118,16 +118,16 @@ impl Store {
 
     /// `None` when it is gone by now.
     fn candidate(&self, found: Found, now: SystemTime) -> Option<Candidate> {
-        let (bytes, unused, believed) = match self.examine(&found) {
-            Some((_, condition)) => (condition.bytes, condition.unused(now), true),
-            None => {
-                // Without an index it is nobody's; the directory then says how old it is.
-                let metadata = fs::symlink_metadata(marked_path(&found.path, found.form))
-                    .or_else(|_| fs::symlink_metadata(&found.path));
-                let marked = metadata.and_then(|metadata| metadata.modified()).ok()?;
-                (0, Condition { bytes: 0, marked }.unused(now), false)
-            }
-        };
+        let examined = self.examine(&found).map(|(_, condition)| condition);
+        let believed = examined.is_some();
+        let condition = examined.or_else(|| {
+            // Without an index it is nobody's; the directory then says how old it is.
+            let metadata = fs::symlink_metadata(marked_path(&found.path, found.form))
+                .or_else(|_| fs::symlink_metadata(&found.path));
+            let marked = metadata.and_then(|metadata| metadata.modified()).ok()?;
+            Some(Condition { bytes: 0, marked })
+        })?;
+        let (bytes, unused) = (condition.bytes, condition.unused(now));
         let removed = Removed { entry: found.label(), form: found.form, bytes, unused, believed };
         Some(Candidate { found, removed })
     }

@@ -15,13 +15,6 @@ use crate::integrity::Integrity;
 /// Bytes read at once from a pack: 1 MiB, most packages by one call.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// What a copy led to.
-enum Copied {
-    Whole(Staged),
-    /// The source is not what its index says.
-    Damaged,
-}
-
 impl Store {
     /// The unpacked entry for this integrity; unpacked now when only a pack is there. `None` when neither can be believed. A
     /// pack with a wrong byte is taken out.
@@ -35,8 +28,8 @@ impl Store {
         }
         let Some(package) = self.pack(&name) else { return Ok(None) };
         match self.copy(&package, Form::Unpacked)? {
-            Copied::Whole(staged) => self.publish_as(staged, &name)?,
-            Copied::Damaged => self.discard(&name, &package)?,
+            Some(staged) => self.publish_as(staged, &name)?,
+            None => self.discard(&name, &package)?,
         }
         Ok(self.untouched(&name))
     }
@@ -54,8 +47,8 @@ impl Store {
         let Some(Entry { files_dir, files }) = self.untouched(&name) else { return Ok(None) };
         let package = Package::unpacked(files_dir, files);
         match self.copy(&package, Form::Packed)? {
-            Copied::Whole(staged) => self.publish_as(staged, &name)?,
-            Copied::Damaged => self.discard(&name, &package)?,
+            Some(staged) => self.publish_as(staged, &name)?,
+            None => self.discard(&name, &package)?,
         }
         Ok(self.pack(&name))
     }
@@ -64,16 +57,17 @@ impl Store {
         self.take_out(&self.path(name, package.form())).map(|_| ())
     }
 
-    /// A new entry of the other form with the files of this one, in the order in which they lie.
-    fn copy(&self, package: &Package, form: Form) -> Result<Copied, StoreError> {
+    /// A new entry of the other form with the files of this one, in the order in which they lie. `None` when this one is not
+    /// what its index says.
+    fn copy(&self, package: &Package, form: Form) -> Result<Option<Staged>, StoreError> {
         let mut staged = self.stage(form)?;
         let mut source = Source::new();
         for index in in_place_order(package) {
             let file = &package.files()[index];
-            let Ok(content) = source.content(package, index) else { return Ok(Copied::Damaged) };
+            let Ok(content) = source.content(package, index) else { return Ok(None) };
             match staged.file(file.path.clone(), file.executable, file.bytes, content) {
                 Ok(()) => {}
-                Err(StageError::Read(_)) => return Ok(Copied::Damaged),
+                Err(StageError::Read(_)) => return Ok(None),
                 Err(StageError::Write(source)) => {
                     return Err(StoreError { action: "write", path: staged.temporary.0.clone(), source });
                 }
@@ -83,10 +77,10 @@ impl Store {
                 }
             }
             if staged.files.last().is_none_or(|written| written.content != file.content) {
-                return Ok(Copied::Damaged);
+                return Ok(None);
             }
         }
-        Ok(Copied::Whole(staged))
+        Ok(Some(staged))
     }
 }
 

@@ -73,7 +73,7 @@ impl Store {
                 }
             }
         }
-        found.sort_unstable_by(|one, other| (one.name, one.form).cmp(&(other.name, other.form)));
+        found.sort_unstable_by_key(|one| (one.name, one.form));
         Ok(found)
     }
 
@@ -86,7 +86,7 @@ impl Store {
         let (package, bytes) = match found.form {
             Form::Packed => {
                 let believed = pack::believe(&file, metadata.len(), &found.name, &self.key).ok()??;
-                (Package::packed(path.to_path_buf(), believed), metadata.len())
+                (Package::packed(path.clone(), believed), metadata.len())
             }
             Form::Unpacked => {
                 let files = directory::believe(&file, metadata.len(), &found.name, &self.key).ok()??;

@@ -127,13 +127,12 @@ pub(super) fn believe(file: &File, length: u64, name: &EntryName, key: &MachineK
         return Ok(None);
     }
     let mut whole = Vec::new();
-    let index = match before.len().checked_sub(index_bytes as usize) {
-        Some(begin) => &before[begin..],
-        None => {
-            whole.resize(index_bytes as usize, 0);
-            file.read_exact_at(&mut whole, data_bytes)?;
-            &whole
-        }
+    let index = if let Some(begin) = before.len().checked_sub(index_bytes as usize) {
+        &before[begin..]
+    } else {
+        whole.resize(index_bytes as usize, 0);
+        file.read_exact_at(&mut whole, data_bytes)?;
+        &whole
     };
     if !key.believes(proof, PURPOSE, &[&name.0, &data_bytes.to_le_bytes(), index]) {
         return Ok(None);

@@ -92,7 +92,7 @@ fn what_was_used_just_now_stays_whatever_was_asked() {
     put(&store, Form::Packed, &sample("a"));
     put(&store, Form::Unpacked, &sample("b"));
     let (packs, directories) = entries_in(folder.path());
-    age(&packs[0], USED_FOR - Duration::from_mins(1));
+    age(&packs[0], USED_FOR.saturating_sub(Duration::from_mins(1)));
     for options in [by_age(Duration::ZERO), by_size(0)] {
         let collected = store.collect(&options).unwrap();
         assert_eq!((collected.removed.len(), collected.kept), (0, 2));

@@ -299,7 +299,9 @@ pub(super) async fn fetch(home: &Path, registry: &str, packages: &[(&str, Packag
 async fn one_download_serves_both_forms() {
     let scene = Scene::new(r#"{"dependencies":{"a":"*","b":"*"}}"#);
     let packages = ["a", "b"].map(|name| (name, sample(name)));
-    packages.iter().for_each(|(_, package)| scene.registry.publish(package));
+    for (_, package) in &packages {
+        scene.registry.publish(package);
+    }
     assert_eq!(fetch(scene.home(), &scene.registry.url(), &packages, Form::Packed).await, 2);
     let (packs, directories) = entries_in(scene.home());
     assert_eq!((packs.len(), directories.len()), (2, 0), "nothing is unpacked before somebody links");
