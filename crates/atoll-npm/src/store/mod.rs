@@ -31,8 +31,9 @@
 //! Two processes that store the same package both build it; the second rename finds the name taken and discards its own, so
 //! that a pack that somebody reads lazily stays the same file. An entry that is not believed is renamed into `stage/` before
 //! its replacement takes the name. A killed process leaves something in `stage/`; it is removed once it is older than
-//! [`STAGE_KEPT`]. Nothing is synced: after a power loss a file can lack its last writes; a pack then has no footer, and of
-//! unpacked files the size comparison finds those whose size was not written either. How entries are collected while others
+//! [`STAGE_KEPT`]. Nothing is synced: after a power loss a file can lack writes; a pack without its last ones has no
+//! footer, of unpacked files the size comparison finds those whose size was not written either, and [`Store::verify`] finds
+//! the rest. How entries are collected while others
 //! use them is in `uses`.
 
 mod collect;
