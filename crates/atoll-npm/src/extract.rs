@@ -1,21 +1,15 @@
-//! Unpacks a tarball into a directory: foreign bytes, so every step has a limit and a reason to stop.
+//! Reads a tarball into an entry of the store: foreign bytes, so every step has a limit and a reason to stop.
 //!
 //! Only regular files and directories are accepted. Registries' own tools never pack anything else, and links, devices
 //! and pipes are how archives have broken out of their directory in the past. Entries are read raw: the extension
 //! headers that carry long names are read here, with a limit, where the tar library would read them whole.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fs,
-    io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
 use tar::{Archive, EntryType, PaxExtensions};
 
-use crate::store::{IndexedFile, modified_ns};
+use crate::store::{StageError, Staged};
 
 /// Most entries that an archive may have. The largest package known to us has about 30,000.
 pub const ENTRIES_MAX: usize = 262_144;
@@ -27,9 +21,6 @@ pub const ENTRY_BYTES_MAX: u64 = 512 << 20;
 pub const EXTENSION_BYTES_MAX: u64 = 64 << 10;
 /// Longest path, in bytes (`PATH_MAX` of Linux).
 pub const PATH_BYTES_MAX: usize = 4096;
-
-/// Bytes moved at once from the archive to a file.
-const BUFFER_BYTES: usize = 128 << 10;
 
 const _: () = assert!(ENTRY_BYTES_MAX < UNPACKED_BYTES_MAX && (PATH_BYTES_MAX as u64) < EXTENSION_BYTES_MAX);
 
@@ -61,17 +52,16 @@ pub enum ExtractError {
     },
 }
 
-/// Unpacks the gzip-compressed tar archive that `compressed` gives into the existing, empty directory `into`, without
-/// the entries' first path component. Returns the files in the order of their paths.
+/// Reads the gzip-compressed tar archive that `compressed` gives into a new entry of the store, without the archive's
+/// first path component. Nothing is published by that.
 ///
 /// Reads `compressed` to its end, so that a reader that hashes has seen everything.
 ///
 /// # Errors
 /// On the first thing that is not as it should be; `into` then has a part of the files.
-pub fn extract(compressed: &mut dyn Read, into: &Path) -> Result<Vec<IndexedFile>, ExtractError> {
+pub fn extract(compressed: &mut dyn Read, into: &mut Staged) -> Result<(), ExtractError> {
     let decompressed = Capped { inner: MultiGzDecoder::new(&mut *compressed), left: UNPACKED_BYTES_MAX };
     let mut archive = Archive::new(decompressed);
-    let mut unpacking = Unpacking::new(into);
     let mut extension = Extension::default();
     let mut count = 0_usize;
     for entry in archive.entries().map_err(ExtractError::Read)?.raw(true) {
@@ -104,7 +94,7 @@ pub fn extract(compressed: &mut dyn Read, into: &Path) -> Result<Vec<IndexedFile
                     let path = String::from_utf8_lossy(&raw).into_owned();
                     return Err(ExtractError::Entry { path, problem: "has two different sizes" });
                 }
-                unpacking.entry(kind, &raw, header_size, &mut entry)?;
+                take_entry(kind, &raw, header_size, &mut entry, into)?;
             }
         }
     }
@@ -113,116 +103,39 @@ pub fn extract(compressed: &mut dyn Read, into: &Path) -> Result<Vec<IndexedFile
     io::copy(&mut rest, &mut io::sink()).map_err(ExtractError::Read)?;
     drop(rest);
     io::copy(compressed, &mut io::sink()).map_err(ExtractError::Read)?;
-    Ok(unpacking.finish())
+    Ok(())
 }
 
-/// What has been written so far.
-struct Unpacking<'a> {
-    into: &'a Path,
-    /// Path to its place in `files`.
-    written: HashMap<String, usize>,
-    files: Vec<IndexedFile>,
-    directories: HashSet<String>,
-    buffer: Vec<u8>,
-}
-
-impl<'a> Unpacking<'a> {
-    fn new(into: &'a Path) -> Self {
-        Self {
-            into,
-            written: HashMap::new(),
-            files: Vec::new(),
-            directories: HashSet::new(),
-            buffer: vec![0; BUFFER_BYTES],
-        }
-    }
-
-    fn entry(
-        &mut self,
-        kind: EntryType,
-        raw: &[u8],
-        size: u64,
-        entry: &mut tar::Entry<'_, impl Read>,
-    ) -> Result<(), ExtractError> {
-        let refuse = |problem| ExtractError::Entry { path: String::from_utf8_lossy(raw).into_owned(), problem };
-        let is_directory = match kind {
-            EntryType::Directory => true,
-            // Archives older than POSIX mark a directory by a slash at the end only.
-            EntryType::Regular | EntryType::Continuous => raw.ends_with(b"/"),
-            EntryType::Symlink | EntryType::Link => return Err(refuse("is a link; packages may only contain files")),
-            _ => return Err(refuse("is neither a file nor a directory")),
-        };
-        let Some(path) = inside_package(raw).map_err(refuse)? else { return Ok(()) };
-        if is_directory {
-            return self.directory(&path);
-        }
+fn take_entry(
+    kind: EntryType,
+    raw: &[u8],
+    size: u64,
+    entry: &mut tar::Entry<'_, impl Read>,
+    into: &mut Staged,
+) -> Result<(), ExtractError> {
+    let refuse = |problem| ExtractError::Entry { path: String::from_utf8_lossy(raw).into_owned(), problem };
+    let is_directory = match kind {
+        EntryType::Directory => true,
+        // Archives older than POSIX mark a directory by a slash at the end only.
+        EntryType::Regular | EntryType::Continuous => raw.ends_with(b"/"),
+        EntryType::Symlink | EntryType::Link => return Err(refuse("is a link; packages may only contain files")),
+        _ => return Err(refuse("is neither a file nor a directory")),
+    };
+    let Some(path) = inside_package(raw).map_err(refuse)? else { return Ok(()) };
+    let taken = if is_directory {
+        into.directory(&path)
+    } else {
         if size > ENTRY_BYTES_MAX {
             return Err(refuse("is larger than 512 MiB"));
         }
         let executable = entry.header().mode().unwrap_or_default() & 0o111 != 0;
-        self.file(path, executable, size, entry)
-    }
-
-    fn directory(&mut self, path: &str) -> Result<(), ExtractError> {
-        if self.directories.contains(path) {
-            return Ok(());
-        }
-        fs::create_dir_all(self.into.join(path))
-            .map_err(|source| ExtractError::Write { path: path.to_owned(), source })?;
-        let mut end = path.len();
-        while end > 0 && self.directories.insert(path[..end].to_owned()) {
-            end = path[..end].rfind('/').unwrap_or(0);
-        }
-        Ok(())
-    }
-
-    fn file(&mut self, path: String, executable: bool, size: u64, content: &mut dyn Read) -> Result<(), ExtractError> {
-        if let Some((parent, _)) = path.rsplit_once('/') {
-            self.directory(parent)?;
-        }
-        let place = self.into.join(&path);
-        let write_error = |source| ExtractError::Write { path: path.clone(), source };
-        if self.written.contains_key(&path) {
-            // The last entry of a path counts, as tar has it.
-            fs::remove_file(&place).map_err(write_error)?;
-        }
-        let mode = if executable { 0o755 } else { 0o644 };
-        let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&place);
-        let mut file = match opened {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(ExtractError::Entry {
-                    path,
-                    problem: "has the name of another entry, which this file system cannot tell from it",
-                });
-            }
-            Err(error) => return Err(write_error(error)),
-        };
-        let mut left = size;
-        while left > 0 {
-            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len());
-            let count = content.read(&mut self.buffer[..wanted]).map_err(ExtractError::Read)?;
-            if count == 0 {
-                return Err(ExtractError::Read(io::ErrorKind::UnexpectedEof.into()));
-            }
-            file.write_all(&self.buffer[..count]).map_err(write_error)?;
-            left -= count as u64;
-        }
-        let metadata = file.metadata().map_err(write_error)?;
-        let record = IndexedFile { path: path.clone(), bytes: size, executable, modified_ns: modified_ns(&metadata) };
-        if let Some(&index) = self.written.get(&path) {
-            self.files[index] = record;
-        } else {
-            self.written.insert(path, self.files.len());
-            self.files.push(record);
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Vec<IndexedFile> {
-        self.files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        self.files
-    }
+        into.file(path.clone(), executable, size, entry)
+    };
+    taken.map_err(|error| match error {
+        StageError::Refused(problem) => refuse(problem),
+        StageError::Read(error) => ExtractError::Read(error),
+        StageError::Write(source) => ExtractError::Write { path, source },
+    })
 }
 
 /// The path inside the package: without the first component, which registries call `package` but anything goes.

@@ -1,8 +1,9 @@
 //! Brings packages into the store: download ∥ hash ∥ inflate ∥ write, and nothing is published before it is verified.
 //!
 //! A small tarball (most are) is downloaded whole, hashed, and only then unpacked. A large one is unpacked while it
-//! arrives, through a bounded queue, into a directory of the store that nobody sees until the hash is right. Unpacking
-//! runs on the blocking pool, a few at once: it is bound by processors and disk, the download by the network.
+//! arrives, through a bounded queue, into an entry of the store that nobody sees until the hash is right. Unpacking
+//! runs on the blocking pool, a few at once: it is bound by processors and disk, the download by the network. The entry has
+//! the form that the caller needs, so every byte is written once.
 //!
 //! Cancel: dropping the future ends the downloads; an unpacking that is under way runs to its end or to the end of its
 //! input, and removes or publishes its directory itself.
@@ -32,7 +33,7 @@ use crate::{
     registry::{Attempt, RegistryClient, RegistryError, TARBALL_BYTES_MAX},
     report::{Progress, Reporter, Stage},
     resolve::{PackumentSource, SourceError},
-    store::{Store, StoreError},
+    store::{Form, Store, StoreError},
 };
 
 /// Downloads under way at once.
@@ -115,6 +116,7 @@ pub struct Fetcher<'a> {
     client: &'a RegistryClient,
     store: &'a Store,
     reporter: &'a dyn Reporter,
+    form: Form,
     unpackings: Semaphore,
     /// When the first download began.
     started: OnceLock<Instant>,
@@ -122,15 +124,33 @@ pub struct Fetcher<'a> {
     begun: AtomicUsize,
     /// Packages that were downloaded, verified and stored.
     stored: AtomicUsize,
+    /// Packages that the store had in the other form.
+    converted: AtomicUsize,
 }
 
 impl<'a> Fetcher<'a> {
-    /// A fetcher from these registries into this store.
+    /// A fetcher from these registries into this store, of packages to link from ([`Form::Unpacked`]).
     pub fn new(client: &'a RegistryClient, store: &'a Store, reporter: &'a dyn Reporter) -> Self {
         let processors = available_parallelism().map_or(*UNPACKINGS.start(), usize::from);
         let unpackings = Semaphore::new(processors.clamp(*UNPACKINGS.start(), *UNPACKINGS.end()));
-        let (started, begun, stored) = (OnceLock::new(), AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { client, store, reporter, unpackings, started, begun, stored }
+        Self {
+            client,
+            store,
+            reporter,
+            form: Form::Unpacked,
+            unpackings,
+            started: OnceLock::new(),
+            begun: AtomicUsize::new(0),
+            stored: AtomicUsize::new(0),
+            converted: AtomicUsize::new(0),
+        }
+    }
+
+    /// The same fetcher, for packages that are needed in this form. With [`Form::Packed`] an unpacked entry that the store
+    /// has already is as good: a reader takes either.
+    #[must_use]
+    pub fn with_form(self, form: Form) -> Self {
+        Self { form, ..self }
     }
 
     /// How many packages this one brought in.
@@ -177,22 +197,43 @@ impl<'a> Fetcher<'a> {
         });
     }
 
-    /// Fetches one.
+    /// Brings one in: from the store's pack, when an unpacked entry is wanted and there is one, or else by a download.
     async fn fetch(&self, wanted: Wanted) -> Result<(), FetchError> {
-        let result = self.client.with_retries(|| self.attempt(&wanted)).await;
-        result.map_err(|(error, attempts)| match error {
-            FetchError::Registry { package, source } => {
-                FetchError::Registry { package, source: source.after(attempts) }
-            }
-            other => other,
-        })?;
+        if self.form == Form::Unpacked
+            && self.store.may_have_pack(&wanted.integrity)
+            && self.unpack_pack(&wanted).await?
+        {
+            self.converted.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.download(&wanted).await?;
+            self.stored.fetch_add(1, Ordering::Relaxed);
+        }
         let progress = Progress {
-            done: self.stored.fetch_add(1, Ordering::Relaxed) + 1,
+            done: self.stored.load(Ordering::Relaxed) + self.converted.load(Ordering::Relaxed),
             total: self.begun.load(Ordering::Relaxed),
             bytes: self.client.bytes_received(),
         };
         self.reporter.progressed(Stage::Fetch, progress);
         Ok(())
+    }
+
+    /// Whether there is an unpacked entry now.
+    async fn unpack_pack(&self, wanted: &Wanted) -> Result<bool, FetchError> {
+        let permit = self.unpackings.acquire().await;
+        let (store, integrity) = (self.store.clone(), wanted.integrity.clone());
+        let unpacked = on_blocking_pool(move || store.unpacked(&integrity)).await;
+        drop(permit);
+        Ok(unpacked?.is_some())
+    }
+
+    async fn download(&self, wanted: &Wanted) -> Result<(), FetchError> {
+        let result = self.client.with_retries(|| self.attempt(wanted)).await;
+        result.map_err(|(error, attempts)| match error {
+            FetchError::Registry { package, source } => {
+                FetchError::Registry { package, source: source.after(attempts) }
+            }
+            other => other,
+        })
     }
 
     async fn attempt(&self, wanted: &Wanted) -> Result<(), Attempt<FetchError>> {
@@ -234,33 +275,25 @@ impl<'a> Fetcher<'a> {
     /// Unpacks, checks, publishes; on the blocking pool.
     async fn unpack(&self, wanted: &Wanted, mut reader: ChunkReader) -> Result<(), Attempt<FetchError>> {
         let permit = self.unpackings.acquire().await;
-        let (store, wanted) = (self.store.clone(), wanted.clone());
+        let (store, form, wanted) = (self.store.clone(), self.form, wanted.clone());
         let work = move || {
             if reader.is_whole() {
                 // Nothing is inflated before it is known to be right.
                 reader.hash_rest();
                 wanted.check(reader.hasher.take())?;
             }
-            let staged = store.stage().map_err(|error| Attempt::Final(error.into()))?;
-            let extracted = extract(&mut reader, &staged.files_dir());
+            let mut staged = store.stage(form).map_err(|error| Attempt::Final(error.into()))?;
+            let extracted = extract(&mut reader, &mut staged);
             if extracted.is_err() {
                 // Wrong bytes explain a wrong archive: hash what is left.
                 let _ = io::copy(&mut reader, &mut io::sink());
             }
             wanted.check(reader.hasher.take())?;
-            let files = extracted
+            extracted
                 .map_err(|source| Attempt::Final(FetchError::Archive { package: wanted.package.clone(), source }))?;
-            store.publish(staged, &wanted.integrity, files).map_err(|error| Attempt::Final(error.into()))?;
-            Ok(())
+            store.publish(staged, &wanted.integrity).map_err(|error| Attempt::Final(error.into()))
         };
-        let result = match tokio::task::spawn_blocking(work).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is shutting down: nobody waits for this any more.
-                Err(_) => std::future::pending().await,
-            },
-        };
+        let result = on_blocking_pool(work).await;
         drop(permit);
         result
     }
@@ -279,6 +312,18 @@ impl Wanted {
             };
             Attempt::Again(error, None)
         })
+    }
+}
+
+/// Runs this where it may block.
+async fn on_blocking_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down: nobody waits for this any more.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
@@ -445,7 +490,11 @@ impl Fetcher<'_> {
     }
 
     async fn is_stored(&self, integrity: &Integrity) -> bool {
-        let (store, integrity) = (self.store.clone(), integrity.clone());
-        tokio::task::spawn_blocking(move || store.get(&integrity).is_some()).await.unwrap_or_default()
+        let (store, form, integrity) = (self.store.clone(), self.form, integrity.clone());
+        let look = move || match form {
+            Form::Packed => store.package(&integrity).is_some(),
+            Form::Unpacked => store.get(&integrity).is_some(),
+        };
+        on_blocking_pool(look).await
     }
 }

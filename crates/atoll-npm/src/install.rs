@@ -41,7 +41,7 @@ use crate::{
     registry::{Network, RegistryClient},
     report::{Reporter, Warning},
     scripts,
-    store::{MachineKey, Store},
+    store::{Form, MachineKey, Store},
     version::Version,
 };
 
@@ -186,10 +186,11 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     let store = Store::open(&options.store_dir, key.clone())?;
     let client =
         RegistryClient::new(options.npmrc.clone(), &options.cache_dir, key.clone(), &options.network, options.offline)?;
-    let fetcher = Fetcher::new(&client, &store, reporter);
+    let form = if linker == Linker::Virtual { Form::Packed } else { Form::Unpacked };
+    let fetcher = Fetcher::new(&client, &store, reporter).with_form(form);
     let resolved = resolve_project(&options, &files, &client, &fetcher, reporter, &mut summary).await?;
-    summary.lock_written = files.lock.as_ref() != Some(&resolved.lock_text);
     if options.lockfile_only {
+        summary.lock_written = files.lock.as_deref() != Some(resolved.lock_text());
         lockfile::write(&project, &files, &resolved, &key)?;
         summary.up_to_date = !resolved.changes_files(&files);
         (summary.bytes, summary.elapsed) = (client.bytes_received(), started.elapsed());
@@ -199,7 +200,7 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     let omit = Omit { dev: options.production, ..Omit::default() };
     let wanted = resolved.lock.wanted(&options.platform, omit)?;
     if linker == Linker::Virtual {
-        let inputs = inputs(&resolved.manifest_text, Some(&resolved.lock_text));
+        let inputs = inputs(&resolved.manifest_text, Some(resolved.lock_text()));
         let done = virtually(reporter).install(&wanted, &resolved, &inputs, &fetcher, &store).await?;
         let (downloaded, bytes, saved) = (fetcher.stored(), client.bytes_received(), summary.saved);
         return Ok(Summary { downloaded, bytes, saved, elapsed: started.elapsed(), ..done });

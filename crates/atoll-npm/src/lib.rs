@@ -6,6 +6,7 @@
 //! the [`store`], `plan` compares with what is there, [`link`] builds beside the project and puts it in place, [`scripts`]
 //! run where they are allowed. [`virtual_tree`] shows guests the packages without putting them anywhere. [`install::install`] is all of it, and [`report`] how it says what it does.
 
+pub mod extract;
 pub mod fetch;
 pub mod integrity;
 pub mod linker;
@@ -19,8 +20,6 @@ mod threads;
 pub mod version;
 
 // The modules that touch the disk: the store, the cache, and the project's own folder, each named by the caller.
-#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
-pub mod extract;
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
 pub mod install;
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]

@@ -23,6 +23,7 @@ pub(crate) enum Command {
     Install(Install),
     Run(Run),
     Serve(Serve),
+    Store(Store),
     /// Print the JSON schema of atoll.toml
     Schema,
 }
@@ -180,6 +181,65 @@ pub(crate) enum LogFormat {
 /// A linker by its name.
 fn linker() -> impl TypedValueParser<Value = Linker> {
     PossibleValuesParser::new(Linker::ALL.map(Linker::name)).try_map(|name| name.parse::<Linker>())
+}
+
+/// Look after the packages that are kept on this machine
+///
+/// All projects of a user share one store: ATOLL_STORE_DIR, or atoll/store in the user's data directory. What is removed from it
+/// is downloaded again when it is needed.
+#[derive(Debug, Args)]
+pub(crate) struct Store {
+    #[command(subcommand)]
+    pub(crate) command: StoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Print the store's directory
+    Path,
+    /// Count what is in the store
+    Status {
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    Verify(StoreVerify),
+    Gc(StoreGc),
+}
+
+/// Read every byte of the store, and remove the packages that are damaged
+///
+/// A package is also removed when it has no proof that this machine stored it, as in a store that was copied from elsewhere. The
+/// exit code is 1 when anything was wrong.
+#[derive(Debug, Args)]
+pub(crate) struct StoreVerify {
+    /// Only report
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print a summary as JSON on standard output, and no progress
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Remove packages that have not been used for long
+///
+/// What was used within the last two hours stays in any case, and what is served from the store, for as long as its project is
+/// there. Files that are linked into projects take space until these are gone, too.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  atoll store gc --older-than 14d\n  atoll store gc --max-size 2G --dry-run")]
+pub(crate) struct StoreGc {
+    /// Packages that have not been used for this long: 12h, 30d [default: 30d, unless --max-size is given]
+    #[arg(long, value_name = "TIME", value_parser = units::time)]
+    pub(crate) older_than: Option<Duration>,
+    /// The least recently used packages, until the rest has at most this many bytes: 500M, 2G
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    pub(crate) max_size: Option<u64>,
+    /// Only report
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print a summary as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `allow=ADDRESS`, as others write it, or the address alone.

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         cli::Command::Install(install) => commands::install(install),
         cli::Command::Run(run) => commands::run(run),
         cli::Command::Serve(serve) => commands::serve(&serve),
+        cli::Command::Store(store) => commands::store(&store.command),
         cli::Command::Schema => Ok(commands::schema()),
     };
     outcome.unwrap_or_else(|failure| {

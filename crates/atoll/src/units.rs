@@ -28,9 +28,30 @@ pub(crate) fn memory(text: &str) -> Result<u64, String> {
     })
 }
 
+/// `2G`, `500M`, `500MB`, `512MiB`; a number alone is of bytes. In bytes: powers of 1000 unless an `i` says 1024, as sizes
+/// are printed.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let factor = match &text[digits.len()..] {
+        "" | "B" => Some(1),
+        "k" | "K" | "kB" | "KB" => Some(1000),
+        "M" | "MB" => Some(1000_u64.pow(2)),
+        "G" | "GB" => Some(1000_u64.pow(3)),
+        "T" | "TB" => Some(1000_u64.pow(4)),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        "TiB" => Some(1 << 40),
+        _ => None,
+    };
+    let number = digits.parse::<u64>().ok();
+    let bytes = number.zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+    bytes.ok_or_else(|| "write a size as in 500M or 2G".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{memory, time};
+    use super::{memory, size, time};
     use std::time::Duration;
 
     #[test]
@@ -40,6 +61,18 @@ mod tests {
         assert_eq!([millis("1500ms"), millis("250"), millis("1m 30s")], [Ok(1500), Ok(250), Ok(90_000)]);
         for text in ["", "s", "-1s", "1 parsec", "1e3"] {
             assert!(time(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_in_bytes() {
+        for (text, bytes) in
+            [("0", 0), ("17", 17), ("1k", 1000), ("500M", 500_000_000), ("2GiB", 2 << 30), ("1TB", 1_000_000_000_000)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "G", "1.5G", "-1", "1 G", "1P", "20000000T", "1g"] {
+            assert!(size(text).is_err(), "{text}");
         }
     }
 

@@ -23,10 +23,10 @@ pub(super) fn write(
     let mut journal = Journal::default();
     let mut changed = Vec::new();
     for (name, before, after) in [
-        (MANIFEST, Some(&files.manifest), &resolved.manifest_text),
-        (lock::FILE_NAME, files.lock.as_ref(), &resolved.lock_text),
+        (MANIFEST, Some(files.manifest.as_str()), resolved.manifest_text.as_str()),
+        (lock::FILE_NAME, files.lock.as_deref(), resolved.lock_text()),
     ] {
-        journal.guard(name, before.map(|text| text.as_bytes()), Some(after.as_bytes()));
+        journal.guard(name, before.map(str::as_bytes), Some(after.as_bytes()));
         if before != Some(after) {
             changed.push((name, after));
         }

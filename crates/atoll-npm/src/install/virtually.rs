@@ -63,7 +63,7 @@ impl Virtually<'_> {
             return Ok(Some(summary));
         }
         self.name_scripts(&recipe, &mut summary);
-        self.commit(&recipe, inputs, &lock, &[]).await?;
+        self.commit(&recipe, inputs, &lock, &[], &store).await?;
         Ok(Some(summary))
     }
 
@@ -83,22 +83,22 @@ impl Virtually<'_> {
         gather(wanted, fetcher, store).await?;
 
         let mut summary = self.count(&recipe);
-        summary.lock_written = self.files.lock.as_ref() != Some(&resolved.lock_text);
+        summary.lock_written = self.files.lock.as_deref() != Some(resolved.lock_text());
         let changed: Vec<(&str, &str)> = [
-            (MANIFEST, Some(&self.files.manifest), &resolved.manifest_text),
-            (lock::FILE_NAME, self.files.lock.as_ref(), &resolved.lock_text),
+            (MANIFEST, Some(self.files.manifest.as_str()), resolved.manifest_text.as_str()),
+            (lock::FILE_NAME, self.files.lock.as_deref(), resolved.lock_text()),
         ]
         .into_iter()
         .filter(|(_, before, after)| *before != Some(*after))
-        .map(|(name, _, after)| (name, after.as_str()))
+        .map(|(name, _, after)| (name, after))
         .collect();
-        let lock = lock_digest(&resolved.lock_text);
+        let lock = lock_digest(resolved.lock_text());
         summary.up_to_date =
             changed.is_empty() && fetcher.stored() == 0 && self.installed.current(&self.project.dir, inputs).is_some();
         self.warn_of_deprecated(wanted, resolved);
         self.name_scripts(&recipe, &mut summary);
         if !summary.up_to_date {
-            self.commit(&recipe, inputs, &lock, &changed).await?;
+            self.commit(&recipe, inputs, &lock, &changed, store).await?;
         }
         // Without it the next one takes longer, and nothing else.
         let _ = recipe.write(&self.options.cache_dir, self.key, inputs, &lock);
@@ -152,10 +152,14 @@ impl Virtually<'_> {
         inputs: &str,
         lock: &str,
         changed: &[(&'static str, &str)],
+        store: &Store,
     ) -> Result<(), InstallError> {
         let started = Instant::now();
         self.reporter.stage_started(Step::Link, 0);
         let project = self.project;
+        // What the project says from now on is kept for it: nothing in it keeps the store's entries.
+        let used: Vec<Integrity> = recipe.integrities().collect();
+        drop(store.register(&project.dir, &used)?);
         let failed = |action| move |source| InstallError::Io { action, path: project.dir.clone(), source };
         let mut remove = Vec::new();
         if project.has_modules() {

@@ -362,6 +362,7 @@ mod tests {
                 bytes: metadata.len(),
                 executable: false,
                 modified_ns: modified_ns(&metadata),
+                ..IndexedFile::default()
             }
         });
         Job {

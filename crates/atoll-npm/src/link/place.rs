@@ -197,7 +197,10 @@ mod tests {
         fs::write(&from, "hello").unwrap();
         let metadata = fs::metadata(&from).unwrap();
         let modified_ns = modified_ns(&metadata);
-        (dir, IndexedFile { path: "from".to_owned(), bytes: 5, executable: true, modified_ns })
+        (
+            dir,
+            IndexedFile { path: "from".to_owned(), bytes: 5, executable: true, modified_ns, ..IndexedFile::default() },
+        )
     }
 
     fn place(placer: &Placer, from: &Path, to: &Path, name: &str, file: &IndexedFile) -> io::Result<Placed> {

@@ -1,81 +1,99 @@
 //! The store: packages on this machine, by what their tarballs hash to.
 //!
 //! # Contract
-//! One directory per user, shared by all projects and by any number of processes at once. An entry is one package,
-//! unpacked, under a name made from its integrity. [`Store::get`] returns an entry only when it is complete, was stored
-//! by this machine and has not been changed since; everything else is as if it were not there, and is replaced.
+//! One directory per user, shared by all projects and by any number of processes at once. An entry is one package, under a
+//! name made from its integrity, in one of two forms or in both: *packed*, one file that has everything ([`Form::Packed`]),
+//! or *unpacked*, a directory to link from ([`Form::Unpacked`]). It is stored in the form that is needed first; the other
+//! one is made from that when it is needed, without the network. What the store gives is complete, was stored by this
+//! machine, and has not been changed since as far as a look can tell; everything else is as if it were not there, and is
+//! replaced. Whoever makes one form of the other compares every byte with the digests in the index.
 //!
 //! # Layout
 //! ```text
-//! <store>/v1/<2 hex>/<62 hex>/package/…   the files, as in the tarball without its first path component
-//! <store>/v1/<2 hex>/<62 hex>/index       the proof (32 bytes), then the file index; written last
-//! <store>/v1/stage/<unique>/              entries in the making, and evicted ones on their way out
+//! <store>/v1/<2 hex>/<62 hex>.pack        a packed entry: contents, index, proof
+//! <store>/v1/<2 hex>/<62 hex>/package/…   an unpacked one: its files, as in the tarball without its first path component
+//! <store>/v1/<2 hex>/<62 hex>/index       …: the proof (32 bytes), then the file index; written last
+//! <store>/v1/stage/<unique>               entries in the making, and evicted ones on their way out
+//! <store>/projects/<64 hex>               what a project uses without linking it; see [`projects`](self::Registration)
 //! ```
 //! The name is BLAKE3 of the integrity's text. Linking reads the index and never lists a directory.
 //!
 //! # Belief
-//! The index starts with a keyed BLAKE3 over the integrity and the rest of the file. The key ([`MachineKey`]) is not in
-//! the store. A store that came from elsewhere, for instance from a shared CI cache, is therefore not believed at all:
-//! its entries are fetched again. Changes in place, the hazard of hard links, are caught by size and modification time
-//! of every file, which are compared before it is used: by [`Store::get`] for a whole entry, by the linker for the files
-//! of an entry that it has from [`Store::index`].
+//! Every index comes with a keyed BLAKE3 over the entry's name and the index, and the index has the BLAKE3 of every file.
+//! The key ([`MachineKey`]) is not in the store. A store that came from elsewhere, for instance from a shared CI cache, is
+//! therefore not believed at all: its entries are fetched again. A proof is made only after the tarball's integrity was
+//! right. Changes in place, the hazard of hard links, are caught by size and modification time of every unpacked file,
+//! which [`Store::get`] compares before an entry is used; nothing links to a pack, and its permissions let nobody write.
+//! [`Store::verify`] reads everything.
 //!
 //! # Concurrency and crashes
-//! An entry is built in `stage/` and becomes visible by one rename after the index is written, so there are no half
-//! entries. Two processes that store the same package both build it; the second rename finds the name taken and discards
-//! its own. An entry that is not believed is renamed into `stage/` before its replacement takes the name. A killed
-//! process leaves a directory in `stage/`; it is removed once it is older than [`STAGE_KEPT`]. Nothing is synced: after a
-//! power loss a file can lack its last writes; the size comparison finds those whose size was not written either.
+//! An entry is built in `stage/` and becomes visible by one rename after its proof is written, so there are no half entries.
+//! Two processes that store the same package both build it; the second rename finds the name taken and discards its own, so
+//! that a pack that somebody reads lazily stays the same file. An entry that is not believed is renamed into `stage/` before
+//! its replacement takes the name. A killed process leaves something in `stage/`; it is removed once it is older than
+//! [`STAGE_KEPT`]. Nothing is synced: after a power loss a file can lack writes; a pack without its last ones has no
+//! footer, of unpacked files the size comparison finds those whose size was not written either, and [`Store::verify`] finds
+//! the rest. How entries are collected while others
+//! use them is in `uses`.
 
+mod collect;
+mod convert;
+mod directory;
+mod entries;
 mod index;
 mod key;
+mod pack;
 mod package;
+mod projects;
+mod staged;
+mod uses;
+mod verify;
 
 use std::{
-    fs,
-    io::{self, Read},
+    fs, io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-pub use index::IndexedFile;
+pub use collect::{CollectOptions, Collected, Removed, UNUSED_FOR};
+pub use entries::Status;
+pub use index::{Form, IndexedFile, decode as decode_index};
 pub use key::MachineKey;
 pub(crate) use key::PROOF_BYTES;
 pub use package::Package;
+pub use projects::Registration;
+pub(crate) use staged::StageError;
+pub use staged::Staged;
+use staged::{Temporary, Writer};
+pub use uses::{MARKED_EVERY, USED_FOR};
+pub use verify::{Bad, Problem, Verified, VerifyProgress};
 
 use crate::integrity::Integrity;
 
-/// How long a directory in `stage/` may be in the making before it counts as left behind by a killed process.
+/// How long something in `stage/` may be in the making before it counts as left behind by a killed process.
 pub const STAGE_KEPT: Duration = Duration::from_hours(24);
 /// How often to try to take an entry's name while other processes replace it.
 const PUBLISH_ATTEMPTS_MAX: usize = 8;
-/// Largest index that is read, in bytes: 200 bytes a file for the most files that an unpacked tarball may have.
-const INDEX_BYTES_MAX: u64 = 200 * crate::extract::ENTRIES_MAX as u64;
-/// What the proofs in this store are for.
-const PURPOSE: &str = "atoll store entry 1";
 
 /// The store of one user.
 #[derive(Clone, Debug)]
 pub struct Store {
+    /// Where entries are.
     root: PathBuf,
+    /// Where projects register.
+    projects: PathBuf,
     key: MachineKey,
 }
 
-/// A believed package in the store.
+/// A believed package to link from.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The directory that has the package's files.
     pub files_dir: PathBuf,
     /// Its files.
     pub files: Vec<IndexedFile>,
-}
-
-/// An entry in the making. Dropping it removes it.
-#[derive(Debug)]
-pub struct Staged {
-    dir: PathBuf,
 }
 
 /// The store cannot do what it was asked.
@@ -90,70 +108,139 @@ pub struct StoreError {
     pub source: io::Error,
 }
 
+/// BLAKE3 of an integrity's text, which an entry is stored under and its proof is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct EntryName([u8; blake3::OUT_LEN]);
+
+impl EntryName {
+    fn of(integrity: &Integrity) -> Self {
+        Self(*blake3::hash(integrity.to_string().as_bytes()).as_bytes())
+    }
+}
+
 impl Store {
-    /// Opens the store at `root`, creating it if need be: for this user only.
+    /// Opens the store at `root`, creating it if need be: for this user only. One that cannot be written to is good for
+    /// what it has.
     ///
     /// # Errors
     /// When the directory cannot be made.
     pub fn open(root: &Path, key: MachineKey) -> Result<Self, StoreError> {
-        let store = Self { root: root.join("v1"), key };
+        let store = Self { root: root.join("v1"), projects: root.join("projects"), key };
         let stage = store.stage_dir();
         create_private(&stage).map_err(|source| StoreError { action: "create", path: stage.clone(), source })?;
         sweep(&stage);
         Ok(store)
     }
 
-    /// The entry for this integrity, if there is one that can be believed and whose files are as they were stored.
+    /// The unpacked entry for this integrity, if there is one that can be believed.
     ///
     /// Looks at every file's size and modification time.
     pub fn get(&self, integrity: &Integrity) -> Option<Entry> {
-        let entry = self.index(integrity)?;
-        entry.files.iter().all(|file| is_untouched(&entry.files_dir, file)).then_some(entry)
+        self.untouched(&EntryName::of(integrity))
     }
 
-    /// The entry for this integrity, if its index can be believed. The files are not looked at: who uses one compares it
-    /// with what the index says, as the linker does when it has the file's directory open anyway.
+    fn untouched(&self, name: &EntryName) -> Option<Entry> {
+        self.indexed(name).filter(|entry| {
+            let is_untouched = |file: &IndexedFile| {
+                fs::symlink_metadata(entry.files_dir.join(&file.path))
+                    .is_ok_and(|metadata| directory::is_untouched(&metadata, file))
+            };
+            entry.files.iter().all(is_untouched)
+        })
+    }
+
+    /// The unpacked entry for this integrity as its believed index describes it, without a look at the files.
     pub fn index(&self, integrity: &Integrity) -> Option<Entry> {
-        let dir = self.entry_dir(integrity);
-        let files = self.read_index(&dir, integrity)?;
-        Some(Entry { files_dir: dir.join("package"), files })
+        self.indexed(&EntryName::of(integrity))
     }
 
-    /// A new directory to unpack a package into.
-    pub fn stage(&self) -> Result<Staged, StoreError> {
-        let dir = self.stage_dir().join(unique_name());
-        let staged = Staged { dir: dir.clone() };
-        fs::create_dir_all(dir.join("package")).map_err(|source| StoreError { action: "create", path: dir, source })?;
-        Ok(staged)
+    fn indexed(&self, name: &EntryName) -> Option<Entry> {
+        let dir = self.path(name, Form::Unpacked);
+        let path = directory::index_path(&dir);
+        let file = package::open_plain(&path).ok()?;
+        let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
+        let files = directory::believe(&file, metadata.len(), name, &self.key).ok()??;
+        uses::note(&file, &path, &metadata).then(|| Entry { files_dir: directory::files_dir(&dir), files })
+    }
+
+    /// The package for this integrity, if there is one that can be believed: packed, or else unpacked. Looks at no file of
+    /// an unpacked one; [`Package::open`] does.
+    pub fn package(&self, integrity: &Integrity) -> Option<Package> {
+        let name = EntryName::of(integrity);
+        self.pack(&name).or_else(|| {
+            let Entry { files_dir, files } = self.indexed(&name)?;
+            Some(Package::unpacked(files_dir, files))
+        })
+    }
+
+    fn pack(&self, name: &EntryName) -> Option<Package> {
+        let path = self.path(name, Form::Packed);
+        let file = package::open_plain(&path).ok()?;
+        let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
+        let believed = pack::believe(&file, metadata.len(), name, &self.key).ok()??;
+        uses::note(&file, &path, &metadata).then(|| Package::packed(path, believed))
+    }
+
+    /// Whether there is something under this integrity's name in either form, believed or not: one `access`, or two, which
+    /// cost less than a `stat`, for whoever asks about thousands.
+    pub fn contains(&self, integrity: &Integrity) -> bool {
+        let name = EntryName::of(integrity);
+        let is_there = |path: &Path| rustix::fs::access(path, rustix::fs::Access::EXISTS).is_ok();
+        is_there(&self.path(&name, Form::Packed)) || is_there(&directory::index_path(&self.path(&name, Form::Unpacked)))
+    }
+
+    /// Whether something has the name of this package's pack.
+    pub(crate) fn may_have_pack(&self, integrity: &Integrity) -> bool {
+        fs::symlink_metadata(self.path(&EntryName::of(integrity), Form::Packed)).is_ok()
+    }
+
+    /// A new entry to [`extract`](crate::extract::extract) a package into.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn stage(&self, form: Form) -> Result<Staged, StoreError> {
+        let path = self.stage_dir().join(unique_name());
+        Staged::create(path.clone(), form).map_err(|source| StoreError { action: "create", path, source })
     }
 
     /// Makes a staged package visible. The caller has verified that its files came out of bytes of this `integrity`.
-    /// When another process was first, its entry is returned and `staged` discarded.
-    pub fn publish(&self, staged: Staged, integrity: &Integrity, files: Vec<IndexedFile>) -> Result<Entry, StoreError> {
-        let index = index::encode(&files);
-        let mut bytes = self.key.prove(PURPOSE, &[integrity.to_string().as_bytes(), &index]).to_vec();
-        bytes.extend_from_slice(&index);
-        let index_path = staged.dir.join("index");
-        fs::write(&index_path, bytes).map_err(|source| StoreError { action: "write", path: index_path, source })?;
+    /// When another process was first, `staged` is discarded.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn publish(&self, staged: Staged, integrity: &Integrity) -> Result<(), StoreError> {
+        self.publish_as(staged, &EntryName::of(integrity))
+    }
 
-        let dir = self.entry_dir(integrity);
-        let wrap = |source| StoreError { action: "publish", path: dir.clone(), source };
+    fn publish_as(&self, staged: Staged, name: &EntryName) -> Result<(), StoreError> {
+        let Staged { writer, mut files, temporary, .. } = staged;
+        files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        let (form, sealed) = match writer {
+            Writer::Pack(writer) => (Form::Packed, writer.seal(name, &files, &self.key)),
+            Writer::Directory(_) => (Form::Unpacked, directory::seal(&temporary.0, name, &files, &self.key)),
+        };
+        sealed.map_err(|source| StoreError { action: "write", path: temporary.0.clone(), source })?;
+        self.put(temporary, name, form)
+    }
+
+    fn put(&self, temporary: Temporary, name: &EntryName, form: Form) -> Result<(), StoreError> {
+        let path = self.path(name, form);
+        let wrap = |source| StoreError { action: "publish", path: path.clone(), source };
         for _ in 0..PUBLISH_ATTEMPTS_MAX {
-            match fs::rename(&staged.dir, &dir) {
+            match rename_to_free(&temporary.0, &path) {
                 Ok(()) => {
-                    // The directory now has another name: nothing is left to remove.
-                    std::mem::forget(staged);
-                    return Ok(Entry { files_dir: dir.join("package"), files });
+                    temporary.keep();
+                    return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    let parent = dir.parent().unwrap_or(&self.root);
+                    let parent = path.parent().unwrap_or(&self.root);
                     fs::create_dir_all(parent).map_err(wrap)?;
                 }
                 Err(error) if is_taken(&error) => {
-                    if let Some(entry) = self.get(integrity) {
-                        return Ok(entry);
+                    if self.is_believed(name, form) {
+                        return Ok(());
                     }
-                    self.evict(integrity)?;
+                    self.take_out(&path)?;
                 }
                 Err(error) => return Err(wrap(error)),
             }
@@ -161,35 +248,33 @@ impl Store {
         Err(wrap(io::Error::other("other processes keep replacing it")))
     }
 
-    /// Takes an entry out, believed or not. No error when there is none.
+    /// Whether there is an entry of this form that would be used.
+    fn is_believed(&self, name: &EntryName, form: Form) -> bool {
+        match form {
+            Form::Packed => self.pack(name).is_some(),
+            Form::Unpacked => self.untouched(name).is_some(),
+        }
+    }
+
+    /// Takes an entry out, in every form, believed or not. No error when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be renamed.
     pub fn evict(&self, integrity: &Integrity) -> Result<(), StoreError> {
-        let dir = self.entry_dir(integrity);
-        let away = Staged { dir: self.stage_dir().join(unique_name()) };
-        match fs::rename(&dir, &away.dir) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(StoreError { action: "evict", path: dir, source }),
+        let name = EntryName::of(integrity);
+        for form in [Form::Unpacked, Form::Packed] {
+            self.take_out(&self.path(&name, form))?;
         }
+        Ok(())
     }
 
-    fn read_index(&self, dir: &Path, integrity: &Integrity) -> Option<Vec<IndexedFile>> {
-        let mut file = fs::File::open(dir.join("index")).ok()?;
-        let length = file.metadata().ok().filter(fs::Metadata::is_file)?.len();
-        if length > INDEX_BYTES_MAX {
-            return None;
+    fn path(&self, name: &EntryName, form: Form) -> PathBuf {
+        let name = blake3::Hash::from_bytes(name.0).to_hex();
+        let (shard, rest) = name.split_at(2);
+        match form {
+            Form::Packed => self.root.join(shard).join(format!("{rest}.{PACK_EXTENSION}")),
+            Form::Unpacked => self.root.join(shard).join(rest),
         }
-        let mut bytes = vec![0; usize::try_from(length).ok()?];
-        file.read_exact(&mut bytes).ok()?;
-        let (proof, index) = bytes.split_at_checked(key::PROOF_BYTES)?;
-        if !self.key.believes(proof, PURPOSE, &[integrity.to_string().as_bytes(), index]) {
-            return None;
-        }
-        index::decode(index)
-    }
-
-    fn entry_dir(&self, integrity: &Integrity) -> PathBuf {
-        let name = blake3::hash(integrity.to_string().as_bytes()).to_hex();
-        self.root.join(&name[..2]).join(&name[2..])
     }
 
     fn stage_dir(&self) -> PathBuf {
@@ -197,19 +282,8 @@ impl Store {
     }
 }
 
-impl Staged {
-    /// Where the package's files go.
-    pub fn files_dir(&self) -> PathBuf {
-        self.dir.join("package")
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        // What cannot be removed now is removed once it is old. An evicted entry can be anything.
-        let _ = fs::remove_dir_all(&self.dir).or_else(|_| fs::remove_file(&self.dir));
-    }
-}
+/// What the names of packs end with.
+const PACK_EXTENSION: &str = "pack";
 
 /// The modification time in the index's unit.
 pub(crate) fn modified_ns(metadata: &fs::Metadata) -> i128 {
@@ -217,16 +291,26 @@ pub(crate) fn modified_ns(metadata: &fs::Metadata) -> i128 {
     i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec())
 }
 
-fn is_untouched(files_dir: &Path, file: &IndexedFile) -> bool {
-    fs::symlink_metadata(files_dir.join(&file.path)).is_ok_and(|metadata| {
-        metadata.is_file() && metadata.len() == file.bytes && modified_ns(&metadata) == file.modified_ns
-    })
+/// Renames without taking anything's place. Where the file system cannot promise that, a directory still takes no other's
+/// place; of two packs the later one stays, and [`Package::open`] tells if it is another one.
+fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::{
+        fs::{CWD, RenameFlags, renameat_with},
+        io::Errno,
+    };
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => fs::rename(from, to),
+        other => Ok(other?),
+    }
 }
 
 fn is_taken(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory
+        io::ErrorKind::AlreadyExists
+            | io::ErrorKind::DirectoryNotEmpty
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
     )
 }
 

@@ -14,8 +14,8 @@
 //! read from files.
 //!
 //! # Belief
-//! The store decides which packages are believed. A package that is gone or was changed, and a file of it that is not
-//! what its index says, is `EIO` to the guest: it never sees bytes of anything else. Whoever opened the tree is told the
+//! The store decides which packages are believed. A package that is gone, a pack that is not the one whose index was read, and an
+//! unpacked file that is not what its index says, is `EIO` to the guest. Whoever opened the tree is told the
 //! package's name, and the store's copy is taken out, so that the next installation fetches it again.
 
 mod contents;
@@ -39,7 +39,7 @@ use recipe::Recipe;
 use crate::{
     link::state::{Installed, Virtual, lock_digest},
     lock::{self, InstallPath, LockError, Lockfile},
-    store::{MachineKey, Store, StoreError},
+    store::{MachineKey, Registration, Store, StoreError},
 };
 
 /// Threads that look for packages in the store, at most.
@@ -74,6 +74,8 @@ pub struct VirtualTree {
     on_damage: Box<OnDamage>,
     /// Packages of which it was told.
     damaged: Box<[AtomicBool]>,
+    /// The store collects nothing of this as long as the tree is there.
+    _kept: Registration,
 }
 
 /// Why a project's packages cannot be shown. `atoll install` helps with each of these.
@@ -158,17 +160,25 @@ impl VirtualTree {
         };
         let (nodes, packages) = Nodes::new(&recipe)?;
         let store = Store::open(user.store, key)?;
+        // Before the look: what is there then stays there.
+        let registration = store.register(project, packages.iter().map(|package| &package.integrity))?;
         if let Some(missing) = first_missing(&store, &packages) {
             return Err(VirtualTreeError::Missing { package: missing.label.to_string() });
         }
-        Ok(Some(Self::new(nodes, packages, store, Box::new(on_damage))))
+        Ok(Some(Self::new(nodes, packages, store, registration, Box::new(on_damage))))
     }
 
-    fn new(nodes: Nodes, packages: Vec<LockedPackage>, store: Store, on_damage: Box<OnDamage>) -> Self {
+    fn new(
+        nodes: Nodes,
+        packages: Vec<LockedPackage>,
+        store: Store,
+        registration: Registration,
+        on_damage: Box<OnDamage>,
+    ) -> Self {
         let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         let (shelf, device) = (Shelf::new(packages.len()), atoll_vfs::next_device());
         let damaged = packages.iter().map(|_| AtomicBool::new(false)).collect();
-        Self { nodes, packages: packages.into(), shelf, store, device, owner, on_damage, damaged }
+        Self { nodes, packages: packages.into(), shelf, store, device, owner, on_damage, damaged, _kept: registration }
     }
 
     /// Bytes of the packages' indexes that are in memory at the moment.

@@ -13,6 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    integrity::Integrity,
     link::bins,
     lock::{InstallPath, LockEntry},
     plan::link_target,
@@ -65,6 +66,11 @@ pub(crate) struct RecipePackage {
 pub(crate) struct LinkOut(pub(crate) String);
 
 impl Recipe {
+    /// What the packages' tarballs hash to, as far as that can be understood.
+    pub(crate) fn integrities(&self) -> impl Iterator<Item = Integrity> {
+        self.packages.iter().filter_map(|package| Integrity::parse(&package.integrity).ok())
+    }
+
     /// The tree of these packages. `scripts_allowed` decides about a package by its published name.
     pub(crate) fn new(
         wanted: &[(&InstallPath, &LockEntry)],

@@ -2,11 +2,16 @@
 
 use std::fs;
 
-use atoll_npm::install::InstallError;
-use atoll_test::npm_registry::{Entry, EntryKind, Fault, Package, gzip};
+use atoll_npm::{
+    extract::extract,
+    install::InstallError,
+    integrity::Integrity,
+    store::{Form, IndexedFile, MachineKey, Store},
+};
+use atoll_test::npm_registry::{Entry, EntryKind, Fault, Package, gzip, sha512_integrity};
 use serde_json::{Value, json};
 
-use crate::support::{Scene, noise};
+use crate::support::{Scene, noise, snapshot};
 
 const ONE: &str = r#"{"dependencies":{"evil":"*"}}"#;
 
@@ -72,7 +77,9 @@ async fn paths_that_leave_the_package_are_refused() {
 #[tokio::test]
 async fn a_file_where_a_directory_has_to_be_is_refused() {
     let package = Package::new("evil", "1.0.0").file("a", "file").file("a/b", "inside");
-    assert_refused(package, "cannot write").await;
+    assert_refused(package, "that another entry says is a file").await;
+    let package = Package::new("evil", "1.0.0").file("a/b", "inside").file("a", "file");
+    assert_refused(package, "that another entry says is a directory").await;
 }
 
 #[tokio::test]
@@ -332,17 +339,33 @@ proptest::proptest! {
             archive[header + 148..header + 156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         }
         let folder = tempfile::tempdir().unwrap();
-        let into = folder.path().join("deep/into");
-        fs::create_dir_all(&into).unwrap();
+        let key = MachineKey::open(&folder.path().join("state")).unwrap();
+        let store = Store::open(&folder.path().join("deep/store"), key).unwrap();
+        let integrity = Integrity::parse(&sha512_integrity(&archive)).unwrap();
         let compressed = gzip(&archive);
-        let extracted = atoll_npm::extract::extract(&mut compressed.as_slice(), &into);
-        let written = crate::support::snapshot(folder.path());
-        proptest::prop_assert!(written.keys().all(|path| path.starts_with("deep/into/")), "{written:?}");
-        if let Ok(files) = extracted {
-            let listed: Vec<String> = files.iter().map(|file| format!("deep/into/{}", file.path)).collect();
-            let mut found: Vec<String> = written.into_keys().collect();
-            found.sort();
+        let mut lists = Vec::new();
+        for form in [Form::Packed, Form::Unpacked] {
+            let mut staged = store.stage(form).unwrap();
+            let extracted = extract(&mut compressed.as_slice(), &mut staged);
+            let written = snapshot(folder.path());
+            let is_inside = |path: &String| path.starts_with("deep/store/v1/stage/") || path.contains("/package/");
+            let is_ours = |path: &String| is_inside(path) || path.strip_suffix(".pack").is_some() || path == "state/store-key";
+            proptest::prop_assert!(written.keys().all(is_ours), "{written:?}");
+            if extracted.is_ok() {
+                store.publish(staged, &integrity).unwrap();
+                lists.push(store.package(&integrity).unwrap().files().to_vec());
+            }
+        }
+        // Both forms say the same, of the files that are there.
+        if let [packed, unpacked] = &lists[..] {
+            let plain = |file: &IndexedFile| IndexedFile { offset: 0, modified_ns: 0, ..file.clone() };
+            proptest::prop_assert!(packed.iter().map(plain).eq(unpacked.iter().map(plain)));
+            let entry = store.get(&integrity).unwrap();
+            let found: Vec<String> = snapshot(&entry.files_dir).into_keys().collect();
+            let listed: Vec<String> = entry.files.iter().map(|file| file.path.clone()).collect();
             proptest::prop_assert_eq!(listed, found);
+        } else {
+            proptest::prop_assert_eq!(lists.len(), 0, "one form took what the other did not");
         }
     }
 }

@@ -1,14 +1,79 @@
-//! The store between installations: what it believes, what it fetches again.
+//! The store between installations: what it believes, what it fetches again. Below it: both forms of its entries, what is
+//! collected, and processes that are killed or share it.
 
-use std::{fs, path::PathBuf};
+mod collect;
+mod packs;
+mod processes;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use atoll_npm::{
+    extract::extract,
     integrity::Integrity,
-    store::{MachineKey, Store},
+    store::{Form, MachineKey, Store},
 };
 use atoll_test::npm_registry::{Package, sha512_integrity};
+use tempfile::TempDir;
 
 use crate::support::Scene;
+
+/// The store in a folder, with the key that is there.
+fn open(folder: &Path) -> Store {
+    let key = MachineKey::open(&folder.join("state")).unwrap();
+    Store::open(&folder.join("store"), key).unwrap()
+}
+
+/// A store of its own for a test.
+fn new_store() -> (TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    (folder, store)
+}
+
+/// Stores a package in one form, as a fetch does.
+fn put(store: &Store, form: Form, package: &Package) -> Integrity {
+    let tarball = package.tarball();
+    let integrity = Integrity::parse(&sha512_integrity(&tarball)).unwrap();
+    let mut staged = store.stage(form).unwrap();
+    extract(&mut tarball.as_slice(), &mut staged).unwrap();
+    store.publish(staged, &integrity).unwrap();
+    integrity
+}
+
+/// A package with files of several kinds.
+fn sample(name: &str) -> Package {
+    Package::new(name, "1.0.0")
+        .file("index.js", format!("export default '{name}';"))
+        .file("lib/deep/empty", "")
+        .file("lib/data", "0123456789".repeat(20))
+        .executable("bin/run", "#!/bin/sh\n")
+}
+
+/// The packs and the unpacked entries in a folder's store.
+fn entries_in(folder: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let mut all = Vec::new();
+    for shard in fs::read_dir(folder.join("store/v1")).unwrap().flatten() {
+        if shard.file_name() != "stage" {
+            all.extend(fs::read_dir(shard.path()).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    all.sort();
+    all.into_iter().partition(|path| path.extension().is_some_and(|extension| extension == "pack"))
+}
+
+/// Makes an entry look as if it had been used last this long ago.
+fn age(entry: &Path, age: Duration) {
+    let marked = if entry.is_dir() { entry.join("index") } else { entry.to_path_buf() };
+    fs::File::open(marked).unwrap().set_modified(SystemTime::now() - age).unwrap();
+}
+
+fn leftovers(folder: &Path) -> usize {
+    fs::read_dir(folder.join("store/v1/stage")).unwrap().count()
+}
 
 fn scene() -> Scene {
     let scene = Scene::new(r#"{"dependencies":{"a":"*","b":"*"}}"#);
@@ -21,13 +86,7 @@ fn scene() -> Scene {
 
 /// The folders of all entries.
 fn entries(scene: &Scene) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for folder in fs::read_dir(scene.home().join("store/v1")).unwrap().flatten() {
-        if folder.file_name() != "stage" {
-            found.extend(fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()));
-        }
-    }
-    found
+    entries_in(scene.home()).1
 }
 
 /// Installs into a project without `node_modules`; number of tarballs that had to be downloaded.
@@ -126,34 +185,23 @@ async fn store_and_cache_may_vanish_at_any_time() {
 
 #[test]
 fn of_many_that_store_the_same_one_wins_and_nothing_is_left() {
-    let folder = tempfile::tempdir().unwrap();
-    let integrity = Integrity::parse(&sha512_integrity(b"x")).unwrap();
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                for _ in 0..20 {
-                    let key = MachineKey::open(&folder.path().join("state")).unwrap();
-                    let store = Store::open(&folder.path().join("store"), key).unwrap();
-                    let staged = store.stage().unwrap();
-                    let file = staged.files_dir().join("x");
-                    fs::write(&file, "x").unwrap();
-                    let metadata = fs::metadata(&file).unwrap();
-                    let modified = metadata.modified().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap();
-                    let files = vec![atoll_npm::store::IndexedFile {
-                        path: "x".to_owned(),
-                        bytes: 1,
-                        executable: false,
-                        modified_ns: i128::try_from(modified.as_nanos()).unwrap(),
-                    }];
-                    let entry = store.publish(staged, &integrity, files).unwrap();
-                    assert_eq!(entry.files.len(), 1);
-                    if let Some(entry) = store.get(&integrity) {
-                        assert_eq!(entry.files[0].path, "x");
+    for form in [Form::Packed, Form::Unpacked] {
+        let (folder, _) = new_store();
+        let package = sample("x");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        let store = open(folder.path());
+                        let integrity = put(&store, form, &package);
+                        if let Some(found) = store.package(&integrity) {
+                            assert_eq!((found.form(), found.files().len()), (form, 5));
+                        }
+                        store.evict(&integrity).unwrap();
                     }
-                    store.evict(&integrity).unwrap();
-                }
-            });
-        }
-    });
-    assert_eq!(fs::read_dir(folder.path().join("store/v1/stage")).unwrap().count(), 0);
+                });
+            }
+        });
+        assert_eq!(leftovers(folder.path()), 0);
+    }
 }

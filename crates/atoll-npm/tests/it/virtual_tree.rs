@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
     sync::{Arc, Mutex},
 };
@@ -381,16 +382,19 @@ async fn who_must_not_wait_is_told_before_an_index_is_read() {
     assert_eq!(*damaged.lock().unwrap(), [""; 0]);
 }
 
-/// The file in the store that has this content.
-fn stored(store: &Path, content: &str) -> std::path::PathBuf {
+/// The pack in the store that has this content, and where in it that is.
+fn stored(store: &Path, content: &str) -> (std::path::PathBuf, usize) {
     let mut folders = vec![store.to_path_buf()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if fs::read(&path).unwrap() == content.as_bytes() {
-                return path;
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap();
+            if let Some(offset) = bytes.windows(content.len()).position(|window| window == content.as_bytes()) {
+                return (path, offset);
             }
         }
     }
@@ -400,11 +404,12 @@ fn stored(store: &Path, content: &str) -> std::path::PathBuf {
 #[tokio::test]
 async fn what_was_changed_in_the_store_is_an_error_and_fetched_again() {
     let whole = "module.exports = require('./lib/x');";
-    let shorten = |path: &Path| fs::write(path, "short").unwrap();
-    let replace = |path: &Path| {
+    let put = |path: &Path, bytes: &[u8]| {
         fs::remove_file(path).unwrap();
-        fs::write(path, whole.to_uppercase()).unwrap();
+        fs::write(path, bytes).unwrap();
     };
+    let shorten = |path: &Path| put(path, b"short");
+    let replace = |path: &Path| put(path, &vec![0; fs::metadata(path).unwrap().len() as usize]);
     let link = |path: &Path| {
         fs::remove_file(path).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", path).unwrap();
@@ -415,7 +420,7 @@ async fn what_was_changed_in_the_store_is_an_error_and_fetched_again() {
         install_virtually(&scene).await;
         let (tree, damaged) = open(&scene);
         assert_eq!(tree.read(at("a/index.js"), NO_LIMIT).unwrap(), whole.as_bytes());
-        damage(&stored(&scene.home().join("store"), whole));
+        damage(&stored(&scene.home().join("store"), whole).0);
         for _ in 0..2 {
             assert_eq!(tree.read(at("a/index.js"), NO_LIMIT), Err(Errno::EIO.into()));
         }
@@ -435,8 +440,9 @@ async fn a_file_that_is_cut_while_it_is_open_is_an_error() {
     install_virtually(&scene).await;
     let (tree, _) = open(&scene);
     let file = tree.open(at("a/index.js"), &OpenOptions::READ).unwrap();
-    let path = stored(&scene.home().join("store"), "module.exports = require('./lib/x');");
-    fs::OpenOptions::new().write(true).open(path).unwrap().set_len(3).unwrap();
+    let (path, offset) = stored(&scene.home().join("store"), "module.exports = require('./lib/x');");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::OpenOptions::new().write(true).open(path).unwrap().set_len(offset as u64 + 3).unwrap();
     let mut buffer = [0; 64];
     assert_eq!(file.read_at(&mut buffer, 0), Err(Errno::EIO));
     assert_eq!(file.read_at(&mut buffer[..2], 0), Ok(2));

@@ -5,6 +5,7 @@ mod run;
 mod schema;
 mod serve;
 mod signals;
+mod store;
 mod watch;
 
 pub(crate) use install::install;
@@ -12,6 +13,7 @@ pub(crate) use run::{ended_by, run};
 pub(crate) use schema::schema;
 pub(crate) use serve::serve;
 pub(crate) use signals::{Ending, Signals};
+pub(crate) use store::store;
 
 use crate::apps::Surroundings;
 use crate::directories::Directories;

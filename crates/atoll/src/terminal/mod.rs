@@ -14,10 +14,10 @@ pub(crate) use explain::{
 pub(crate) use failure::{Failure, print_failure};
 pub(crate) use guests::{Audience, TerminalReporter, write};
 pub(crate) use log::ServerLog;
-pub(crate) use progress::InstallProgress;
+pub(crate) use progress::{InstallProgress, ReadProgress};
 pub(crate) use refused::Visible;
 pub(crate) use style::{BOLD, DIM, ERROR, GOOD, HINT, WARNING};
-pub(crate) use text::{bytes, counted, duration, json_line, one_line};
+pub(crate) use text::{bytes, counted, duration, json_line, one_line, without_controls};
 
 use std::fmt::Display;
 use std::io::Write;

@@ -3,6 +3,7 @@
 use super::text::{bytes, counted};
 use super::{Failure, print_aside, print_warning};
 use atoll_npm::report::{Progress, Reporter, Stage, Warning};
+use atoll_npm::store::VerifyProgress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,14 +16,41 @@ pub(crate) struct InstallProgress {
 /// Times per second that the line is drawn at most.
 const DRAWS_PER_SECOND: u8 = 15;
 
+/// A line with a bar, or with nothing where it is not shown.
+fn bar(is_shown: bool) -> Result<ProgressBar, Failure> {
+    let target =
+        if is_shown { ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND) } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{prefix:>9.cyan.bold} {bar:28.cyan/dim} {msg}")
+        .map_err(|error| Failure::new(format!("the progress bar's template: {error}")))?;
+    Ok(ProgressBar::with_draw_target(None, target).with_style(style.progress_chars("━━╌")))
+}
+
+/// How far a verification of the store is.
+pub(crate) struct ReadProgress(ProgressBar);
+
+impl ReadProgress {
+    pub(crate) fn new(is_shown: bool) -> Result<Self, Failure> {
+        Ok(Self(bar(is_shown)?.with_prefix("Reading")))
+    }
+
+    /// Draws.
+    pub(crate) fn show(&self, progress: VerifyProgress) {
+        // Nothing of nothing would be drawn as all.
+        self.0.set_length(progress.total.max(1) as u64);
+        self.0.set_position(progress.done as u64);
+        let VerifyProgress { done, total, bytes: read } = progress;
+        self.0.set_message(format!("{done}/{total} packages, {}", bytes(read)));
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 impl InstallProgress {
     pub(crate) fn new(is_shown: bool) -> Result<Self, Failure> {
-        let target =
-            if is_shown { ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND) } else { ProgressDrawTarget::hidden() };
-        let style = ProgressStyle::with_template("{prefix:>9.cyan.bold} {bar:28.cyan/dim} {msg}")
-            .map_err(|error| Failure::new(format!("the progress bar's template: {error}")))?;
-        let bar = ProgressBar::with_draw_target(None, target).with_style(style.progress_chars("━━╌"));
-        Ok(Self { bar, stage: Mutex::new(None) })
+        Ok(Self { bar: bar(is_shown)?, stage: Mutex::new(None) })
     }
 
     /// Takes the line away.

@@ -15,5 +15,6 @@ mod repl;
 mod run;
 mod serve;
 mod server;
+mod store;
 mod virtual_packages;
 mod watch;

@@ -1,0 +1,21 @@
+//! Lockfiles as a project may bring them: anything at all.
+//!
+//! What is read is written in one way, and that reads as the same; no install path leaves the project.
+
+#![no_main]
+
+use atoll_npm::lock::Lockfile;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(lock) = Lockfile::parse("package-lock.json", text) else { return };
+    for path in lock.packages.keys() {
+        assert!(path.is_root() || path.as_str().starts_with("node_modules/"), "{path}");
+        assert!(path.as_str().split('/').all(|part| part != ".." && part != "."), "{path}");
+    }
+    let written = lock.to_text();
+    let again = Lockfile::parse("package-lock.json", &written).expect("what was written can be read");
+    assert_eq!(again.packages.keys().collect::<Vec<_>>(), lock.packages.keys().collect::<Vec<_>>());
+    assert_eq!(again.to_text(), written);
+});

@@ -1,0 +1,135 @@
+//! The unpacked form: one package as a directory of files.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    EntryName, MachineKey,
+    index::{self, Form, INDEX_BYTES_MAX, IndexedFile},
+    key::PROOF_BYTES,
+    modified_ns,
+    pack::{CopyError, encode},
+};
+
+/// What the proofs of unpacked entries are for.
+const PURPOSE: &str = "atoll store entry 2";
+/// Bytes moved at once.
+const BUFFER_BYTES: usize = 128 << 10;
+
+/// A directory in the making.
+#[derive(Debug)]
+pub(super) struct DirectoryWriter {
+    dir: PathBuf,
+    made: HashSet<String>,
+    buffer: Vec<u8>,
+}
+
+/// What was written.
+pub(super) struct Written {
+    pub(super) content: [u8; blake3::OUT_LEN],
+    pub(super) modified_ns: i128,
+}
+
+impl DirectoryWriter {
+    /// Makes the entry's directory, and the one for the files in it.
+    pub(super) fn create(dir: &Path) -> io::Result<Self> {
+        let dir = files_dir(dir);
+        fs::create_dir_all(&dir)?;
+        Ok(Self { dir, made: HashSet::new(), buffer: Vec::new() })
+    }
+
+    /// Makes a directory, and those above it, unless that has been done.
+    pub(super) fn directory(&mut self, path: &str) -> io::Result<()> {
+        if path.is_empty() || self.made.contains(path) {
+            return Ok(());
+        }
+        fs::create_dir_all(self.dir.join(path))?;
+        let mut end = path.len();
+        while end > 0 && self.made.insert(path[..end].to_owned()) {
+            end = path[..end].rfind('/').unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    /// Writes a file of `bytes` bytes of `content`. Its directory is there.
+    pub(super) fn add(
+        &mut self,
+        path: &str,
+        executable: bool,
+        bytes: u64,
+        content: &mut dyn Read,
+    ) -> Result<Written, CopyError> {
+        let mode = if executable { 0o755 } else { 0o644 };
+        let place = self.dir.join(path);
+        let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(place);
+        let mut file = opened.map_err(CopyError::Write)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut left = bytes;
+        while left > 0 {
+            let piece = usize::try_from(left).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
+            if self.buffer.len() < piece {
+                self.buffer.resize(piece, 0);
+            }
+            let buffer = &mut self.buffer[..piece];
+            content.read_exact(buffer).map_err(CopyError::Read)?;
+            hasher.update(buffer);
+            file.write_all(buffer).map_err(CopyError::Write)?;
+            left -= piece as u64;
+        }
+        let metadata = file.metadata().map_err(CopyError::Write)?;
+        Ok(Written { content: *hasher.finalize().as_bytes(), modified_ns: modified_ns(&metadata) })
+    }
+
+    /// Takes a file away, for another one of its name.
+    pub(super) fn remove(&self, path: &str) -> io::Result<()> {
+        fs::remove_file(self.dir.join(path))
+    }
+}
+
+/// Where an entry's files are.
+pub(super) fn files_dir(dir: &Path) -> PathBuf {
+    dir.join("package")
+}
+
+/// Where an entry's proof and index are.
+pub(super) fn index_path(dir: &Path) -> PathBuf {
+    dir.join("index")
+}
+
+/// Writes proof and index.
+pub(super) fn seal(dir: &Path, name: &EntryName, files: &[IndexedFile], key: &MachineKey) -> io::Result<()> {
+    let index = encode(files, Form::Unpacked)?;
+    let mut bytes = key.prove(PURPOSE, &[&name.0, &index]).to_vec();
+    bytes.extend_from_slice(&index);
+    fs::write(index_path(dir), bytes)
+}
+
+/// Reads and checks the index from its open file of `length` bytes. `None` when this machine did not make it for this
+/// name.
+pub(super) fn believe(
+    file: &File,
+    length: u64,
+    name: &EntryName,
+    key: &MachineKey,
+) -> io::Result<Option<Vec<IndexedFile>>> {
+    if length > INDEX_BYTES_MAX + PROOF_BYTES as u64 {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; length as usize];
+    (&*file).read_exact(&mut bytes)?;
+    let Some((proof, index)) = bytes.split_at_checked(PROOF_BYTES) else { return Ok(None) };
+    if !key.believes(proof, PURPOSE, &[&name.0, index]) {
+        return Ok(None);
+    }
+    Ok(index::decode(index, None))
+}
+
+/// Whether a file is still as it was written, as far as size and time tell.
+pub(super) fn is_untouched(metadata: &fs::Metadata, file: &IndexedFile) -> bool {
+    metadata.is_file() && metadata.len() == file.bytes && modified_ns(metadata) == file.modified_ns
+}
