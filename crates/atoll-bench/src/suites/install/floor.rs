@@ -223,7 +223,7 @@ impl Case for Floor {
 
     fn measure(&self, system: &System, _plan: &Rounds) -> Result<Vec<f64>, BenchError> {
         let workspace = &self.shared.workspace;
-        let place = workspace.place(self.project.name, system);
+        let place = workspace.place(self.project.name, system.name);
         if !place.node_modules().exists() {
             workspace.empty(&place, system, &self.project.manifest)?;
             crate::measured::run(&command(system, Step::Install, &place), &place.log())?;

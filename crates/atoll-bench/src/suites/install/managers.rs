@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::error::BenchError;
 use crate::registry;
 use crate::systems::{Peer, System};
 
@@ -13,6 +14,9 @@ pub(super) enum Step {
     Lock,
     /// All of it.
     Install,
+    /// The same with packages that projects share: Atoll's virtual linker. Managers that have a store for that are systems of their
+    /// own, of which this is asked as well.
+    InstallShared,
 }
 
 /// The directories of one manager with one project.
@@ -95,6 +99,7 @@ pub(super) fn command(system: &System, step: Step, place: &Place) -> Command {
         None => {
             command.args(["install", "--ignore-scripts"]);
             command.args(lock_only.then_some("--lockfile-only"));
+            command.args((step == Step::InstallShared).then_some("--linker=virtual"));
         }
         Some(_) => {
             command.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]);
@@ -103,6 +108,41 @@ pub(super) fn command(system: &System, step: Step, place: &Place) -> Command {
         }
     }
     command
+}
+
+/// A program that prints how many packages a guest of Atoll finds in the project, as [`tree::packages`](super::tree::packages)
+/// counts them.
+const COUNT: &str = r#"
+import fs from 'node:fs';
+const found = new Set();
+const visit = (folder, isScope) => {
+  for (const entry of fs.existsSync(folder) ? fs.readdirSync(folder, { withFileTypes: true }) : []) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.name.startsWith('@') && !isScope) visit(path, true);
+    else if (!entry.name.startsWith('.') && !entry.isFile()) {
+      if (fs.existsSync(`${path}/package.json`)) {
+        const { name, version } = JSON.parse(fs.readFileSync(`${path}/package.json`, 'utf8'));
+        if (typeof name === 'string' && typeof version === 'string') found.add(`${name}@${version}`);
+      }
+      visit(`${path}/node_modules`, false);
+    }
+  }
+};
+visit('/app/node_modules', false);
+console.log(found.size);
+"#;
+
+/// How many packages Atoll shows to a program in the project.
+pub(super) fn packages_shown(atoll: &System, place: &Place) -> Result<usize, BenchError> {
+    let mut command = Command::new(atoll.executable());
+    command.args(["run", "-e", COUNT]).current_dir(place.project()).env("HOME", place.home());
+    let output = command.output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().map_err(|_| BenchError::Command {
+        command: "atoll run -e …".to_owned(),
+        status: output.status.to_string(),
+        output: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -34,12 +34,13 @@ use crate::systems::{Repository, System};
 const PROJECTS: [(&str, usize); 2] = [("ant-design", 900), ("next-app", 350)];
 
 /// The names of cases: they live as long as the program, as reports need them.
-const NAMES: [[&str; 8]; PROJECTS.len()] = [
+const NAMES: [[&str; 9]; PROJECTS.len()] = [
     [
         "ant-design: p0, nothing",
         "ant-design: p1, resolve only",
         "ant-design: p3, lockfile",
         "ant-design: p4, lockfile and cache",
+        "ant-design: p4, shared packages",
         "ant-design: p5, everything there",
         "ant-design, 20 ms and 500 Mbit/s: p0, nothing",
         "ant-design, 20 ms and 500 Mbit/s: p1, resolve only",
@@ -50,6 +51,7 @@ const NAMES: [[&str; 8]; PROJECTS.len()] = [
         "next-app: p1, resolve only",
         "next-app: p3, lockfile",
         "next-app: p4, lockfile and cache",
+        "next-app: p4, shared packages",
         "next-app: p5, everything there",
         "next-app, 20 ms and 500 Mbit/s: p0, nothing",
         "next-app, 20 ms and 500 Mbit/s: p1, resolve only",

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::floor::{self, Plan as Tree};
-use super::managers::{Step, command, lockfile};
+use super::managers::{Step, command, lockfile, packages_shown};
 use super::tree::{self, Entries};
 use super::workspace::{Workspace, failed};
 use crate::apps::App;
@@ -16,7 +16,7 @@ use crate::measured::{self, Usage};
 use crate::registry::{Counts, Network, Registry};
 use crate::report::{Better, Metric};
 use crate::suites::{Case, Plan};
-use crate::systems::System;
+use crate::systems::{Peer, System};
 
 /// The least that a manager may install of what the first one did: managers differ in which optional and peer
 /// dependencies they take.
@@ -37,12 +37,15 @@ pub(super) enum Phase {
     Locked,
     /// A lockfile, and all packages in the manager's cache.
     Warm,
+    /// The same, and the packages need not be this project's own: where projects share them.
+    Shared,
     /// Everything.
     Done,
 }
 
 impl Phase {
-    pub(super) const ALL: [Self; 5] = [Self::Nothing, Self::LockOnly, Self::Locked, Self::Warm, Self::Done];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Nothing, Self::LockOnly, Self::Locked, Self::Warm, Self::Shared, Self::Done];
     /// Those that ask the registry.
     pub(super) const COLD: [Self; 3] = [Self::Nothing, Self::LockOnly, Self::Locked];
 
@@ -53,7 +56,16 @@ impl Phase {
             Self::LockOnly => "p1, resolve only",
             Self::Locked => "p3, lockfile",
             Self::Warm => "p4, lockfile and cache",
+            Self::Shared => "p4, shared packages",
             Self::Done => "p5, everything there",
+        }
+    }
+
+    fn step(self) -> Step {
+        match self {
+            Self::LockOnly => Step::Lock,
+            Self::Shared => Step::InstallShared,
+            _ => Step::Install,
         }
     }
 
@@ -101,6 +113,9 @@ pub(super) struct Installing {
     pub(super) shared: Rc<Shared>,
 }
 
+/// The place of Atoll where the packages of the project are on no disk.
+const VIRTUAL: &str = "atoll-virtual";
+
 pub(super) const WALL: &str = "wall";
 pub(super) const RESIDENT: &str = "peak memory";
 pub(super) const VOLUNTARY: &str = "voluntary switches";
@@ -141,9 +156,14 @@ impl Case for Installing {
         &[]
     }
 
+    fn includes(&self, system: &System) -> bool {
+        let shares = system.is_atoll() || matches!(system.peer(), Some(Peer::BunGlobal | Peer::PnpmGlobal));
+        self.phase != Phase::Shared || shares
+    }
+
     fn measure(&self, system: &System, _plan: &Plan) -> Result<Vec<f64>, BenchError> {
         let Shared { workspace, registry, .. } = &*self.shared;
-        let place = workspace.place(self.project.name, system);
+        let place = self.place(system);
         workspace.make_room()?;
         let prepared = self.prepared(system)?;
         self.make_ready(system)?;
@@ -152,8 +172,7 @@ impl Case for Installing {
 
         registry.shape(self.network);
         registry.take_counts();
-        let step = if self.phase == Phase::LockOnly { Step::Lock } else { Step::Install };
-        let usage = measured::run(&command(system, step, &place), &place.log());
+        let usage = measured::run(&command(system, self.phase.step(), &place), &place.log());
         registry.shape(None);
         let (usage, counts) = (usage?, registry.take_counts());
         if counts.misses > 0 {
@@ -172,24 +191,44 @@ impl Case for Installing {
 }
 
 impl Installing {
+    /// Whether the packages of the project are on no disk.
+    fn is_virtual(&self, system: &System) -> bool {
+        self.phase == Phase::Shared && system.is_atoll()
+    }
+
+    fn place(&self, system: &System) -> super::managers::Place {
+        let name = if self.is_virtual(system) { VIRTUAL } else { system.name };
+        self.shared.workspace.place(self.project.name, name)
+    }
+
+    /// How many packages the project has.
+    fn packages(&self, system: &System) -> Result<usize, BenchError> {
+        let place = self.place(system);
+        if self.is_virtual(system) {
+            return packages_shown(system, &place);
+        }
+        Ok(tree::packages(&place.node_modules())?.len())
+    }
+
     /// The manager's own lockfile, and what it installs; made when they are asked for the first time.
     fn prepared(&self, system: &System) -> Result<Prepared, BenchError> {
         let Shared { workspace, registry, prepared } = &*self.shared;
-        let key = (self.project.name, system.name);
+        let key = (self.project.name, if self.is_virtual(system) { VIRTUAL } else { system.name });
         if let Some(found) = prepared.borrow().get(&key) {
             return Ok(found.clone());
         }
-        let place = workspace.place(self.project.name, system);
+        let place = self.place(system);
         workspace.empty(&place, system, &self.project.manifest)?;
         registry.take_counts();
-        measured::run(&command(system, Step::Install, &place), &place.log())?;
+        let step = if self.is_virtual(system) { Step::InstallShared } else { Step::Install };
+        measured::run(&command(system, step, &place), &place.log())?;
         let counts = registry.take_counts();
         if counts.misses > 0 {
             return Err(not_recorded(&counts, &registry.missed()));
         }
         let lock = place.project().join(lockfile(system));
         let lock_bytes = fs::copy(&lock, place.kept_lock()).map_err(failed(&lock))?;
-        let packages = tree::packages(&place.node_modules())?.len();
+        let packages = self.packages(system)?;
         let others = prepared
             .borrow()
             .iter()
@@ -208,26 +247,26 @@ impl Installing {
     /// Puts away what the phase begins without, and sees to what it begins with.
     fn make_ready(&self, system: &System) -> Result<(), BenchError> {
         let workspace = &self.shared.workspace;
-        let place = workspace.place(self.project.name, system);
+        let place = self.place(system);
         let lock = place.project().join(lockfile(system));
         if self.phase.is_cold() {
             workspace.empty(&place, system, &self.project.manifest)?;
         }
-        if matches!(self.phase, Phase::Locked | Phase::Warm | Phase::Done) {
+        if matches!(self.phase, Phase::Locked | Phase::Warm | Phase::Shared | Phase::Done) {
             fs::copy(place.kept_lock(), &lock).map_err(failed(&lock))?;
         }
-        if matches!(self.phase, Phase::Warm | Phase::Done) {
+        if matches!(self.phase, Phase::Warm | Phase::Shared | Phase::Done) {
             // The run before may have been one that left less; where everything is there, this changes nothing.
-            measured::run(&command(system, Step::Install, &place), &place.log())?;
+            measured::run(&command(system, self.phase.step(), &place), &place.log())?;
         }
-        if self.phase == Phase::Warm {
+        if matches!(self.phase, Phase::Warm | Phase::Shared) {
             workspace.move_aside(&place.node_modules())?;
         }
         Ok(())
     }
 
     fn check_result(&self, system: &System, prepared: &Prepared) -> Result<(), BenchError> {
-        let place = self.shared.workspace.place(self.project.name, system);
+        let place = self.place(system);
         if self.phase == Phase::LockOnly {
             let lock = place.project().join(lockfile(system));
             let bytes = fs::metadata(&lock).map_err(failed(&lock))?.len();
@@ -237,7 +276,7 @@ impl Installing {
             }
             return Ok(());
         }
-        let packages = tree::packages(&place.node_modules())?.len();
+        let packages = self.packages(system)?;
         if packages != prepared.packages {
             let text = format!("{packages} packages are there, not {}", prepared.packages);
             return Err(BenchError::Void(text));
@@ -294,7 +333,7 @@ fn check_requests(phase: Phase, counts: &Counts, tarballs: u64) -> Result<(), Be
         Phase::Nothing | Phase::LockOnly | Phase::Locked if counts.not_modified > 0 => {
             format!("{} answers were known already: the cache was not empty", counts.not_modified)
         }
-        Phase::Warm | Phase::Done if counts.tarballs > 0 => {
+        Phase::Warm | Phase::Shared | Phase::Done if counts.tarballs > 0 => {
             format!("{} tarballs were fetched: the cache was not full", counts.tarballs)
         }
         _ => return Ok(()),

@@ -27,7 +27,7 @@ pub(crate) fn record(systems: &[System], repository: &Repository) -> Result<(), 
         let before = registry.upstream_requests();
         for project in projects(repository) {
             for system in systems {
-                let place = workspace.place(project.name, system);
+                let place = workspace.place(project.name, system.name);
                 let lock = place.project().join(lockfile(system));
                 for (step, locked) in [(Step::Lock, false), (Step::Install, false), (Step::Install, true)] {
                     workspace.empty(&place, system, &project.manifest)?;

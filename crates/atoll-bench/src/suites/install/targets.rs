@@ -5,6 +5,7 @@ use super::{PROJECTS, case_name};
 use crate::targets::{Bound, Reference, Target};
 
 const PEERS: Reference = Reference::Best(&["bun", "bun-global", "pnpm", "pnpm-global", "utoo", "npm"]);
+const GLOBAL: Reference = Reference::Best(&["bun-global", "pnpm-global"]);
 const BUN: Reference = Reference::Best(&["bun"]);
 
 /// For each project, on loopback as it is.
@@ -29,6 +30,10 @@ fn of_project(project: &'static str) -> Vec<Target> {
             name: "p4 beside its system calls",
             // This is what would be good; there is nothing less that it must be.
             ..target(Phase::Warm, WALL, 1.15, Reference::Metric(FLOOR), 1.15)
+        },
+        Target {
+            aim: Some(Bound { limit: 30.0, of: Reference::Absolute }),
+            ..target(Phase::Shared, WALL, 0.5, GLOBAL, 0.5)
         },
         target(Phase::Done, WALL, 30.0, Reference::Absolute, 10.0),
         Target { name: "p4, voluntary switches", ..target(Phase::Warm, VOLUNTARY, 500.0, Reference::Absolute, 100.0) },

@@ -41,8 +41,8 @@ impl Workspace {
         Ok(workspace)
     }
 
-    pub(super) fn place(&self, project: &str, system: &System) -> Place {
-        Place::new(self.root.join(project).join(system.name))
+    pub(super) fn place(&self, project: &str, system: &str) -> Place {
+        Place::new(self.root.join(project).join(system))
     }
 
     pub(super) fn root(&self) -> &Path {
