@@ -68,7 +68,7 @@ fn place_bytes(form: Form) -> usize {
     }
 }
 
-/// Reads what [`encode`] wrote, of a pack whose files are in its first `data_bytes`, or of an unpacked entry (`None`).
+/// Reads an index, of a pack whose files are in its first `data_bytes`, or of an unpacked entry (`None`).
 ///
 /// The bytes may be anyone's. What comes out has well-formed paths in ascending order, each once, and in a pack no file
 /// reaches out of the data or into another one. `None` when the bytes are anything else.

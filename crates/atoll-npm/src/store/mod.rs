@@ -14,7 +14,7 @@
 //! <store>/v1/<2 hex>/<62 hex>/package/…   an unpacked one: its files, as in the tarball without its first path component
 //! <store>/v1/<2 hex>/<62 hex>/index       …: the proof (32 bytes), then the file index; written last
 //! <store>/v1/stage/<unique>               entries in the making, and evicted ones on their way out
-//! <store>/projects/<64 hex>               what a project uses without linking it; see [`projects`](self::Registration)
+//! <store>/projects/<64 hex>               what a project uses without linking it
 //! ```
 //! The name is BLAKE3 of the integrity's text. Linking reads the index and never lists a directory.
 //!
@@ -31,10 +31,9 @@
 //! Two processes that store the same package both build it; the second rename finds the name taken and discards its own, so
 //! that a pack that somebody reads lazily stays the same file. An entry that is not believed is renamed into `stage/` before
 //! its replacement takes the name. A killed process leaves something in `stage/`; it is removed once it is older than
-//! [`STAGE_KEPT`]. Nothing is synced: after a power loss a file can lack writes; a pack without its last ones has no
-//! footer, of unpacked files the size comparison finds those whose size was not written either, and [`Store::verify`] finds
-//! the rest. How entries are collected while others
-//! use them is in `uses`.
+//! [`STAGE_KEPT`]. Nothing is synced: after a power loss a file can lack writes; a pack without its last ones has no footer,
+//! of unpacked files the size comparison finds those whose size was not written either, and [`Store::verify`] finds the rest.
+//! How entries are collected while others use them is in `uses`, what projects hold in `projects`.
 
 mod collect;
 mod convert;
