@@ -8,7 +8,7 @@ use atoll_npm::{integrity::Integrity, packument::Packument};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(packument) = Packument::parse("fuzzed", bytes) else { return };
+    let Ok(packument) = Packument::parse("fuzzed", bytes.to_vec()) else { return };
     for name in packument.version_names() {
         let Some(version) = packument.version(name) else { continue };
         assert_eq!(version.version, name);
