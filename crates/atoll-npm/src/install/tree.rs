@@ -1,7 +1,7 @@
 //! The new `node_modules`, from plan to commit.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, OnceLock},
     time::Instant,
@@ -186,9 +186,17 @@ impl<'a> Tree<'a> {
             store.evict(&wanted.integrity)?;
         }
         fetcher.fetch_all(wanted.clone()).await?;
+        let mut fetched = HashMap::with_capacity(damaged.len());
         for (job, entry) in damaged.iter().zip(look_up(store, &wanted).await) {
-            let job = &mut jobs[*job];
-            job.entry = entry.ok_or_else(|| LinkError::Damaged { package: job.package.clone() })?;
+            let Job { package, entry: old, .. } = &jobs[*job];
+            let entry = entry.ok_or_else(|| LinkError::Damaged { package: package.clone() })?;
+            fetched.insert(old.files_dir.clone(), entry);
+        }
+        // A package can be in several places, and not all of them need have noticed.
+        for job in jobs {
+            if let Some(entry) = fetched.get(&job.entry.files_dir) {
+                job.entry = entry.clone();
+            }
         }
         Ok(())
     }
