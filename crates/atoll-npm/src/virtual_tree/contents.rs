@@ -234,7 +234,7 @@ impl Shelf {
     }
 
     /// Bytes of all that is kept.
-    pub(super) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 

@@ -181,11 +181,6 @@ impl VirtualTree {
         Self { nodes, packages: packages.into(), shelf, store, device, owner, on_damage, damaged, _kept: registration }
     }
 
-    /// Bytes of the packages' indexes that are in memory at the moment.
-    pub fn index_bytes(&self) -> usize {
-        self.shelf.bytes()
-    }
-
     /// The store's copy of a package is not what it was: tells of it once, and takes it out of the store.
     fn report_damage(&self, package: PackageId) {
         let locked = &self.packages[package as usize];

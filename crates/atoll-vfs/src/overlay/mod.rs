@@ -125,7 +125,7 @@ impl Layer for Overlay {
         self.tree.set_owner(path, last, owner)
     }
 
-    /// Every change but one of the root's own attributes takes an entry, and gives it back when it is undone.
+    /// Every change but one of the root's own attributes takes an entry. Some give it back when they are undone.
     fn is_unchanged(&self) -> bool {
         self.used() == NOTHING
     }
