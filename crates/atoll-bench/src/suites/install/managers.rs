@@ -112,7 +112,7 @@ pub(super) fn command(system: &System, step: Step, place: &Place) -> Command {
 
 /// A program that prints how many packages a guest of Atoll finds in the project, as [`tree::packages`](super::tree::packages)
 /// counts them.
-const COUNT: &str = r#"
+const COUNT: &str = r"
 import fs from 'node:fs';
 const found = new Set();
 const visit = (folder, isScope) => {
@@ -130,7 +130,7 @@ const visit = (folder, isScope) => {
 };
 visit('/app/node_modules', false);
 console.log(found.size);
-"#;
+";
 
 /// How many packages Atoll shows to a program in the project.
 pub(super) fn packages_shown(atoll: &System, place: &Place) -> Result<usize, BenchError> {
