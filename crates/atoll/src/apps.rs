@@ -211,10 +211,13 @@ impl Project {
         if grants.mount_at(PACKAGES).is_none() {
             let shown = grants.mount_at(APP).map(|mount| surroundings.working_directory.join(&mount.host));
             let project = shown.as_deref().unwrap_or(&self.root);
-            if let Some(layer) = packages::layer(project, surroundings.directories.as_ref(), quota)? {
-                builder = builder
-                    .mount_shared(PACKAGES, layer, Access::ReadWrite)
-                    .map_err(|error| mounts::explain(&error))?;
+            // Programs may be tools that write there. Of an app that is served, no request leaves code for the next ones.
+            let (access, changes) = match grants.streams {
+                Some(_) => (Access::ReadWrite, Some(quota)),
+                None => (Access::ReadOnly, None),
+            };
+            if let Some(layer) = packages::layer(project, surroundings.directories.as_ref(), changes)? {
+                builder = builder.mount_shared(PACKAGES, layer, access).map_err(|error| mounts::explain(&error))?;
             }
         }
         builder.build().map_err(|error| mounts::explain(&error))

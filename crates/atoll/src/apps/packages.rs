@@ -15,12 +15,12 @@ pub(super) fn are_virtual(project: &Path) -> bool {
     VirtualTree::is_installed(project)
 }
 
-/// What is mounted on a project's `node_modules`, if that was installed so: its packages, and changes, up to a quota, which
+/// What is mounted on a project's `node_modules`, if that was installed so: its packages and, with a quota, changes up to that, which
 /// are kept in memory, for tools that write there.
 pub(super) fn layer(
     project: &Path,
     directories: Option<&Directories>,
-    quota: Quota,
+    changes: Option<Quota>,
 ) -> Result<Option<Arc<dyn Layer>>, Failure> {
     if !are_virtual(project) {
         return Ok(None);
@@ -38,6 +38,7 @@ pub(super) fn layer(
     let user = UserDirs { store, cache, state };
     let tree = VirtualTree::of_project(project, &user, tell).map_err(|error| explain_virtual_tree(&error))?;
     let Some(tree) = tree else { return Ok(None) };
+    let Some(quota) = changes else { return Ok(Some(Arc::new(tree))) };
     let overlay = Overlay::new(Arc::new(tree), quota).map_err(|error| Failure::new(error.to_string()))?;
     Ok(Some(Arc::new(overlay)))
 }
