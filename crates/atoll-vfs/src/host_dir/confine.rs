@@ -57,7 +57,13 @@ impl Root {
         match self.confinement {
             Confinement::Beneath => {
                 flags.set(OFlags::NOFOLLOW, last == FinalLink::Keep);
-                self.beneath(path, flags, mode, ResolveFlags::empty())
+                match self.beneath(path, flags, mode, ResolveFlags::empty()) {
+                    // Somebody renames directories all the time, anywhere on the machine; a walk does not mind.
+                    Err(LayerError::Errno(crate::Errno::EAGAIN)) if !patience::is_short() => {
+                        self.walk(path)?.open(flags, mode, last)
+                    }
+                    result => result,
+                }
             }
             Confinement::Walk => self.walk(path)?.open(flags, mode, last),
         }

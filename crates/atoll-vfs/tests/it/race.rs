@@ -230,3 +230,34 @@ fn openat2_climbs_no_higher_than_it_came() {
 fn the_walk_climbs_no_higher_than_it_came() {
     climbed(Confinement::Walk);
 }
+
+/// A kernel that sees a directory renamed, wherever that is, does not vouch for a `..` that it walked through meanwhile. Whoever
+/// has nothing to do with those directories hears nothing of it.
+#[test]
+fn renames_elsewhere_are_not_to_be_noticed() {
+    const PARENTS: usize = 200;
+    let (host, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let layer = HostDir::read_write(host.path()).unwrap().confined_by(Confinement::Beneath);
+    layer.create_dir(at("d"), 0o755).unwrap();
+    put(&layer, "file", b"content");
+    layer.symlink(format!("{}file", "d/../".repeat(PARENTS)).as_bytes(), at("link")).unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _stopping = StopOnDrop(&stop);
+        for name in ["one", "two"] {
+            let (place, other) = (elsewhere.path().join(name), elsewhere.path().join(format!("{name}-renamed")));
+            std::fs::create_dir(&place).unwrap();
+            let stop = &stop;
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    std::fs::rename(&place, &other).unwrap();
+                    std::fs::rename(&other, &place).unwrap();
+                }
+            });
+        }
+        let started = Instant::now();
+        while started.elapsed() < ATTACK {
+            assert!(layer.metadata(at("link"), FinalLink::Follow).unwrap().is_file());
+        }
+    });
+}
