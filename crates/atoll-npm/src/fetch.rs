@@ -34,6 +34,7 @@ use crate::{
     report::{Progress, Reporter, Stage},
     resolve::{PackumentSource, SourceError},
     store::{Form, Store, StoreError},
+    threads::blocking,
 };
 
 /// Downloads under way at once.
@@ -221,7 +222,7 @@ impl<'a> Fetcher<'a> {
     async fn unpack_pack(&self, wanted: &Wanted) -> Result<bool, FetchError> {
         let permit = self.unpackings.acquire().await;
         let (store, integrity) = (self.store.clone(), wanted.integrity.clone());
-        let unpacked = on_blocking_pool(move || store.unpacked(&integrity)).await;
+        let unpacked = blocking(move || store.unpacked(&integrity)).await;
         drop(permit);
         Ok(unpacked?.is_some())
     }
@@ -293,7 +294,7 @@ impl<'a> Fetcher<'a> {
                 .map_err(|source| Attempt::Final(FetchError::Archive { package: wanted.package.clone(), source }))?;
             store.publish(staged, &wanted.integrity).map_err(|error| Attempt::Final(error.into()))
         };
-        let result = on_blocking_pool(work).await;
+        let result = blocking(work).await;
         drop(permit);
         result
     }
@@ -312,18 +313,6 @@ impl Wanted {
             };
             Attempt::Again(error, None)
         })
-    }
-}
-
-/// Runs this where it may block.
-async fn on_blocking_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down: nobody waits for this any more.
-            Err(_) => std::future::pending().await,
-        },
     }
 }
 
@@ -495,6 +484,6 @@ impl Fetcher<'_> {
             Form::Packed => store.package(&integrity).is_some(),
             Form::Unpacked => store.get(&integrity).is_some(),
         };
-        on_blocking_pool(look).await
+        blocking(look).await
     }
 }

@@ -1,13 +1,47 @@
 //! Work on several threads at once.
 
 use std::{
+    future::Future,
     num::NonZero,
+    panic,
     sync::{Mutex, OnceLock, PoisonError},
     thread,
 };
 
 /// Threads at most. Reading the store and making links is bound by the kernel's locks: more were measured to gain nothing.
 const THREADS_MAX: usize = 4;
+
+/// Items for which another thread is worth its start.
+const SHARE_MIN: usize = 64;
+
+/// Runs blocking work on a thread, from now on and to its end, also when nobody waits for it any more.
+pub(crate) fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> impl Future<Output = R> {
+    let working = tokio::task::spawn_blocking(work);
+    async {
+        match working.await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => panic::resume_unwind(panic),
+                // The runtime is shutting down: nobody waits for this any more.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+}
+
+/// What `work` makes of each item, in their order, on several threads where there are many.
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: &(impl Fn(&T) -> R + Sync)) -> Vec<R> {
+    let share = items.len().div_ceil(count()).max(SHARE_MIN);
+    let mut results: Vec<Option<R>> = Vec::new();
+    results.resize_with(items.len(), || None);
+    let shares = items.chunks(share).zip(results.chunks_mut(share)).collect();
+    share_out(count(), shares, &|(items, results): (&[T], &mut [Option<R>])| {
+        for (item, result) in items.iter().zip(results) {
+            *result = Some(work(item));
+        }
+    });
+    results.into_iter().flatten().collect()
+}
 
 /// How many threads work at once: as many as there are processors, within bounds.
 pub(crate) fn count() -> usize {
@@ -42,6 +76,14 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    #[test]
+    fn results_are_in_the_order_of_the_items() {
+        for count in [0, 1, SHARE_MIN, 10 * SHARE_MIN + 1] {
+            let items: Vec<usize> = (0..count).collect();
+            assert_eq!(map(&items, &|item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
+        }
+    }
 
     #[test]
     fn every_share_is_worked_on_once() {

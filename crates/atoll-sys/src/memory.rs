@@ -74,6 +74,32 @@ mod tests {
         drop(last);
     }
 
+    /// Page faults of this thread so far that needed no disk: the tenth number of its `stat`, the eighth after its name.
+    #[expect(clippy::disallowed_methods, reason = "a test looks at its own process")]
+    fn faults() -> u64 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let after_name = stat.rsplit_once(") ").unwrap().1;
+        after_name.split(' ').nth(7).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    #[cfg(target_env = "gnu")]
+    fn what_was_freed_is_used_again_without_the_kernel() {
+        const BLOCKS: usize = 16;
+        const BLOCK_BYTES: usize = 1 << 20;
+        let _alone = ALONE.lock().unwrap();
+        keep_freed();
+        let use_all = || {
+            let blocks: Vec<_> = (0..BLOCKS).map(|_| std::hint::black_box(vec![1_u8; BLOCK_BYTES])).collect();
+            drop(blocks);
+        };
+        use_all();
+        let before = faults();
+        use_all();
+        let pages = (BLOCKS * BLOCK_BYTES / rustix::param::page_size()) as u64;
+        assert!(faults() - before < pages / 10, "{} of {pages} pages were made again", faults() - before);
+    }
+
     #[test]
     fn touching_memory_raises_the_resident_size() {
         const TOUCHED: usize = 32 << 20;

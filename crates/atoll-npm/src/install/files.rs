@@ -11,6 +11,7 @@ use std::{
 use super::{InstallError, InstallOptions, Request, Summary, request};
 use crate::{
     fetch::{Eager, Fetcher},
+    link::commit::Journal,
     lock::{self, InstallPath, LockEntry, Lockfile},
     manifest::{DependencyMap, Manifest},
     packument::Packument,
@@ -36,6 +37,33 @@ impl ProjectFiles {
         let manifest = read(MANIFEST)?.ok_or_else(|| InstallError::NoManifest { folder: dir.to_path_buf() })?;
         Ok(Self { manifest, lock: read(lock::FILE_NAME)? })
     }
+
+    /// For an installation that changes neither.
+    pub(super) fn as_they_are<'f>(&'f self, lock: &'f str) -> [ProjectFile<'f>; 2] {
+        let file = |name, text| ProjectFile { name, before: Some(text), after: text };
+        [file(MANIFEST, self.manifest.as_str()), file(lock::FILE_NAME, lock)]
+    }
+}
+
+/// A file of the project's own, as it is and as it will be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ProjectFile<'a> {
+    pub(super) name: &'static str,
+    /// `None` when it is not there.
+    pub(super) before: Option<&'a str>,
+    pub(super) after: &'a str,
+}
+
+impl ProjectFile<'_> {
+    /// Whether it has to be written.
+    pub(super) fn changes(&self) -> bool {
+        self.before != Some(self.after)
+    }
+
+    /// Has the journal rely on nobody else changing it meanwhile.
+    pub(super) fn guard(&self, journal: &mut Journal) {
+        journal.guard(self.name, self.before.map(str::as_bytes), Some(self.after.as_bytes()));
+    }
 }
 
 /// File name of a project's manifest.
@@ -54,8 +82,17 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
+    /// The project's own files.
+    pub(super) fn project_files<'f>(&'f self, files: &'f ProjectFiles) -> [ProjectFile<'f>; 2] {
+        let (manifest, lock) = (Some(files.manifest.as_str()), files.lock.as_deref());
+        [
+            ProjectFile { name: MANIFEST, before: manifest, after: &self.manifest_text },
+            ProjectFile { name: lock::FILE_NAME, before: lock, after: self.lock_text() },
+        ]
+    }
+
     pub(super) fn changes_files(&self, files: &ProjectFiles) -> bool {
-        self.manifest_text != files.manifest || Some(self.lock_text()) != files.lock.as_deref()
+        self.project_files(files).iter().any(ProjectFile::changes)
     }
 
     /// The text of the lockfile. Asked for the first time it takes milliseconds: best while others work.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::{
     InstallError,
-    files::{MANIFEST, ProjectFiles, Resolved},
+    files::{ProjectFiles, Resolved},
 };
 use crate::{
     link::{Project, Stage, commit::Journal},
-    lock,
     store::MachineKey,
 };
 
@@ -20,24 +19,17 @@ pub(super) fn write(
     key: &MachineKey,
 ) -> Result<(), InstallError> {
     let wrap = |source| InstallError::Io { action: "write to", path: project.dir.clone(), source };
-    let mut journal = Journal::default();
-    let mut changed = Vec::new();
-    for (name, before, after) in [
-        (MANIFEST, Some(files.manifest.as_str()), resolved.manifest_text.as_str()),
-        (lock::FILE_NAME, files.lock.as_deref(), resolved.lock_text()),
-    ] {
-        journal.guard(name, before.map(str::as_bytes), Some(after.as_bytes()));
-        if before != Some(after) {
-            changed.push((name, after));
-        }
-    }
-    if changed.is_empty() {
+    let (mut journal, mut names) = (Journal::default(), Vec::new());
+    if !resolved.changes_files(files) {
         return Ok(());
     }
     let stage = Stage::of_files(project).map_err(wrap)?;
-    for (name, text) in &changed {
-        stage.write(name, text.as_bytes()).map_err(wrap)?;
+    for file in resolved.project_files(files) {
+        file.guard(&mut journal);
+        if file.changes() {
+            stage.write(file.name, file.after.as_bytes()).map_err(wrap)?;
+            names.push(file.name);
+        }
     }
-    let names: Vec<&str> = changed.iter().map(|(name, _)| *name).collect();
     stage.commit_files(journal, &names, key).map_err(InstallError::from)
 }

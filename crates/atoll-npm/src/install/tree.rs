@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     InstallError, InstallOptions, Summary,
-    files::{MANIFEST, ProjectFiles, Resolved},
+    files::{ProjectFile, ProjectFiles, Resolved},
 };
 use crate::{
     fetch::{Fetcher, Wanted},
@@ -21,12 +21,12 @@ use crate::{
         outermost,
         state::{self, Installed, Marker},
     },
-    lock::{self, InstallPath, LockEntry, Lockfile},
+    lock::{InstallPath, LockEntry, Lockfile},
     plan::{Plan, bin_folder, link_target},
     report::{Progress, Reporter, Stage as Step, Warning},
     scripts::{self, Surroundings},
     store::{Entry, MachineKey, Store},
-    threads,
+    threads::{self, blocking},
 };
 
 /// How often a tree is built when stored packages change while they are used.
@@ -47,14 +47,6 @@ pub(super) struct Tree<'a> {
     bins: Vec<(InstallPath, bins::Commands)>,
     /// npm's description of what is installed, should nothing be dropped.
     described: OnceLock<String>,
-}
-
-/// A file of the project's own.
-#[derive(Clone, Copy, Debug)]
-struct ProjectFile<'a> {
-    name: &'static str,
-    before: Option<&'a str>,
-    after: &'a str,
 }
 
 impl Drop for Tree<'_> {
@@ -205,7 +197,7 @@ impl<'a> Tree<'a> {
     async fn build_once(&self, jobs: Vec<Job>, reporter: &dyn Reporter) -> Result<(Built, Vec<Job>), LinkError> {
         let (sender, mut receiver) = tokio::sync::watch::channel(0);
         let (stage, total) = (Arc::clone(&self.stage), jobs.len());
-        let work = tokio::task::spawn_blocking(move || {
+        let work = blocking(move || {
             let built = stage.build(&jobs, &|done| {
                 // Nobody watches any more when the installation was cancelled.
                 let _ = sender.send(done);
@@ -222,13 +214,7 @@ impl<'a> Tree<'a> {
             let done = *receiver.borrow_and_update();
             reporter.progressed(Step::Link, Progress { done, total, bytes: 0 });
         }
-        match work.await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(LinkError::Cancelled),
-            },
-        }
+        work.await
     }
 
     fn write_links(&self) -> Result<(), InstallError> {
@@ -356,30 +342,21 @@ impl<'a> Tree<'a> {
         };
         let marker = marker.to_text();
         let described = [(state::HIDDEN_LOCK, described.as_str()), (state::MARKER, &marker)];
-        let changed = self.project_files(files).into_iter().filter(|file| file.before != Some(file.after));
+        let changed = self.resolved.project_files(files).into_iter().filter(ProjectFile::changes);
         for (path, text) in described.into_iter().chain(changed.map(|file| (file.name, file.after))) {
             self.stage.write(path, text.as_bytes()).map_err(|source| self.stage_error(source))?;
         }
         Ok(())
     }
 
-    /// The project's own files as they are and as they will be.
-    fn project_files<'f>(&'f self, files: &'f ProjectFiles) -> [ProjectFile<'f>; 2] {
-        let (manifest, lock) = (Some(files.manifest.as_str()), files.lock.as_deref());
-        [
-            ProjectFile { name: MANIFEST, before: manifest, after: &self.resolved.manifest_text },
-            ProjectFile { name: lock::FILE_NAME, before: lock, after: self.resolved.lock_text() },
-        ]
-    }
-
     /// Puts everything in place, on a thread that finishes even when nobody waits any more.
     pub(super) async fn commit(self, files: &ProjectFiles, key: MachineKey) -> Result<(), InstallError> {
         let mut journal = Journal::default();
         let mut changed = Vec::new();
-        for ProjectFile { name, before, after } in self.project_files(files) {
-            journal.guard(name, before.map(str::as_bytes), Some(after.as_bytes()));
-            if before != Some(after) {
-                changed.push(name);
+        for file in self.resolved.project_files(files) {
+            file.guard(&mut journal);
+            if file.changes() {
+                changed.push(file.name);
             }
         }
         let stage = Arc::clone(&self.stage);
@@ -398,7 +375,7 @@ impl<'a> Tree<'a> {
         let mut remove = self.plan.remove.clone();
         // What a dropped package would have replaced goes, too.
         remove.extend(self.dropped.iter().map(|path| (*path).to_owned()));
-        let work = tokio::task::spawn_blocking(move || {
+        let work = blocking(move || {
             let changes = Changes {
                 remove: &remove,
                 packages: packages.iter().map(String::as_str).collect(),
@@ -407,13 +384,7 @@ impl<'a> Tree<'a> {
             };
             stage.commit(journal, &changes, &key)
         });
-        match work.await {
-            Ok(result) => result.map(|_| ()).map_err(InstallError::from),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(LinkError::Cancelled.into()),
-            },
-        }
+        work.await.map(|_| ()).map_err(InstallError::from)
     }
 
     fn stage_error(&self, source: std::io::Error) -> InstallError {
@@ -470,24 +441,5 @@ fn is_within(path: &InstallPath, roots: &HashSet<&str>) -> bool {
 /// The store's entries for these, in their order, as their indexes have them.
 async fn look_up(store: &Store, wanted: &[Wanted]) -> Vec<Option<Entry>> {
     let (store, wanted) = (store.clone(), wanted.to_vec());
-    let work = move || {
-        let share = wanted.len().div_ceil(threads::count()).max(1);
-        let mut entries: Vec<Option<Entry>> = Vec::new();
-        entries.resize_with(wanted.len(), || None);
-        let shares = wanted.chunks(share).zip(entries.chunks_mut(share)).collect();
-        threads::share_out(threads::count(), shares, &|(wanted, entries): (&[Wanted], &mut [Option<Entry>])| {
-            for (wanted, entry) in wanted.iter().zip(entries) {
-                *entry = store.index(&wanted.integrity);
-            }
-        });
-        entries
-    };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(entries) => entries,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down: nobody waits for this any more.
-            Err(_) => std::future::pending().await,
-        },
-    }
+    blocking(move || threads::map(&wanted, &|wanted| store.index(&wanted.integrity))).await
 }

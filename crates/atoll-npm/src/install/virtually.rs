@@ -7,13 +7,12 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    thread,
     time::Instant,
 };
 
 use super::{
     InstallError, InstallOptions, Summary,
-    files::{MANIFEST, ProjectFiles, Resolved},
+    files::{ProjectFile, ProjectFiles, Resolved},
 };
 use crate::{
     fetch::{Fetcher, Wanted},
@@ -23,15 +22,13 @@ use crate::{
         commit::Journal,
         state::{self, Installed, Linked, Marker, lock_digest},
     },
-    lock::{self, InstallPath, LockEntry},
+    lock::{InstallPath, LockEntry},
     plan::{Plan, entries, extraneous},
     report::{Reporter, Stage as Step, Warning},
     store::{MachineKey, Store},
+    threads::{self, blocking},
     virtual_tree::{is_in_store, recipe::Recipe},
 };
-
-/// Threads that look into the store, at most.
-const LOOKERS_MAX: usize = 4;
 
 /// The packages of a lockfile that belong on this machine.
 type Entries<'a> = [(&'a InstallPath, &'a LockEntry)];
@@ -63,7 +60,7 @@ impl Virtually<'_> {
             return Ok(Some(summary));
         }
         self.name_scripts(&recipe, &mut summary);
-        self.commit(&recipe, inputs, &lock, &[], &store).await?;
+        self.commit(&recipe, inputs, &lock, self.files.as_they_are(lock_text), &store).await?;
         Ok(Some(summary))
     }
 
@@ -84,21 +81,15 @@ impl Virtually<'_> {
 
         let mut summary = self.count(&recipe);
         summary.lock_written = self.files.lock.as_deref() != Some(resolved.lock_text());
-        let changed: Vec<(&str, &str)> = [
-            (MANIFEST, Some(self.files.manifest.as_str()), resolved.manifest_text.as_str()),
-            (lock::FILE_NAME, self.files.lock.as_deref(), resolved.lock_text()),
-        ]
-        .into_iter()
-        .filter(|(_, before, after)| *before != Some(*after))
-        .map(|(name, _, after)| (name, after))
-        .collect();
+        let project_files = resolved.project_files(self.files);
         let lock = lock_digest(resolved.lock_text());
-        summary.up_to_date =
-            changed.is_empty() && fetcher.stored() == 0 && self.installed.current(&self.project.dir, inputs).is_some();
+        summary.up_to_date = !resolved.changes_files(self.files)
+            && fetcher.stored() == 0
+            && self.installed.current(&self.project.dir, inputs).is_some();
         self.warn_of_deprecated(wanted, resolved);
         self.name_scripts(&recipe, &mut summary);
         if !summary.up_to_date {
-            self.commit(&recipe, inputs, &lock, &changed, store).await?;
+            self.commit(&recipe, inputs, &lock, project_files, store).await?;
         }
         // Without it the next one takes longer, and nothing else.
         let _ = recipe.write(&self.options.cache_dir, self.key, inputs, &lock);
@@ -151,7 +142,7 @@ impl Virtually<'_> {
         recipe: &Recipe,
         inputs: &str,
         lock: &str,
-        changed: &[(&'static str, &str)],
+        project_files: [ProjectFile<'_>; 2],
         store: &Store,
     ) -> Result<(), InstallError> {
         let started = Instant::now();
@@ -175,23 +166,20 @@ impl Virtually<'_> {
         };
         let stage = Stage::new(project).map_err(failed("write to"))?;
         stage.write(state::MARKER, marker.to_text().as_bytes()).map_err(failed("write to"))?;
-        for (name, text) in changed {
-            stage.write(name, text.as_bytes()).map_err(failed("write to"))?;
+        let (mut journal, mut names) = (Journal::default(), Vec::new());
+        for file in project_files {
+            file.guard(&mut journal);
+            if file.changes() {
+                stage.write(file.name, file.after.as_bytes()).map_err(failed("write to"))?;
+                names.push(file.name);
+            }
         }
-        let mut journal = Journal::default();
-        let before = [(MANIFEST, Some(&self.files.manifest)), (lock::FILE_NAME, self.files.lock.as_ref())];
-        for (name, before) in before {
-            let after = changed.iter().find(|(other, _)| *other == name).map(|(_, text)| text.as_bytes());
-            let before = before.map(String::as_bytes);
-            journal.guard(name, before, after.or(before));
-        }
-        let names: Vec<&str> = changed.iter().map(|(name, _)| *name).collect();
         let key = self.key.clone();
         let work = move || {
             let changes = Changes { remove: &remove, packages: Vec::new(), bins: &[], files: &names };
             stage.commit(journal, &changes, &key)
         };
-        on_a_thread(work).await?;
+        blocking(work).await?;
         self.reporter.stage_finished(Step::Link, started.elapsed());
         Ok(())
     }
@@ -220,35 +208,11 @@ async fn gather(wanted: &Entries<'_>, fetcher: &Fetcher<'_>, store: &Store) -> R
 /// Those that the store has not, or does not believe.
 async fn not_believed(store: &Store, mut wanted: Vec<Wanted>) -> Vec<Wanted> {
     let store = store.clone();
-    on_a_thread(move || {
-        let believes = |integrity: &Integrity| store.package(integrity).is_some();
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(LOOKERS_MAX);
-        let share = wanted.len().div_ceil(threads).max(1);
-        let mut is_there = vec![false; wanted.len()];
-        thread::scope(|scope| {
-            for (wanted, is_there) in wanted.chunks(share).zip(is_there.chunks_mut(share)) {
-                scope.spawn(move || {
-                    for (wanted, is_there) in wanted.iter().zip(is_there) {
-                        *is_there = believes(&wanted.integrity);
-                    }
-                });
-            }
-        });
-        let mut is_there = is_there.into_iter();
-        wanted.retain(|_| is_there.next() == Some(false));
+    blocking(move || {
+        let believed = threads::map(&wanted, &|wanted| store.package(&wanted.integrity).is_some());
+        let mut believed = believed.into_iter();
+        wanted.retain(|_| believed.next() == Some(false));
         wanted
     })
     .await
-}
-
-/// Runs blocking work to its end, also when nobody waits for it any more.
-async fn on_a_thread<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down: nobody waits for this any more.
-            Err(_) => std::future::pending().await,
-        },
-    }
 }

@@ -37,6 +37,7 @@ use crate::{
     packument::{self, Packument},
     resolve::{PackumentSource, SourceError},
     store::MachineKey,
+    threads::blocking,
 };
 use cache::{PackumentCache, Sent};
 pub(crate) use error::Attempt;
@@ -399,20 +400,6 @@ fn parse(name: &str, url: &str, text: Vec<u8>) -> Result<Arc<Packument>, Registr
     Packument::parse(name, text)
         .map(Arc::new)
         .map_err(|error| RegistryError::Malformed { url: http_text(url), problem: error.to_string() })
-}
-
-/// Runs `work` where it may take its time.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
-) -> Result<T, RegistryError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down: nobody waits for this any more.
-            Err(_) => std::future::pending().await,
-        },
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::{
     fmt, fs,
     io::{self, Read},
-    panic,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -17,6 +16,7 @@ use super::{
     entries::Found,
     uses::is_at,
 };
+use crate::threads;
 
 /// Threads that read, at most: hashing is bound by processors, reading by the disk.
 const READERS_MAX: usize = 8;
@@ -98,32 +98,26 @@ impl Store {
     pub fn verify(&self, dry_run: bool, progress: &(dyn Fn(VerifyProgress) + Sync)) -> Result<Verified, StoreError> {
         let found = self.found()?;
         let total = found.len();
-        let (next, done, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
+        let (done, bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
         let result = Mutex::new(Ok(Verified::default()));
+        let result_so_far = || result.lock().unwrap_or_else(PoisonError::into_inner);
         progress(VerifyProgress { total, ..VerifyProgress::default() });
-        let work = || {
-            while let Some(entry) = found.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let outcome = self.verify_one(entry, dry_run);
-                if let Ok(Some(Ok(good))) = &outcome {
-                    bytes.fetch_add(good.bytes, Ordering::Relaxed);
-                }
-                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                progress(VerifyProgress { done, total, bytes: bytes.load(Ordering::Relaxed) });
-                let mut result = result.lock().unwrap_or_else(PoisonError::into_inner);
-                match (&mut *result, outcome) {
-                    (Ok(verified), Ok(outcome)) => verified.count(outcome),
-                    (Ok(_), Err(error)) => *result = Err(error),
-                    (Err(_), _) => return,
-                }
+        let readers = thread::available_parallelism().map_or(1, usize::from).min(READERS_MAX);
+        threads::share_out(readers, found, &|entry: Found| {
+            if result_so_far().is_err() {
+                return;
             }
-        };
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(READERS_MAX);
-        thread::scope(|scope| {
-            let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            for thread in running {
-                if let Err(panic) = thread.join() {
-                    panic::resume_unwind(panic);
-                }
+            let outcome = self.verify_one(&entry, dry_run);
+            if let Ok(Some(Ok(good))) = &outcome {
+                bytes.fetch_add(good.bytes, Ordering::Relaxed);
+            }
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            progress(VerifyProgress { done, total, bytes: bytes.load(Ordering::Relaxed) });
+            let mut result = result_so_far();
+            match (&mut *result, outcome) {
+                (Ok(verified), Ok(outcome)) => verified.count(outcome),
+                (Ok(_), Err(error)) => *result = Err(error),
+                (Err(_), _) => {}
             }
         });
         let mut verified = result.into_inner().unwrap_or_else(PoisonError::into_inner)?;

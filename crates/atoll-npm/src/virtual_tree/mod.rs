@@ -29,7 +29,6 @@ use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
-    thread,
 };
 
 use contents::Shelf;
@@ -40,12 +39,8 @@ use crate::{
     link::state::{Installed, Virtual, lock_digest},
     lock::{self, InstallPath, LockError, Lockfile},
     store::{MachineKey, Registration, Store, StoreError},
+    threads,
 };
-
-/// Threads that look for packages in the store, at most.
-const LOOKERS_MAX: usize = 4;
-/// Packages for which another thread is worth its start.
-const SHARE_MIN: usize = 64;
 
 /// The user's directories, as in [`InstallOptions`](crate::install::InstallOptions).
 #[derive(Clone, Copy, Debug)]
@@ -213,18 +208,8 @@ pub(crate) fn is_in_store(store: &Store, recipe: &Recipe) -> bool {
 
 /// One of the packages that are not in the store, if there are any.
 fn first_missing<'p>(store: &Store, packages: &'p [LockedPackage]) -> Option<&'p LockedPackage> {
-    let missing = |share: &'p [LockedPackage]| share.iter().find(|package| !store.contains(&package.integrity));
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(LOOKERS_MAX);
-    let mut shares = packages.chunks(packages.len().div_ceil(threads).max(SHARE_MIN));
-    let first = shares.next()?;
-    thread::scope(|scope| {
-        let others: Vec<_> = shares.map(|share| scope.spawn(move || missing(share))).collect();
-        let others = others.into_iter().map(|other| match other.join() {
-            Ok(found) => found,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        missing(first).into_iter().chain(others.flatten()).next()
-    })
+    let are_there = threads::map(packages, &|package| store.contains(&package.integrity));
+    packages.iter().zip(are_there).find_map(|(package, is_there)| (!is_there).then_some(package))
 }
 
 impl fmt::Debug for VirtualTree {

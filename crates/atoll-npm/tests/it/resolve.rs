@@ -236,6 +236,9 @@ fn an_optional_peer_is_not_installed_but_constrains() {
          extra 1.0.0:
          extra 2.0.0:";
     assert_tree(table, &dependencies(&json!({ "tool": "1" })), &["tool 1.0.0"]);
+    let source = Table::new(table);
+    source.resolve(&dependencies(&json!({ "tool": "1" })), None).unwrap();
+    assert_eq!(source.asked(), ["tool"], "nobody asks for it, so nobody has to be asked");
     let both = dependencies(&json!({ "tool": "1", "user": "1" }));
     assert_tree(table, &both, &["extra 1.0.0", "tool 1.0.0", "user 1.0.0"]);
 }

@@ -3,7 +3,7 @@
 use crate::cli::{StoreCommand, StoreGc, StoreVerify};
 use crate::directories::Directories;
 use crate::terminal::{
-    BOLD, DIM, ERROR, Failure, GOOD, ReadProgress, bytes, counted, duration, print_aside, print_line, without_controls,
+    BOLD, DIM, ERROR, Failure, GOOD, ReadProgress, bytes, counted, duration, one_line, print_aside, print_line,
 };
 use atoll_npm::store::{CollectOptions, Collected, Form, MachineKey, Removed, Store, StoreError, Verified};
 use serde_json::json;
@@ -72,7 +72,7 @@ fn verify(store: &Store, arguments: &StoreVerify) -> Result<ExitCode, Failure> {
         print_line(verified_json(&verified));
     } else {
         for bad in &verified.bad {
-            print_aside(format_args!("{ERROR}bad{ERROR:#}: {} {}", bad.entry, printable(&bad.problem.to_string())));
+            print_aside(format_args!("{ERROR}bad{ERROR:#}: {} {}", bad.entry, one_line(&bad.problem.to_string())));
         }
         let good = counted(verified.good, "package");
         print_line(format_args!(
@@ -86,11 +86,6 @@ fn verify(store: &Store, arguments: &StoreVerify) -> Result<ExitCode, Failure> {
         }
     }
     Ok(if verified.bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Names of files are the packages' authors'.
-fn printable(text: &str) -> String {
-    without_controls(&text.replace(char::is_control, "\u{fffd}"))
 }
 
 fn verified_json(verified: &Verified) -> serde_json::Value {

@@ -17,7 +17,7 @@ pub(crate) use log::ServerLog;
 pub(crate) use progress::{InstallProgress, ReadProgress};
 pub(crate) use refused::Visible;
 pub(crate) use style::{BOLD, DIM, ERROR, GOOD, HINT, WARNING};
-pub(crate) use text::{bytes, counted, duration, json_line, one_line, without_controls};
+pub(crate) use text::{bytes, counted, duration, json_line, one_line};
 
 use std::fmt::Display;
 use std::io::Write;
