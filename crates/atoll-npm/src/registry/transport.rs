@@ -53,6 +53,11 @@ impl Transport {
             .dns_resolver(Arc::new(dns::Lookup::default()))
             .pool_max_idle_per_host(REQUESTS_MAX)
             .redirect(redirect::Policy::custom(follow))
+            // Bodies are hashed and kept as they are sent, and decompressed on other threads than the one that asks.
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
             .no_proxy();
         for proxy in &self.proxies {
             http = http.proxy(proxy.clone());

@@ -237,6 +237,31 @@ async fn packuments_are_revalidated_and_offline_uses_what_is_kept() {
 }
 
 #[tokio::test]
+async fn bodies_come_and_stay_as_they_are_sent() {
+    let scene = small();
+    let summary = scene.install().await.unwrap();
+    let encodings = |is_tarball: bool| -> Vec<Option<String>> {
+        let requests = scene.registry.requests().into_iter();
+        let of_kind = requests.filter(|request| request.path.contains("/-/") == is_tarball);
+        of_kind.map(|request| request.header("accept-encoding").map(str::to_owned)).collect()
+    };
+    assert_eq!(encodings(false), vec![Some("gzip".to_owned()); 4], "documents, compressed");
+    assert_eq!(encodings(true), vec![None; 5], "tarballs, whose bytes are what is hashed");
+    let kept = file_bytes(&scene.home().join("cache"));
+    let text = r#""dist-tags""#.as_bytes();
+    assert!(kept.len() as u64 <= summary.bytes && !kept.windows(text.len()).any(|part| part == text));
+}
+
+/// The bytes of all files below.
+fn file_bytes(folder: &std::path::Path) -> Vec<u8> {
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        if path.is_dir() { file_bytes(&path) } else { std::fs::read(path).unwrap() }
+    };
+    std::fs::read_dir(folder).unwrap().flat_map(read).collect()
+}
+
+#[tokio::test]
 async fn the_lockfile_alone_is_the_one_that_an_installation_writes() {
     let scene = small();
     let only = || scene.install_with(|options| options.lockfile_only = true);
