@@ -347,10 +347,8 @@ impl State {
             let headers = vec![(header::ETAG, etag)];
             return Reply { status: StatusCode::NOT_MODIFIED, headers, body: Vec::new() };
         }
-        let mut reply_headers = vec![
-            (header::ETAG, etag),
-            (header::CONTENT_TYPE, "application/vnd.npm.install-v1+json".to_owned()),
-        ];
+        let mut reply_headers =
+            vec![(header::ETAG, etag), (header::CONTENT_TYPE, "application/vnd.npm.install-v1+json".to_owned())];
         let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
         if !accepted.is_some_and(|accepted| accepted.contains("gzip")) {
             return Reply { status: StatusCode::OK, headers: reply_headers, body };
