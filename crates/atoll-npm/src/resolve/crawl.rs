@@ -2,7 +2,8 @@
 //!
 //! Where a package goes depends on all others; which packuments will be needed hardly does. So the crawl follows every
 //! dependency of every version that would be picked, as fast as the source answers, and the placement then runs over
-//! what is there. A packument that the crawl did not foresee sends it off once more.
+//! what is there. Where the project itself depends on a package, and its version will do for others, no other is followed: they
+//! share it. A packument that the crawl did not foresee sends it off once more.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -19,12 +20,42 @@ use super::{
     seed::Existing,
     spec::Spec,
 };
+use crate::{
+    lock::LockEntry,
+    packument::{Packument, VersionDocument},
+    version::Version,
+};
+
+/// What the project depends on by itself, by name.
+pub(super) struct Direct(HashMap<String, Spec>);
+
+impl Direct {
+    pub(super) fn of(root: &LockEntry) -> Self {
+        let sections = [&root.dev_dependencies, &root.optional_dependencies, &root.dependencies];
+        Self(sections.into_iter().flatten().map(|(name, spec)| (name.clone(), Spec::parse(spec))).collect())
+    }
+
+    /// The project's version of a package, if it is one for this dependency, too.
+    fn shared<'p>(
+        &self,
+        packument: &'p Packument,
+        name: &str,
+        asked: &Spec,
+        node_version: Option<&Version>,
+    ) -> Option<&'p Arc<VersionDocument>> {
+        let (package, spec) = self.0.get(name)?.target(name);
+        let document = pick(packument, spec, node_version).filter(|_| package == packument.name)?;
+        let version = Version::parse(&document.version)?;
+        asked.admits(package, Some(&version), true).then_some(document)
+    }
+}
 
 /// Fills `known` with everything that `wanted` leads to, and `asked_for` with what that asks for.
 pub(super) async fn crawl<S: PackumentSource>(
     wanted: Vec<(String, Arc<Spec>)>,
     known: &mut Known,
     asked_for: &mut Asked,
+    direct: &Direct,
     existing: &Existing,
     source: &S,
     options: &Options,
@@ -43,7 +74,9 @@ pub(super) async fn crawl<S: PackumentSource>(
             }
             match known.get(package) {
                 Some(Some(packument)) => {
-                    if let Some(document) = pick(packument, asked, options.node_version.as_ref()) {
+                    let node_version = options.node_version.as_ref();
+                    let shared = direct.shared(packument, &name, asked, node_version);
+                    if let Some(document) = shared.or_else(|| pick(packument, asked, node_version)) {
                         let key = (document.name.clone(), document.version.clone());
                         if frontier.visited.insert(key) {
                             source.likely(document);
@@ -88,7 +121,7 @@ struct Frontier<'a> {
 
 impl Frontier<'_> {
     /// What a version depends on, less what the existing tree has in a fitting version.
-    fn dependencies(&self, document: &crate::packument::VersionDocument) -> Vec<(String, Arc<Spec>)> {
+    fn dependencies(&self, document: &VersionDocument) -> Vec<(String, Arc<Spec>)> {
         let is_mandatory = |name: &String| !document.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional);
         document
             .dependencies

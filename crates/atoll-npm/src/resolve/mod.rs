@@ -109,7 +109,7 @@ pub async fn resolve<S: PackumentSource>(
 ) -> Result<Lockfile, ResolveError> {
     let rules = checked_rules(manifest)?;
     let root = root_entry(manifest);
-    let in_existing = Existing::of(existing);
+    let (direct, in_existing) = (crawl::Direct::of(&root), Existing::of(existing));
     let mut known: Known = HashMap::new();
     let mut asked = Asked::default();
     asked.hear_entry(&root);
@@ -127,7 +127,7 @@ pub async fn resolve<S: PackumentSource>(
             Ok(lockfile) => return Ok(lockfile),
             Err(Halt::Failed(error)) => return Err(*error),
             Err(Halt::Missing(wanted)) => {
-                let crawled = crawl::crawl(wanted, &mut known, &mut asked, &in_existing, source, options);
+                let crawled = crawl::crawl(wanted, &mut known, &mut asked, &direct, &in_existing, source, options);
                 crawled.await.map_err(|error| *error)?;
             }
         }

@@ -244,6 +244,25 @@ fn an_optional_peer_is_not_installed_but_constrains() {
 }
 
 #[test]
+fn what_the_project_has_is_followed_in_no_other_version() {
+    let source = Table::new(
+        "a 1.0.0: tool@*
+         strict 1.0.0: tool@2
+         tool 1.0.0:
+         tool 2.0.0: native@1
+         native 1.0.0:",
+    );
+    let asked_with = |other: &str| {
+        source.resolve(&dependencies(&json!({ other: "1", "tool": "1" })), None).unwrap();
+        let mut asked = source.asked();
+        asked.sort();
+        asked
+    };
+    assert_eq!(asked_with("a"), ["a", "tool"], "the newest version of the tool needs more, and is not installed");
+    assert_eq!(asked_with("strict"), ["native", "strict", "tool"]);
+}
+
+#[test]
 fn a_conflict_of_the_projects_own_peers_is_an_error_that_names_both_sides() {
     let table = Table::new(
         "plugin 1.0.0: peer:host@^2
