@@ -1,9 +1,9 @@
 //! Packuments on disk, to be revalidated.
 //!
 //! One file per package and registry: a proof, the `ETag` and the encoding, a line each, and the body as it came. A file is
-//! believed only when this machine wrote it whole ([`MachineKey`]); everything else is as if it were not there. To ask
-//! the registry, its `ETag` is enough, which is read without the rest and need not be believed. Written beside and
-//! renamed, so that readers in other processes see one version or the other.
+//! believed only when this machine wrote it whole ([`MachineKey`]); everything else, as what another process is just writing or a
+//! killed one left, is as if it were not there. To ask the registry, its `ETag` is enough, which is read without the rest and
+//! need not be believed.
 
 use std::{
     fs, io,
@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::store::{MachineKey, sweep, unique_name};
+use crate::store::MachineKey;
 
 /// What the proofs in this cache are for.
 const PURPOSE: &str = "atoll packument 2";
@@ -44,9 +44,7 @@ pub(super) struct Sent {
 
 impl PackumentCache {
     pub(super) fn new(cache_dir: &Path, key: MachineKey) -> Self {
-        let dir = cache_dir.join("packuments-v2");
-        sweep(&dir.join("stage"));
-        Self { dir, key }
+        Self { dir: cache_dir.join("packuments-v3"), key }
     }
 
     /// What the registry can be asked with: the `ETag` of the answer that is kept. Whether the answer can be believed
@@ -84,20 +82,21 @@ impl PackumentCache {
         let proof = self.key.prove(PURPOSE, &[url.as_bytes(), &[head.as_bytes(), &sent.body].concat()]);
         let bytes = [&proof[..], head.as_bytes(), &sent.body].concat();
         let path = self.path(url);
-        let temporary = self.dir.join("stage").join(unique_name());
-        for folder in [path.parent(), temporary.parent()].into_iter().flatten() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(&temporary, bytes)?;
-        fs::rename(&temporary, path).inspect_err(|_| {
-            // Nothing more can be done about the file that could not take its name.
-            let _ = fs::remove_file(&temporary);
+        let written = fs::write(&path, &bytes).or_else(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                return Err(error);
+            }
+            fs::create_dir_all(&self.dir)?;
+            fs::write(&path, &bytes)
+        });
+        written.inspect_err(|_| {
+            // What was written of it is not believed; it only takes space, which may be what was short.
+            let _ = fs::remove_file(&path);
         })
     }
 
     fn path(&self, url: &str) -> PathBuf {
-        let name = blake3::hash(url.as_bytes()).to_hex();
-        self.dir.join(&name[..2]).join(&name[2..])
+        self.dir.join(blake3::hash(url.as_bytes()).to_hex().as_str())
     }
 }
 
