@@ -11,6 +11,7 @@
 //! Credentials go to the host that `.npmrc` names them for and nowhere else; a redirect to another origin loses them.
 
 mod cache;
+mod connecting;
 mod dns;
 mod error;
 mod transport;
@@ -355,8 +356,9 @@ impl RegistryClient {
 
     /// The answer's head.
     async fn send(&self, url: &str, what: &str, request: reqwest::RequestBuilder) -> Result<Response, Attempt> {
-        let waiting = self.waits.begin(format!("asking {} ({what})", http_text(url)), Unit::None);
-        let answer = request.send().await;
+        let name = format!("{} ({what})", http_text(url));
+        let waiting = self.waits.begin(format!("asking {name}"), Unit::None);
+        let answer = connecting::named(name, request.send()).await;
         drop(waiting);
         let response =
             answer.map_err(|error| Attempt::Again(RegistryError::of_request(url, error, &self.network), None))?;

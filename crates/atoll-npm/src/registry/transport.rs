@@ -12,7 +12,7 @@ use std::{future::Future, pin::pin, sync::Arc, sync::OnceLock, task::Poll};
 use reqwest::{Client, NoProxy, Proxy, redirect};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Network, REQUESTS_MAX, RegistryError, dns, http_text};
+use super::{Network, REQUESTS_MAX, RegistryError, connecting::NoteConnections, dns, http_text};
 use crate::{threads, waits::Waits};
 
 /// Redirects followed for one request.
@@ -51,6 +51,7 @@ impl Transport {
             .http1_only()
             .user_agent(concat!("atoll/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.network.connection())
+            .connector_layer(NoteConnections(self.waits.clone()))
             .read_timeout(self.network.stall)
             .dns_resolver(Arc::new(dns::Lookup::new(self.network.connect, self.waits.clone())))
             .pool_max_idle_per_host(REQUESTS_MAX)

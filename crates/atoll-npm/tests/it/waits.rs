@@ -178,6 +178,38 @@ async fn linking_is_counted_and_nothing_is_waited_for_in_the_end() {
     assert_eq!(asks.0.now().len(), 0);
 }
 
+/// Takes connections, and says nothing to who wants to encrypt.
+fn silent() -> (TcpListener, String) {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", silent.local_addr().unwrap());
+    (silent, url)
+}
+
+fn use_registry(options: &mut InstallOptions, url: &str) {
+    options.npmrc = options.npmrc.clone().with_file("x", &format!("registry={url}"), |_| None).unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_come_about_is_told() {
+    let (scene, (_silent, url)) = (Scene::new(ONE), silent());
+    let mut options = scene.options();
+    use_registry(&mut options, &url);
+    let waits = options.waits.clone();
+    let connecting = async {
+        loop {
+            let lines = waits.now().into_iter().map(|wait| wait.to_string());
+            if let Some(line) = lines.into_iter().find(|line| line.starts_with("connecting")) {
+                break line;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        line = connecting => assert!(line.starts_with(&format!("connecting to {url}slow (slow): ")), "{line}"),
+        outcome = install(options, &Silent) => panic!("{outcome:?}"),
+    }
+}
+
 /// What an installation that gives up says.
 async fn given_up(change: impl FnOnce(&Scene, &mut InstallOptions)) -> String {
     let (scene, package) = slow();
@@ -203,12 +235,7 @@ async fn what_was_given_up_says_what_was_waited_for_and_for_how_long() {
     assert!(text.starts_with("slow@1.0.0 could not be downloaded: http://"), "{text}");
     assert!(text.contains("slow-1.0.0.tgz: nothing came for 1 s, after 9 B of "), "{text}");
 
-    // It takes connections, and says nothing to who wants to encrypt.
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}/", silent.local_addr().unwrap());
-    let text = given_up(|_, options| {
-        options.npmrc = options.npmrc.clone().with_file("x", &format!("registry={url}"), |_| None).unwrap();
-    })
-    .await;
+    let (_silent, url) = silent();
+    let text = given_up(|_, options| use_registry(options, &url)).await;
     assert!(text.contains(&format!("{url}slow: no connection came about within 0.2 s (tried 2 times)")), "{text}");
 }
