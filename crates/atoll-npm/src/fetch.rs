@@ -35,6 +35,7 @@ use crate::{
     resolve::{PackumentSource, SourceError},
     store::{Form, Store, StoreError},
     threads::blocking,
+    waits::Unit,
 };
 
 /// Downloads under way at once.
@@ -222,8 +223,9 @@ impl<'a> Fetcher<'a> {
     async fn unpack_pack(&self, wanted: &Wanted) -> Result<bool, FetchError> {
         let permit = self.unpackings.acquire().await;
         let (store, integrity) = (self.store.clone(), wanted.integrity.clone());
+        let waiting = self.client.waits().begin(format!("unpacking {} from its pack", wanted.package), Unit::None);
         let unpacked = blocking(move || store.unpacked(&integrity)).await;
-        drop(permit);
+        drop((waiting, permit));
         Ok(unpacked?.is_some())
     }
 
@@ -240,7 +242,7 @@ impl<'a> Fetcher<'a> {
     async fn attempt(&self, wanted: &Wanted) -> Result<(), Attempt<FetchError>> {
         let from_registry =
             |failed: Attempt| failed.map(|source| FetchError::Registry { package: wanted.package.clone(), source });
-        let mut download = self.client.tarball_once(&wanted.url).await.map_err(from_registry)?;
+        let mut download = self.client.tarball_once(&wanted.url, &wanted.package).await.map_err(from_registry)?;
         let mut start = Vec::new();
         while start.len() < BUFFERED_BYTES_MAX {
             let chunk = self.client.chunk(&mut download, TARBALL_BYTES_MAX).await.map_err(from_registry)?;
@@ -277,6 +279,7 @@ impl<'a> Fetcher<'a> {
     async fn unpack(&self, wanted: &Wanted, mut reader: ChunkReader) -> Result<(), Attempt<FetchError>> {
         let permit = self.unpackings.acquire().await;
         let (store, form, wanted) = (self.store.clone(), self.form, wanted.clone());
+        let waiting = self.client.waits().begin(format!("unpacking {}", wanted.package), Unit::None);
         let work = move || {
             if reader.is_whole() {
                 // Nothing is inflated before it is known to be right.
@@ -290,12 +293,16 @@ impl<'a> Fetcher<'a> {
                 let _ = io::copy(&mut reader, &mut io::sink());
             }
             wanted.check(reader.hasher.take())?;
-            extracted
-                .map_err(|source| Attempt::Final(FetchError::Archive { package: wanted.package.clone(), source }))?;
+            extracted.map_err(|error| {
+                Attempt::Final(match error {
+                    ExtractError::Write { source, .. } => staged.write_error(source).into(),
+                    source => FetchError::Archive { package: wanted.package.clone(), source },
+                })
+            })?;
             store.publish(staged, &wanted.integrity).map_err(|error| Attempt::Final(error.into()))
         };
         let result = blocking(work).await;
-        drop(permit);
+        drop((waiting, permit));
         result
     }
 }

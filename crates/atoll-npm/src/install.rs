@@ -40,9 +40,10 @@ use crate::{
     plan::Plan,
     registry::{Network, RegistryClient},
     report::{Reporter, Warning},
-    scripts,
     store::{Form, MachineKey, Store},
+    threads::blocking,
     version::Version,
+    waits::{Unit, Waits},
 };
 
 /// What to install, where, and with what.
@@ -80,10 +81,12 @@ pub struct InstallOptions {
     pub ignore_scripts: bool,
     /// Environment of the scripts that are allowed, `PATH` included.
     pub script_environment: Vec<(OsString, OsString)>,
-    /// How long one script may run.
-    pub script_deadline: Duration,
+    /// How long one script may run; `None` for as long as it takes.
+    pub script_deadline: Option<Duration>,
     /// How to reach the network.
     pub network: Network,
+    /// Where it is noted what is waited for.
+    pub waits: Waits,
 }
 
 impl InstallOptions {
@@ -107,8 +110,9 @@ impl InstallOptions {
             linker: None,
             ignore_scripts: false,
             script_environment: Vec::new(),
-            script_deadline: scripts::DEADLINE,
+            script_deadline: None,
             network: Network::default(),
+            waits: Waits::default(),
         }
     }
 }
@@ -152,7 +156,7 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     let started = Instant::now();
     let key = open_key(&options.state_dir)?;
     let dir = std::path::absolute(&options.project_dir).unwrap_or_else(|_| options.project_dir.clone());
-    let project = lock_project(&dir, &key, reporter).await?;
+    let project = lock_project(&dir, &key, reporter, &options.waits).await?;
     let files = ProjectFiles::read(&project.dir)?;
 
     let mut installed = if project.has_modules() { Installed::read_marker(&project.dir) } else { Installed::default() };
@@ -184,8 +188,8 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
 
     let mut summary = Summary::default();
     let store = Store::open(&options.store_dir, key.clone())?;
-    let client =
-        RegistryClient::new(options.npmrc.clone(), &options.cache_dir, key.clone(), &options.network, options.offline)?;
+    let (npmrc, network) = (options.npmrc.clone(), &options.network);
+    let client = RegistryClient::new(npmrc, &options.cache_dir, key.clone(), network, options.offline, &options.waits)?;
     let form = if linker == Linker::Virtual { Form::Packed } else { Form::Unpacked };
     let fetcher = Fetcher::new(&client, &store, reporter).with_form(form);
     let resolved = resolve_project(&options, &files, &client, &fetcher, reporter, &mut summary).await?;
@@ -245,7 +249,12 @@ fn open_key(state_dir: &Path) -> Result<MachineKey, InstallError> {
 }
 
 /// Waits for other installations in this project, then finishes what a killed one left.
-async fn lock_project(dir: &Path, key: &MachineKey, reporter: &dyn Reporter) -> Result<Arc<Project>, InstallError> {
+async fn lock_project(
+    dir: &Path,
+    key: &MachineKey,
+    reporter: &dyn Reporter,
+    waits: &Waits,
+) -> Result<Arc<Project>, InstallError> {
     let wrap = |action: &'static str| {
         let path = dir.to_path_buf();
         move |source| InstallError::Io { action, path, source }
@@ -253,7 +262,11 @@ async fn lock_project(dir: &Path, key: &MachineKey, reporter: &dyn Reporter) -> 
     let project = if let Some(project) = Project::try_lock(dir).map_err(wrap("open"))? {
         project
     } else {
-        reporter.waiting_for_project();
+        let holder = Project::holder(dir);
+        reporter.waiting_for_project(holder);
+        let process = holder.map(|process| format!(" (process {process})")).unwrap_or_default();
+        let what = format!("waiting for another installation in {}{process}", dir.display());
+        let _waiting = waits.begin(what, Unit::None);
         // A plain thread, which a runtime that shuts down does not wait for.
         let (sender, receiver) = oneshot::channel();
         let folder = dir.to_path_buf();
@@ -265,10 +278,17 @@ async fn lock_project(dir: &Path, key: &MachineKey, reporter: &dyn Reporter) -> 
         let locked = receiver.await.unwrap_or_else(|_| Err(io::Error::other("the waiting thread ended")));
         locked.map_err(wrap("lock"))?
     };
-    if project.recover(key).map_err(wrap("repair"))? {
-        reporter.warning(&Warning::Repaired);
+    let project = Arc::new(project);
+    if project.has_leftovers().map_err(wrap("repair"))? {
+        let waiting = waits.begin(format!("clearing up after a killed installation in {}", dir.display()), Unit::None);
+        let (locked, key) = (Arc::clone(&project), key.clone());
+        let is_repaired = blocking(move || locked.recover(&key)).await.map_err(wrap("repair"))?;
+        drop(waiting);
+        if is_repaired {
+            reporter.warning(&Warning::Repaired);
+        }
     }
-    Ok(Arc::new(project))
+    Ok(project)
 }
 
 /// A digest of all that decides what an installation does.

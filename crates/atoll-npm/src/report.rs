@@ -81,8 +81,17 @@ pub trait Reporter: Send + Sync {
         let _ = warning;
     }
 
-    /// Another process is installing into the same project; this one goes on when that one is done.
-    fn waiting_for_project(&self) {}
+    /// Another process, this one where that is known, is installing into the same project; this one goes on when that one
+    /// is done.
+    fn waiting_for_project(&self, holder: Option<u32>) {
+        let _ = holder;
+    }
+
+    /// This lifecycle script (`postinstall`, say) of this package (name and version) runs: told when it starts, and every
+    /// second from then on.
+    fn script_running(&self, package: &str, event: &str, elapsed: Duration) {
+        let _ = (package, event, elapsed);
+    }
 }
 
 /// Ignores everything.

@@ -1,29 +1,34 @@
 //! Lifecycle scripts of dependencies: not run, unless the project allows the package by name.
 //!
 //! A script that is allowed runs in its package's folder in the stage, before anything of the project changes, with the
-//! variables that npm gives it and the commands of the tree on its `PATH`. Its output is captured, its time is limited,
-//! and with the limit or a cancelled installation its whole process group ends. The package's files are private copies:
+//! variables that npm gives it and the commands of the tree on its `PATH`. Its output is captured. Its time is limited only if
+//! somebody asks for that, as with npm: compiling takes what it takes. Which script runs, and for how long, is told all the
+//! while. With the limit or a cancelled installation its whole process group ends. The package's files are private copies:
 //! a script cannot write into the store.
 
 use std::{
     collections::{HashMap, HashSet},
     ffi::{OsStr, OsString},
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tokio::{io::AsyncReadExt, process::Command};
 
-use crate::lock::{InstallPath, LockEntry, Lockfile};
+use crate::{
+    lock::{InstallPath, LockEntry, Lockfile},
+    report::Reporter,
+    waits::{Unit, Waits},
+};
 
 /// The lifecycle scripts of an installation, in order.
 const EVENTS: [&str; 3] = ["preinstall", "install", "postinstall"];
-/// How long one script may run.
-pub const DEADLINE: Duration = Duration::from_mins(5);
+/// How often it is told that a script still runs.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// How much of a script's output is kept, from its end: 64 KiB.
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
 /// How long a killed script's output may stay open, in case a process left its group.
@@ -46,7 +51,6 @@ pub struct ScriptError {
 }
 
 /// Where and how scripts run.
-#[derive(Debug)]
 pub(crate) struct Surroundings<'a> {
     /// The folder that stands for the project: paths in the lockfile are relative to it.
     pub(crate) tree: &'a Path,
@@ -55,7 +59,17 @@ pub(crate) struct Surroundings<'a> {
     /// The environment to start from; its `PATH` comes last.
     pub(crate) environment: &'a [(OsString, OsString)],
     /// How long one script may run.
-    pub(crate) deadline: Duration,
+    pub(crate) deadline: Option<Duration>,
+    /// Hears which one runs.
+    pub(crate) reporter: &'a dyn Reporter,
+    /// What is waited for.
+    pub(crate) waits: &'a Waits,
+}
+
+impl fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Surroundings").field("tree", &self.tree).finish_non_exhaustive()
+    }
 }
 
 /// Orders packages so that each comes after everything that it depends on, as far as cycles allow.
@@ -107,12 +121,18 @@ pub(crate) async fn run_package(
         let mut process = Command::new("/bin/sh");
         process.arg("-c").arg(command).current_dir(&folder).env_clear();
         process.envs(environment(path, entry, event, command, surroundings));
-        let ended = run(process, surroundings.deadline).await;
+        let waiting = surroundings.waits.begin(format!("script {event} of {package}"), Unit::None);
+        let told = |elapsed| surroundings.reporter.script_running(&package, event, elapsed);
+        let ended = run(process, surroundings.deadline, &told).await;
+        drop(waiting);
         let (status, output) = ended.map_err(|error| fail(format!("could not start ({error})"), String::new()))?;
         match status {
             Some(status) if status.success() => {}
             Some(status) => return Err(fail(format!("failed ({status})"), output)),
-            None => return Err(fail(format!("ran longer than {} s", surroundings.deadline.as_secs()), output)),
+            None => {
+                let limit = surroundings.deadline.unwrap_or_default().as_secs_f64();
+                return Err(fail(format!("ran longer than {limit} s, which is its limit"), output));
+            }
         }
     }
     Ok(!scripts.is_empty())
@@ -191,16 +211,22 @@ impl Drop for Group {
     }
 }
 
-/// Runs a process to its end or to the deadline (`None`); with it the end of its output.
-async fn run(mut process: Command, deadline: Duration) -> io::Result<(Option<ExitStatus>, String)> {
+/// Runs a process to its end or to the deadline (`None`); with it the end of its output. `told` hears at first and then every
+/// [`TOLD_EVERY`] for how long it has been running.
+async fn run(
+    mut process: Command,
+    deadline: Option<Duration>,
+    told: &dyn Fn(Duration),
+) -> io::Result<(Option<ExitStatus>, String)> {
     process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).process_group(0);
     let mut child = process.spawn()?;
     let mut group = Group(child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())));
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     let mut output = Vec::new();
     let mut chunks = (vec![0; 8192], vec![0; 8192]);
-    let timeout = tokio::time::sleep(deadline);
+    let timeout = tokio::time::sleep(deadline.unwrap_or(Duration::MAX));
     tokio::pin!(timeout);
+    let (started, mut clock) = (Instant::now(), tokio::time::interval(TOLD_EVERY));
     let mut status = None;
     let mut is_late = false;
     // Until the process has ended and nobody holds its output open any more.
@@ -221,6 +247,7 @@ async fn run(mut process: Command, deadline: Duration) -> io::Result<(Option<Exi
                 timeout.as_mut().reset(tokio::time::Instant::now() + DRAIN);
             }
             () = &mut timeout => is_late = true,
+            _ = clock.tick() => told(started.elapsed()),
         }
     }
     group.end();
@@ -255,10 +282,10 @@ mod tests {
 
     #[tokio::test]
     async fn output_and_status_are_kept() {
-        let (status, output) = run(shell("echo out; echo err >&2; exit 3"), DEADLINE).await.unwrap();
+        let (status, output) = run(shell("echo out; echo err >&2; exit 3"), None, &|_| {}).await.unwrap();
         assert_eq!(status.and_then(|status| status.code()), Some(3));
         assert!(output.contains("out") && output.contains("err"), "{output}");
-        let (_, output) = run(shell("yes | head -c 1000000"), DEADLINE).await.unwrap();
+        let (_, output) = run(shell("yes | head -c 1000000"), None, &|_| {}).await.unwrap();
         assert_eq!(output.len(), OUTPUT_BYTES_MAX);
     }
 
@@ -268,7 +295,7 @@ mod tests {
         let file = dir.path().join("alive");
         let started = std::time::Instant::now();
         let command = format!("(sleep 1; touch {}) & sleep 30", file.display());
-        let (status, _) = run(shell(&command), Duration::from_millis(200)).await.unwrap();
+        let (status, _) = run(shell(&command), Some(Duration::from_millis(200)), &|_| {}).await.unwrap();
         assert!(status.is_none() && started.elapsed() < Duration::from_secs(5));
         tokio::time::sleep(Duration::from_millis(1200)).await;
         assert!(!file.exists(), "what the script started has ended with it");
@@ -277,7 +304,7 @@ mod tests {
     #[tokio::test]
     async fn what_stays_in_the_background_does_not_hold_us_up() {
         let started = std::time::Instant::now();
-        let (status, _) = run(shell("sleep 30 & exit 0"), DEADLINE).await.unwrap();
+        let (status, _) = run(shell("sleep 30 & exit 0"), None, &|_| {}).await.unwrap();
         assert!(status.is_some_and(|status| status.success()));
         assert!(started.elapsed() < Duration::from_secs(5));
     }

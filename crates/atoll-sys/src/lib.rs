@@ -10,9 +10,9 @@
 //! * [`inotify`]: being told of changes of files.
 //! * [`memory`]: how much memory the process holds, and giving back what it doesn't need; [`cgroup`]: how much it may, and
 //!   when it runs short.
-//! * [`mounts`]: what is mounted where.
+//! * [`mounts`]: what is mounted where. [`locks`]: who holds a lock. [`overlay`]: where a file of an overlayfs lies.
 //! * [`process`]: whose the process is. [`priority`]: who goes first. [`readiness`]: waiting for a descriptor.
-//! * [`terminal`]: a terminal's mode. [`usage`]: what ended processes have used.
+//! * [`terminal`]: a terminal's mode. [`usage`]: what ended processes have used. [`threads`]: what threads are in.
 //! * `count` (feature): system calls made by this thread, for tests.
 
 #[cfg(not(target_os = "linux"))]
@@ -28,12 +28,15 @@ mod cpu;
 pub mod descriptors;
 pub mod fs;
 pub mod inotify;
+pub mod locks;
 pub mod memory;
 pub mod mounts;
+pub mod overlay;
 pub mod priority;
 pub mod process;
 pub mod readiness;
 pub mod terminal;
+pub mod threads;
 pub mod usage;
 
 pub use cpu::CpuClock;

@@ -32,6 +32,8 @@ pub(crate) enum Command {
 ///
 /// Resolves as npm does, writes package-lock.json (version 3) and links node_modules. Lifecycle scripts of packages do
 /// not run unless package.json allows them by name, as in `"atoll": {"allowScripts": ["esbuild"]}`.
+///
+/// Ctrl-\ (SIGQUIT) shows what is being waited for; the installation goes on.
 #[derive(Debug, Args)]
 #[command(
     visible_alias = "i",
@@ -65,6 +67,9 @@ pub(crate) struct Install {
     /// Run no lifecycle scripts, not even allowed ones
     #[arg(long)]
     pub(crate) ignore_scripts: bool,
+    /// End the installation when one lifecycle script runs for longer: 30s, 10m. Without it, scripts take as long as they take
+    #[arg(long, value_name = "TIME", conflicts_with = "ignore_scripts", value_parser = units::time)]
+    pub(crate) script_timeout: Option<Duration>,
     /// The project's directory
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,

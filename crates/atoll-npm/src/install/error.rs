@@ -8,7 +8,7 @@ use crate::{
     lock::{BadPlatform, LockError},
     manifest::ManifestError,
     registry::RegistryError,
-    resolve::ResolveError,
+    resolve::{ResolveError, SourceError},
     scripts::ScriptError,
     store::StoreError,
 };
@@ -105,13 +105,18 @@ impl InstallError {
             Self::NoIntegrity { .. } => {
                 "Delete the entry, or the whole package-lock.json, and install again to record one."
             }
+            Self::Resolve(ResolveError::Source { source: SourceError::Failed(error), .. }) => {
+                return error.downcast_ref::<RegistryError>()?.hint().map(str::to_owned);
+            }
             Self::Resolve(error) => return error.hint(),
             Self::Fetch(error) => return error.hint().map(str::to_owned),
             Self::Registry(error) => return error.hint().map(str::to_owned),
             Self::Script(_) => {
                 "Its output is above. Without its name in \"atoll\": {\"allowScripts\": […]} the script does not run."
             }
-            Self::Io { .. } | Self::Link(LinkError::Write { .. }) => "Check the permissions and the free space there.",
+            Self::Io { .. } | Self::Store(_) | Self::Link(LinkError::Write { .. }) => {
+                "Check the permissions and the free space there."
+            }
             _ => return None,
         };
         Some(text.to_owned())

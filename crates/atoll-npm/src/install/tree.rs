@@ -27,6 +27,7 @@ use crate::{
     scripts::{self, Surroundings},
     store::{Entry, MachineKey, Store},
     threads::{self, blocking},
+    waits::{Unit, Waits},
 };
 
 /// How often a tree is built when stored packages change while they are used.
@@ -93,7 +94,7 @@ impl<'a> Tree<'a> {
         let packages: Vec<_> = self.plan.build.iter().copied().filter(|(_, entry)| !entry.link).collect();
         let wanted: Vec<Wanted> =
             packages.iter().map(|(path, entry)| fetcher.wanted(path, entry)).collect::<Result<_, _>>()?;
-        let mut entries = look_up(store, &wanted).await;
+        let mut entries = look_up(store, &wanted, &self.options.waits).await;
         let missing: Vec<Wanted> = wanted
             .iter()
             .zip(&entries)
@@ -102,7 +103,7 @@ impl<'a> Tree<'a> {
             .collect();
         if !missing.is_empty() {
             fetcher.fetch_all(missing.clone()).await?;
-            let mut fetched = look_up(store, &missing).await.into_iter();
+            let mut fetched = look_up(store, &missing, &self.options.waits).await.into_iter();
             for entry in entries.iter_mut().filter(|entry| entry.is_none()) {
                 *entry = fetched.next().flatten();
             }
@@ -179,7 +180,7 @@ impl<'a> Tree<'a> {
         }
         fetcher.fetch_all(wanted.clone()).await?;
         let mut fetched = HashMap::with_capacity(damaged.len());
-        for (job, entry) in damaged.iter().zip(look_up(store, &wanted).await) {
+        for (job, entry) in damaged.iter().zip(look_up(store, &wanted, &self.options.waits).await) {
             let Job { package, entry: old, .. } = &jobs[*job];
             let entry = entry.ok_or_else(|| LinkError::Damaged { package: package.clone() })?;
             fetched.insert(old.files_dir.clone(), entry);
@@ -197,6 +198,9 @@ impl<'a> Tree<'a> {
     async fn build_once(&self, jobs: Vec<Job>, reporter: &dyn Reporter) -> Result<(Built, Vec<Job>), LinkError> {
         let (sender, mut receiver) = tokio::sync::watch::channel(0);
         let (stage, total) = (Arc::clone(&self.stage), jobs.len());
+        let files: usize = jobs.iter().map(|job| job.entry.files.len()).sum();
+        let waiting = self.options.waits.begin(format!("linking {files} files of {total} packages"), Unit::Packages);
+        waiting.expect(total as u64);
         let work = blocking(move || {
             let built = stage.build(&jobs, &|done| {
                 // Nobody watches any more when the installation was cancelled.
@@ -212,6 +216,7 @@ impl<'a> Tree<'a> {
         // The sender is dropped when the work is done.
         while receiver.changed().await.is_ok() {
             let done = *receiver.borrow_and_update();
+            waiting.reach(done as u64);
             reporter.progressed(Step::Link, Progress { done, total, bytes: 0 });
         }
         work.await
@@ -266,6 +271,8 @@ impl<'a> Tree<'a> {
                 project: &self.project.dir,
                 environment: &self.options.script_environment,
                 deadline: self.options.script_deadline,
+                reporter,
+                waits: &self.options.waits,
             };
             match scripts::run_package(path, entry, &surroundings).await {
                 Ok(true) => {
@@ -384,6 +391,7 @@ impl<'a> Tree<'a> {
             };
             stage.commit(journal, &changes, &key)
         });
+        let _waiting = self.options.waits.begin("putting the new tree in place", Unit::None);
         work.await.map(|_| ()).map_err(InstallError::from)
     }
 
@@ -439,7 +447,8 @@ fn is_within(path: &InstallPath, roots: &HashSet<&str>) -> bool {
 }
 
 /// The store's entries for these, in their order, as their indexes have them.
-async fn look_up(store: &Store, wanted: &[Wanted]) -> Vec<Option<Entry>> {
+async fn look_up(store: &Store, wanted: &[Wanted], waits: &Waits) -> Vec<Option<Entry>> {
+    let _waiting = waits.begin("looking packages up in the store", Unit::None);
     let (store, wanted) = (store.clone(), wanted.to_vec());
     blocking(move || threads::map(&wanted, &|wanted| store.index(&wanted.integrity))).await
 }

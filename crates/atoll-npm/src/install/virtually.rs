@@ -28,6 +28,7 @@ use crate::{
     store::{MachineKey, Store},
     threads::{self, blocking},
     virtual_tree::{is_in_store, recipe::Recipe},
+    waits::{Unit, Waits},
 };
 
 /// The packages of a lockfile that belong on this machine.
@@ -77,7 +78,7 @@ impl Virtually<'_> {
         let is_allowed = |name: &str| !self.options.ignore_scripts && resolved.manifest.allows_scripts_of(name);
         let recipe = Recipe::new(wanted, root, is_allowed)
             .map_err(|link| InstallError::Unsupported { package: link.0, what: "a link out of node_modules" })?;
-        gather(wanted, fetcher, store).await?;
+        gather(wanted, fetcher, store, &self.options.waits).await?;
 
         let mut summary = self.count(&recipe);
         summary.lock_written = self.files.lock.as_deref() != Some(resolved.lock_text());
@@ -179,25 +180,27 @@ impl Virtually<'_> {
             let changes = Changes { remove: &remove, packages: Vec::new(), bins: &[], files: &names };
             stage.commit(journal, &changes, &key)
         };
+        let waiting = self.options.waits.begin("putting the new tree in place", Unit::None);
         blocking(work).await?;
+        drop(waiting);
         self.reporter.stage_finished(Step::Link, started.elapsed());
         Ok(())
     }
 }
 
 /// Makes sure that the store has all packages and believes them.
-async fn gather(wanted: &Entries<'_>, fetcher: &Fetcher<'_>, store: &Store) -> Result<(), InstallError> {
+async fn gather(wanted: &Entries<'_>, fetcher: &Fetcher<'_>, store: &Store, waits: &Waits) -> Result<(), InstallError> {
     // Bundled ones come with their dependents.
     let stored = wanted.iter().filter(|(_, entry)| !entry.link && !entry.in_bundle);
     let wanted: Vec<Wanted> = stored.map(|(path, entry)| fetcher.wanted(path, entry)).collect::<Result<_, _>>()?;
-    let missing = not_believed(store, wanted).await;
+    let missing = not_believed(store, wanted, waits).await;
     if !missing.is_empty() {
         for wanted in &missing {
             // What is there and not believed is in the way.
             store.evict(&wanted.integrity)?;
         }
         fetcher.fetch_all(missing.clone()).await?;
-        if let Some(wanted) = not_believed(store, missing).await.pop() {
+        if let Some(wanted) = not_believed(store, missing, waits).await.pop() {
             return Err(LinkError::Damaged { package: wanted.package }.into());
         }
     }
@@ -206,7 +209,8 @@ async fn gather(wanted: &Entries<'_>, fetcher: &Fetcher<'_>, store: &Store) -> R
 }
 
 /// Those that the store has not, or does not believe.
-async fn not_believed(store: &Store, mut wanted: Vec<Wanted>) -> Vec<Wanted> {
+async fn not_believed(store: &Store, mut wanted: Vec<Wanted>, waits: &Waits) -> Vec<Wanted> {
+    let _waiting = waits.begin("looking packages up in the store", Unit::None);
     let store = store.clone();
     blocking(move || {
         let believed = threads::map(&wanted, &|wanted| store.package(&wanted.integrity).is_some());

@@ -21,7 +21,8 @@ use std::{
 
 use atoll_sys::{
     Errno,
-    fs::{Mode, OFlags, make_dir_at, open_at, open_root},
+    fs::{Mode, OFlags, filesystem, make_dir_at, open_at, open_root},
+    overlay,
 };
 
 use super::{
@@ -63,9 +64,11 @@ pub(super) fn build(
     let mut order: Vec<usize> = (0..jobs.len()).collect();
     // By components: what is inside a package follows it at once.
     order.sort_by(|a, b| jobs[*a].path.as_str().split('/').cmp(jobs[*b].path.as_str().split('/')));
+    let is_overlay = filesystem(&root).is_ok_and(|found| found.kind == overlay::KIND);
     let builder = Builder {
         tree,
         root,
+        is_overlay,
         jobs,
         paths: jobs.iter().map(|job| job.path.as_str()).collect(),
         placer: Placer::new(),
@@ -95,6 +98,8 @@ pub(super) fn build(
 struct Builder<'a> {
     tree: &'a Path,
     root: OwnedFd,
+    /// The tree is on an overlayfs.
+    is_overlay: bool,
     jobs: &'a [Job],
     paths: HashSet<&'a str>,
     placer: Placer,
@@ -188,6 +193,9 @@ impl<'a> Builder<'a> {
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Placed::Damaged),
             Err(errno) => return Err(read_error(&job.entry.files_dir, errno)),
         };
+        if self.is_overlay {
+            self.placer.spare_lower_layers(source.as_fd());
+        }
         let mut made = HashSet::new();
         for files in runs(&job.entry.files) {
             let folder = folder_of(&files[0].path);
@@ -402,7 +410,9 @@ mod tests {
         let opened = 1 + 2 * 3;
         assert_eq!((count("statx"), count("linkat")), (files, files));
         assert_eq!((count("mkdirat"), count("openat")), (directories, opened));
-        assert_eq!(calls.len(), 2 * files + directories + opened, "and nothing else: {calls:?}");
+        // Once for all: which kind of file system it is.
+        assert_eq!(count("fstatfs"), 1);
+        assert_eq!(calls.len(), 2 * files + directories + opened + 1, "and nothing else: {calls:?}");
     }
 
     #[test]

@@ -193,7 +193,7 @@ fn replaces_by_rename(from: &Path, to: &Path) -> io::Result<bool> {
     Ok(fs::symlink_metadata(from)?.is_file() && fs::symlink_metadata(to)?.is_file())
 }
 
-fn exists(path: &Path) -> io::Result<bool> {
+pub(super) fn exists(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),

@@ -135,6 +135,17 @@ impl Project {
         Ok(Self { dir: dir.to_path_buf(), _lock: lock })
     }
 
+    /// The process that has a project locked, as far as the system tells.
+    pub(crate) fn holder(dir: &Path) -> Option<u32> {
+        atoll_sys::locks::flock_holder(File::open(dir).ok()?)
+    }
+
+    /// Whether killed installations left something.
+    pub(crate) fn has_leftovers(&self) -> io::Result<bool> {
+        Ok(commit::exists(&self.dir.join(STAGE_NAME))?
+            || self.has_modules() && commit::exists(&self.dir.join("node_modules").join(STAGE_NAME))?)
+    }
+
     /// Finishes or discards what killed installations left. `true` when something was finished.
     pub(crate) fn recover(&self, key: &MachineKey) -> io::Result<bool> {
         let mut repaired = commit::recover(&self.dir, &self.dir.join(STAGE_NAME), key)?;

@@ -16,6 +16,7 @@ use std::{
 use atoll_sys::{
     Errno,
     fs::{FileType, Mode, OFlags, Stat, link_at, open_at, stat, stat_at},
+    overlay,
 };
 
 use crate::store::IndexedFile;
@@ -23,8 +24,8 @@ use crate::store::IndexedFile;
 /// How files get from the store into a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Method {
-    /// Another name for the same file. Measured as the cheapest on every file system; on overlayfs a file of a lower layer
-    /// is copied up by it, so there it costs what a copy costs and nothing is gained.
+    /// Another name for the same file. The cheapest on every file system, but for files in a lower layer of an overlayfs: see
+    /// [`Placer::spare_lower_layers`].
     Hardlink,
     /// A file of its own that shares blocks until one is written (btrfs, XFS, bcachefs).
     Reflink,
@@ -69,6 +70,17 @@ impl Placer {
     /// Why hard links are not used, when they are not.
     pub(crate) fn refusal(&self) -> Option<String> {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives hard links up when a package of the store lies in a lower layer of an overlayfs, as the store of an image does in a
+    /// container. The kernel copies such a file to the upper layer before it links it, and waits for the disk: measured as 2.6 ms for
+    /// a file of 15 kB, where a copy takes 0.13 ms, and a link in the upper layer 0.025 ms. Where the kernel does not tell
+    /// which layer it is, a copy loses less.
+    pub(crate) fn spare_lower_layers(&self, package: BorrowedFd<'_>) {
+        if self.method() == Method::Hardlink && !matches!(overlay::is_in_upper(package), Ok(Some(true))) {
+            let reason = "the store is in a lower layer of an overlayfs, where a link takes longer than a copy";
+            self.give_up(Method::Hardlink, &io::Error::other(reason));
+        }
     }
 
     /// Makes `to` the same file as `from`, or its equal, if `from` is what the index says.

@@ -1,8 +1,8 @@
 //! What can go wrong between a registry and us.
 
-use std::{fmt, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
-use super::http_text;
+use super::{Network, http_text};
 
 /// A request that got no usable answer, after all attempts.
 #[derive(Debug, thiserror::Error)]
@@ -136,13 +136,27 @@ impl RegistryError {
         self
     }
 
-    pub(super) fn transport(url: &str, problem: &(dyn std::error::Error + 'static)) -> Self {
-        Self::Transport { url: http_text(url), problem: chain(problem), attempts: 1 }
+    pub(super) fn transport(url: &str, problem: String) -> Self {
+        Self::Transport { url: http_text(url), problem, attempts: 1 }
+    }
+
+    /// A request that failed, or was given up.
+    pub(super) fn of_request(url: &str, error: reqwest::Error, network: &Network) -> Self {
+        let error = error.without_url();
+        let seconds = |limit: Duration| limit.as_secs_f64();
+        let problem = if !error.is_timeout() {
+            chain(&error)
+        } else if error.is_connect() {
+            format!("no connection came about within {} s", seconds(network.connection()))
+        } else {
+            format!("nothing came for {} s", seconds(network.stall))
+        };
+        Self::transport(url, problem)
     }
 }
 
 /// An error with all its causes, each once.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

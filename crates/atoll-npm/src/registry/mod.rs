@@ -2,7 +2,8 @@
 //!
 //! HTTP/1.1 only, from a pool: installations send hundreds of small requests at once, which finish sooner over many
 //! connections than multiplexed over one. Every wait has a limit, and it is a limit on standing still: a large tarball
-//! on a slow line may take as long as it moves.
+//! on a slow line may take as long as it moves. While it lasts it is in [`Waits`]; the error of one that was given up says
+//! what was waited for, and for how long.
 //!
 //! Retry: everything is tried again, after a pause that doubles and is randomised, except what another attempt cannot
 //! change (401, 403, 404 and other statuses of the client's fault). A body that breaks off counts as a failed attempt.
@@ -10,6 +11,7 @@
 //! Credentials go to the host that `.npmrc` names them for and nowhere else; a redirect to another origin loses them.
 
 mod cache;
+mod connecting;
 mod dns;
 mod error;
 mod transport;
@@ -17,6 +19,7 @@ mod transport;
 use std::{
     borrow::Cow,
     collections::hash_map::RandomState,
+    fmt,
     hash::{BuildHasher, Hasher},
     io::Read,
     path::Path,
@@ -38,6 +41,7 @@ use crate::{
     resolve::{PackumentSource, SourceError},
     store::MachineKey,
     threads::blocking,
+    waits::{Bytes as Amount, Unit, Waiting, Waits},
 };
 use cache::{PackumentCache, Sent};
 pub(crate) use error::Attempt;
@@ -66,7 +70,7 @@ pub struct Network {
     pub attempts: u32,
     /// Pause before the second attempt; it doubles with each further one.
     pub first_pause: Duration,
-    /// Longest time to connect.
+    /// Longest time to look a host up, and again to connect to it, encryption included.
     pub connect: Duration,
     /// Longest time without a single byte.
     pub stall: Duration,
@@ -86,14 +90,21 @@ impl Default for Network {
     }
 }
 
+impl Network {
+    /// Longest time until there is a connection.
+    fn connection(&self) -> Duration {
+        self.connect * 2
+    }
+}
+
 /// Asks registries, as `.npmrc` says.
 #[derive(Debug)]
 pub struct RegistryClient {
     transport: Transport,
     npmrc: Npmrc,
     cache: PackumentCache,
-    attempts: u32,
-    first_pause: Duration,
+    network: Network,
+    waits: Waits,
     offline: bool,
     permits: Semaphore,
     counters: Counters,
@@ -113,10 +124,14 @@ pub(crate) struct Download {
     response: Response,
     url: String,
     received: u64,
+    /// Bytes that were promised, where that is known.
+    total: Option<u64>,
+    waiting: Waiting,
 }
 
 impl RegistryClient {
-    /// A client. `cache_dir` keeps packuments between installations; with `offline` only what is kept is used.
+    /// A client. `cache_dir` keeps packuments between installations; with `offline` only what is kept is used; what is waited
+    /// for is noted in `waits`.
     ///
     /// # Errors
     /// When a proxy's address is none.
@@ -126,17 +141,23 @@ impl RegistryClient {
         key: MachineKey,
         network: &Network,
         offline: bool,
+        waits: &Waits,
     ) -> Result<Self, RegistryError> {
         Ok(Self {
-            transport: Transport::new(network)?,
+            transport: Transport::new(network, waits)?,
             npmrc,
             cache: PackumentCache::new(cache_dir, key),
-            attempts: network.attempts,
-            first_pause: network.first_pause,
+            network: network.clone(),
+            waits: waits.clone(),
             offline,
             permits: Semaphore::new(REQUESTS_MAX),
             counters: Counters::default(),
         })
+    }
+
+    /// What is waited for.
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     /// Bytes of bodies received so far.
@@ -203,7 +224,7 @@ impl RegistryClient {
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
-        let response = self.answered(url, request.send().await)?;
+        let response = self.send(url, name, request).await?;
         if response.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
             return Ok(None);
         }
@@ -219,11 +240,12 @@ impl RegistryClient {
                 return Err(Attempt::Final(RegistryError::Malformed { url: http_text(url), problem }));
             }
         };
-        let mut download = Download { response, url: url.to_owned(), received: 0 };
+        let mut download = self.download(response, url, name);
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk(&mut download, PACKUMENT_BYTES_MAX).await? {
             body.extend_from_slice(&chunk);
         }
+        drop(download);
         let (sent, cache) = (Sent { etag, is_gzip, body }, self.cache.clone());
         let (name, url) = (name.to_owned(), url.to_owned());
         let parsed = blocking(move || {
@@ -238,24 +260,37 @@ impl RegistryClient {
         })
     }
 
-    /// Starts one download; the caller retries.
-    pub(crate) async fn tarball_once(&self, url: &str) -> Result<Download, Attempt> {
+    /// Starts one download of this package; the caller retries.
+    pub(crate) async fn tarball_once(&self, url: &str, package: &str) -> Result<Download, Attempt> {
         if self.offline {
             return Err(Attempt::Final(RegistryError::Offline { what: http_text(url) }));
         }
-        let response = self.answered(url, self.request(url)?.send().await)?;
-        Ok(Download { response, url: url.to_owned(), received: 0 })
+        let response = self.send(url, package, self.request(url)?).await?;
+        Ok(self.download(response, url, package))
+    }
+
+    fn download(&self, response: Response, url: &str, what: &str) -> Download {
+        let waiting = self.waits.begin(format!("downloading {} ({what})", http_text(url)), Unit::Bytes);
+        let total = response.content_length();
+        if let Some(bytes) = total {
+            waiting.expect(bytes);
+        }
+        Download { response, url: url.to_owned(), received: 0, total, waiting }
     }
 
     /// The body's next bytes; `None` at its end.
     pub(crate) async fn chunk(&self, download: &mut Download, limit_bytes: u64) -> Result<Option<Bytes>, Attempt> {
-        let chunk = download
-            .response
-            .chunk()
-            .await
-            .map_err(|error| Attempt::Again(RegistryError::transport(&download.url, &error.without_url()), None))?;
+        let chunk = download.response.chunk().await.map_err(|error| {
+            let mut error = RegistryError::of_request(&download.url, error, &self.network);
+            if let RegistryError::Transport { problem, .. } = &mut error {
+                problem.extend([", after ", &Amount(download.received).to_string()]);
+                problem.extend(download.total.map(|total| format!(" of {}", Amount(total))));
+            }
+            Attempt::Again(error, None)
+        })?;
         let Some(chunk) = chunk else { return Ok(None) };
         download.received += chunk.len() as u64;
+        download.waiting.reach(download.received);
         self.counters.bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         if download.received > limit_bytes {
             return Err(Attempt::Final(RegistryError::TooLarge { url: http_text(&download.url), limit_bytes }));
@@ -265,22 +300,26 @@ impl RegistryClient {
 
     /// Runs `once` until it succeeds, fails for good, or has been tried often enough. With the error comes how often it
     /// was tried.
-    pub(crate) async fn with_retries<T, E, F: Future<Output = Result<T, Attempt<E>>>>(
+    pub(crate) async fn with_retries<T, E: fmt::Display, F: Future<Output = Result<T, Attempt<E>>>>(
         &self,
         mut once: impl FnMut() -> F,
     ) -> Result<T, (E, u32)> {
         let trying = async {
             let mut attempt = 1;
             loop {
-                let asked = match once().await {
+                let (error, asked) = match once().await {
                     Ok(value) => return Ok(value),
                     Err(Attempt::Final(error)) => return Err((error, attempt)),
-                    Err(Attempt::Again(error, _)) if attempt >= self.attempts => return Err((error, attempt)),
-                    Err(Attempt::Again(_, asked)) => asked,
+                    Err(Attempt::Again(error, _)) if attempt >= self.network.attempts => return Err((error, attempt)),
+                    Err(Attempt::Again(error, asked)) => (error, asked),
                 };
-                let doubled = self.first_pause * 2_u32.saturating_pow(attempt - 1);
-                tokio::time::sleep(asked.map_or_else(|| jitter(doubled), |asked| asked.min(RETRY_AFTER_MAX))).await;
                 attempt += 1;
+                let doubled = self.network.first_pause * 2_u32.saturating_pow(attempt - 2);
+                let pause = asked.map_or_else(|| jitter(doubled), |asked| asked.min(RETRY_AFTER_MAX));
+                let (seconds, of) = (pause.as_secs_f64(), self.network.attempts);
+                let what = format!("pausing for {seconds:.1} s before attempt {attempt} of {of}, because {error}");
+                let _waiting = self.waits.begin(what, Unit::None);
+                tokio::time::sleep(pause).await;
             }
         };
         self.transport.within(trying).await
@@ -315,9 +354,14 @@ impl RegistryClient {
         Ok(request)
     }
 
-    fn answered(&self, url: &str, answer: reqwest::Result<Response>) -> Result<Response, Attempt> {
+    /// The answer's head.
+    async fn send(&self, url: &str, what: &str, request: reqwest::RequestBuilder) -> Result<Response, Attempt> {
+        let name = format!("{} ({what})", http_text(url));
+        let waiting = self.waits.begin(format!("asking {name}"), Unit::None);
+        let answer = connecting::named(name, request.send()).await;
+        drop(waiting);
         let response =
-            answer.map_err(|error| Attempt::Again(RegistryError::transport(url, &error.without_url()), None))?;
+            answer.map_err(|error| Attempt::Again(RegistryError::of_request(url, error, &self.network), None))?;
         let status = response.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Ok(response);
@@ -389,7 +433,7 @@ fn decoded<'s>(url: &str, sent: &'s Sent) -> Result<Cow<'s, [u8]>, RegistryError
     }
     let mut text = Vec::with_capacity(sent.body.len().saturating_mul(TYPICAL_RATIO));
     let mut reader = GzDecoder::new(sent.body.as_slice()).take(PACKUMENT_BYTES_MAX + 1);
-    reader.read_to_end(&mut text).map_err(|error| RegistryError::transport(&http_text(url), &error))?;
+    reader.read_to_end(&mut text).map_err(|error| RegistryError::transport(url, error.to_string()))?;
     if text.len() as u64 > PACKUMENT_BYTES_MAX {
         return Err(RegistryError::TooLarge { url: http_text(url), limit_bytes: PACKUMENT_BYTES_MAX });
     }

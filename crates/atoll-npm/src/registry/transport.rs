@@ -12,8 +12,8 @@ use std::{future::Future, pin::pin, sync::Arc, sync::OnceLock, task::Poll};
 use reqwest::{Client, NoProxy, Proxy, redirect};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Network, REQUESTS_MAX, RegistryError, dns, http_text};
-use crate::threads;
+use super::{Network, REQUESTS_MAX, RegistryError, connecting::NoteConnections, dns, http_text};
+use crate::{threads, waits::Waits};
 
 /// Redirects followed for one request.
 const REDIRECTS_MAX: usize = 5;
@@ -22,6 +22,7 @@ const REDIRECTS_MAX: usize = 5;
 #[derive(Debug)]
 pub(super) struct Transport {
     network: Network,
+    waits: Waits,
     proxies: Vec<Proxy>,
     http: OnceLock<Client>,
     /// `None` when there are no threads to be had; the caller's runtime then does it all.
@@ -31,9 +32,10 @@ pub(super) struct Transport {
 impl Transport {
     /// # Errors
     /// When a proxy's address is none.
-    pub(super) fn new(network: &Network) -> Result<Self, RegistryError> {
+    pub(super) fn new(network: &Network, waits: &Waits) -> Result<Self, RegistryError> {
         let (http, runtime) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { network: network.clone(), proxies: proxies(network)?, http, runtime })
+        let (waits, proxies) = (waits.clone(), proxies(network)?);
+        Ok(Self { network: network.clone(), waits, proxies, http, runtime })
     }
 
     /// The client.
@@ -48,9 +50,10 @@ impl Transport {
             .tls_backend_preconfigured(tls()?)
             .http1_only()
             .user_agent(concat!("atoll/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(self.network.connect)
+            .connect_timeout(self.network.connection())
+            .connector_layer(NoteConnections(self.waits.clone()))
             .read_timeout(self.network.stall)
-            .dns_resolver(Arc::new(dns::Lookup::default()))
+            .dns_resolver(Arc::new(dns::Lookup::new(self.network.connect, self.waits.clone())))
             .pool_max_idle_per_host(REQUESTS_MAX)
             .redirect(redirect::Policy::custom(follow))
             // Bodies are hashed and kept as they are sent, and decompressed on other threads than the one that asks.

@@ -68,12 +68,10 @@ impl Store {
             match staged.file(file.path.clone(), file.executable, file.bytes, content) {
                 Ok(()) => {}
                 Err(StageError::Read(_)) => return Ok(None),
-                Err(StageError::Write(source)) => {
-                    return Err(StoreError { action: "write", path: staged.temporary.0.clone(), source });
-                }
+                Err(StageError::Write(source)) => return Err(staged.write_error(source)),
                 Err(StageError::Refused(problem)) => {
                     let source = io::Error::new(io::ErrorKind::AlreadyExists, format!("\"{}\" {problem}", file.path));
-                    return Err(StoreError { action: "write", path: staged.temporary.0.clone(), source });
+                    return Err(staged.write_error(source));
                 }
             }
             if staged.files.last().is_none_or(|written| written.content != file.content) {

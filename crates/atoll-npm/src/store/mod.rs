@@ -41,6 +41,7 @@ mod directory;
 mod entries;
 mod index;
 mod key;
+mod locks;
 mod pack;
 mod package;
 mod projects;

@@ -27,8 +27,8 @@ use std::{
 };
 
 use super::{
-    EntryName, PUBLISH_ATTEMPTS_MAX, Store, StoreError, create_private, entries::listed, package, unique_name,
-    uses::is_at,
+    EntryName, PUBLISH_ATTEMPTS_MAX, Store, StoreError, create_private, entries::listed, locks::lock_shared, package,
+    unique_name, uses::is_at,
 };
 use crate::{extract::PATH_BYTES_MAX, integrity::Integrity};
 
@@ -159,7 +159,7 @@ fn take(path: &Path, bytes: &[u8]) -> io::Result<Option<Registration>> {
         Err(error) => return Err(error),
     };
     // A collection holds its lock for as long as it takes to remove the name.
-    file.lock_shared()?;
+    lock_shared(&file)?;
     let is_named = is_at(&file.metadata()?, path);
     if is_named && read(&file)? != bytes {
         fs::remove_file(path)?;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    StoreError,
     directory::DirectoryWriter,
     index::{Form, IndexedFile},
     pack::{CopyError, PackWriter},
@@ -51,6 +52,11 @@ impl Staged {
         };
         let (files, written, directories) = (Vec::new(), HashMap::new(), HashSet::new());
         Ok(Self { writer, files, temporary, written, directories })
+    }
+
+    /// That it cannot be written to.
+    pub(crate) fn write_error(&self, source: io::Error) -> StoreError {
+        StoreError { action: "write to", path: self.temporary.0.clone(), source }
     }
 
     /// Makes a directory and those above it. `path` is inside the package, well-formed, not empty.

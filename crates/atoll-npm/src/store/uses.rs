@@ -23,7 +23,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Store, StoreError, directory, index::Form, package, staged::Temporary, unique_name};
+use super::{Store, StoreError, directory, index::Form, locks::lock_shared, package, staged::Temporary, unique_name};
 
 /// How old a mark may be before a use moves it: one hour.
 pub const MARKED_EVERY: Duration = Duration::from_hours(1);
@@ -52,7 +52,8 @@ pub(super) fn note(file: &File, path: &Path, metadata: &fs::Metadata) -> bool {
     if is_fresh {
         return true;
     }
-    let locked = file.lock_shared();
+    // Who is not let in goes on as where there are no locks.
+    let locked = lock_shared(file);
     // A store that is read-only here has no mark to move.
     let _ = file.set_modified(now);
     let is_there = is_at(metadata, path);

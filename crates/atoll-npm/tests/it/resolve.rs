@@ -106,6 +106,29 @@ fn engines_count_when_a_node_version_is_given() {
 }
 
 #[test]
+fn an_optional_peer_that_turns_out_to_be_asked_for_is_gathered_after_all() {
+    // Nobody seems to ask for x when a is placed: the crawl knows nothing of overrides, so of c it has followed 1.0.0 only. The
+    // peer of x is in conflict with the project's own z, so a does not go to the top with it.
+    assert_tree(
+        "a 1.0.0: peer?:x@1
+         b 1.0.0: a@1
+         c 1.0.0:
+         c 2.0.0: x@1 bundle=x
+         d 1.0.0: c@1
+         x 1.0.0: peer:z@2
+         z 1.0.0:
+         z 2.0.0:",
+        &json!({
+            "name": "project",
+            "version": "1.0.0",
+            "dependencies": { "b": "1", "d": "1", "z": "1" },
+            "overrides": { "c": "2" },
+        }),
+        &["b 1.0.0", "b > a 1.0.0", "c 2.0.0", "d 1.0.0", "z 1.0.0"],
+    );
+}
+
+#[test]
 fn an_alias_is_another_package_under_a_name_of_our_own() {
     let lockfile = assert_tree(
         "a 1.0.0:

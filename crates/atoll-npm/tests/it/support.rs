@@ -2,8 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
+    process::Command,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -191,4 +192,50 @@ impl Reporter for Steps {
     fn progressed(&self, stage: Stage, progress: Progress) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((stage, progress));
     }
+}
+
+/// Runs an ignored test, by its whole path, in a process that may mount what it likes without anybody else seeing it. Says so,
+/// and does nothing, when this machine lets nobody do that.
+#[expect(clippy::print_stderr, reason = "a test that tested nothing says why")]
+pub(crate) fn in_namespace(test: &str, variables: &[(&str, &Path)]) {
+    let unshare = |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--user", "--map-root-user"]).arg(program).args(arguments);
+        command.envs(variables.iter().copied()).status().is_ok_and(|status| status.success())
+    };
+    if !unshare(Path::new("mount"), &["-t", "tmpfs", "none", "/tmp"]) {
+        eprintln!("skipped: no mount namespace can be made here, which takes root or unprivileged user namespaces");
+        return;
+    }
+    assert!(unshare(&env::current_exe().unwrap(), &["--exact", test, "--ignored", "--quiet"]), "{test}");
+}
+
+/// Something that is mounted until this is dropped, in a process that may.
+pub(crate) struct Mounted(PathBuf);
+
+impl Mounted {
+    /// What `mount` does with these arguments and the folder.
+    pub(crate) fn new(arguments: &[&str], folder: &Path) -> Self {
+        mount(arguments, folder);
+        Self(folder.to_path_buf())
+    }
+
+    /// The folder as it is, read-only from now on.
+    pub(crate) fn read_only(folder: &Path) -> Self {
+        let mounted = Self::new(&["--bind", folder.to_str().unwrap()], folder);
+        mount(&["-o", "remount,bind,ro"], folder);
+        mounted
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // The namespace's end would do it, but folders have to be removed before.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// What `mount` does with these arguments and the folder.
+pub(crate) fn mount(arguments: &[&str], folder: &Path) {
+    assert!(Command::new("mount").args(arguments).arg(folder).status().unwrap().success(), "{arguments:?}");
 }

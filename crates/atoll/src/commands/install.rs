@@ -1,6 +1,6 @@
 //! `atoll install`: packages into a project.
 
-use super::signals::{Ending, Signals};
+use super::signals::{Ending, Questions, Signals};
 use crate::cli;
 use crate::directories::Directories;
 use crate::terminal::{
@@ -10,8 +10,9 @@ use crate::terminal::{
 use atoll_npm::install::{InstallOptions, Summary};
 use atoll_npm::link::Method;
 use atoll_npm::npmrc::Npmrc;
+use atoll_npm::platform;
 use atoll_npm::registry::Network;
-use atoll_npm::{platform, scripts};
+use atoll_npm::waits::Waits;
 use serde_json::json;
 use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -53,17 +54,22 @@ pub(crate) fn install(arguments: cli::Install) -> Result<ExitCode, Failure> {
         linker,
         ignore_scripts: arguments.ignore_scripts,
         script_environment: std::env::vars_os().collect(),
-        script_deadline: scripts::DEADLINE,
+        script_deadline: arguments.script_timeout,
         network: network(),
+        waits: Waits::default(),
     };
+    let waits = options.waits.clone();
     let progress = InstallProgress::new(!arguments.json && std::io::stderr().is_terminal())?;
     let runtime = super::runtime()?;
     let outcome = runtime.block_on(async {
-        let mut signals = Signals::listen()?;
-        let installing = Box::pin(atoll_npm::install::install(options, &progress));
-        tokio::select! {
-            outcome = installing => Ok(Outcome::Over(outcome)),
-            ending = signals.next() => Ok::<_, Failure>(Outcome::Cancelled(ending)),
+        let (mut signals, mut questions) = (Signals::listen()?, Questions::listen()?);
+        let mut installing = Box::pin(atoll_npm::install::install(options, &progress));
+        loop {
+            tokio::select! {
+                outcome = &mut installing => break Ok(Outcome::Over(outcome)),
+                ending = signals.next() => break Ok::<_, Failure>(Outcome::Cancelled(ending)),
+                () = questions.next() => progress.tell(&waits.describe()),
+            }
         }
     });
     progress.clear();

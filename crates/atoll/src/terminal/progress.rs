@@ -1,17 +1,23 @@
 //! How far an installation is: one line that changes, on a terminal only.
 
-use super::text::{bytes, counted};
+use super::text::{bytes, counted, duration, without_controls};
 use super::{Failure, print_aside, print_warning};
 use atoll_npm::report::{Progress, Reporter, Stage, Warning};
 use atoll_npm::store::VerifyProgress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Draws on standard error; where that is no terminal, nothing but warnings is written.
 pub(crate) struct InstallProgress {
     bar: ProgressBar,
     stage: Mutex<Option<Stage>>,
+    /// Where no line is drawn: how long the script that runs must have been running to be told of.
+    told_after: Mutex<Duration>,
 }
+
+/// How long a script runs before it is told of where no line is drawn; then twice as long each time.
+const SCRIPT_TOLD_AFTER: Duration = Duration::from_secs(10);
 
 /// Times per second that the line is drawn at most.
 const DRAWS_PER_SECOND: u8 = 15;
@@ -50,7 +56,12 @@ impl ReadProgress {
 
 impl InstallProgress {
     pub(crate) fn new(is_shown: bool) -> Result<Self, Failure> {
-        Ok(Self { bar: bar(is_shown)?, stage: Mutex::new(None) })
+        Ok(Self { bar: bar(is_shown)?, stage: Mutex::new(None), told_after: Mutex::new(SCRIPT_TOLD_AFTER) })
+    }
+
+    /// Writes what is waited for, a line each.
+    pub(crate) fn tell(&self, lines: &[String]) {
+        self.bar.suspend(|| lines.iter().for_each(|line| print_aside(without_controls(line))));
     }
 
     /// Takes the line away.
@@ -132,7 +143,23 @@ impl Reporter for InstallProgress {
         });
     }
 
-    fn waiting_for_project(&self) {
-        self.bar.suspend(|| print_aside("Waiting for another installation into this project …"));
+    fn waiting_for_project(&self, holder: Option<u32>) {
+        let process = holder.map(|process| format!(" (process {process})")).unwrap_or_default();
+        self.bar.suspend(|| print_aside(format_args!("Waiting for another installation into this project{process} …")));
+    }
+
+    fn script_running(&self, package: &str, event: &str, elapsed: Duration) {
+        let text = format!("{event} of {}: {}", without_controls(package), duration(elapsed));
+        if !self.bar.is_hidden() {
+            self.bar.set_message(text);
+            return;
+        }
+        let mut told_after = self.told_after.lock().unwrap_or_else(PoisonError::into_inner);
+        if elapsed < SCRIPT_TOLD_AFTER {
+            *told_after = SCRIPT_TOLD_AFTER;
+        } else if elapsed >= *told_after {
+            *told_after *= 2;
+            print_aside(format_args!("still running: {text}"));
+        }
     }
 }

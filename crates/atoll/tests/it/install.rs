@@ -214,3 +214,21 @@ cancelled: the project is as it was before
     left.sort();
     assert_eq!(left, ["package.json"]);
 }
+
+#[test]
+fn an_installation_that_is_asked_says_what_it_waits_for_and_goes_on() {
+    let (scene, registry) = scene(r#"{"dependencies":{"left":"*"}}"#);
+    publish_two(&registry);
+    registry.fail("right-2.0.1.tgz", Fault::Delay(std::time::Duration::from_secs(3)), 1);
+    let mut command = scene.command(&["install"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    while registry.count("right-2.0.1.tgz") == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    crate::server::signal(&child, rustix::process::Signal::QUIT);
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let expected = format!("asking {}right/-/right-2.0.1.tgz (right@2.0.1): ", registry.url());
+    assert!(output.status.success() && said.lines().any(|line| line.starts_with(&expected)), "{said}");
+    assert!(scene.exists("node_modules/right/index.js"));
+}

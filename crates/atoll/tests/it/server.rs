@@ -176,7 +176,7 @@ pub(crate) fn interrupt(child: &Child) {
     signal(child, Signal::INT);
 }
 
-fn signal(child: &Child, signal: Signal) {
+pub(crate) fn signal(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(child.id().cast_signed()).expect("a process");
     kill_process(pid, signal).expect("it is ours");
 }

@@ -284,7 +284,8 @@ pub(super) async fn fetch(home: &Path, registry: &str, packages: &[(&str, Packag
     let store = open(home);
     let options = options(home, home, registry, "");
     let key = MachineKey::open(&options.state_dir).unwrap();
-    let client = RegistryClient::new(options.npmrc, &options.cache_dir, key, &options.network, false).unwrap();
+    let (cache, network) = (&options.cache_dir, &options.network);
+    let client = RegistryClient::new(options.npmrc, cache, key, network, false, &options.waits).unwrap();
     let fetcher = Fetcher::new(&client, &store, &Silent).with_form(form);
     let wanted = packages.iter().map(|(name, package)| Wanted {
         package: (*name).to_owned(),

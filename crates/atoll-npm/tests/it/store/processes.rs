@@ -16,7 +16,7 @@ use atoll_npm::{
 use atoll_test::npm_registry::{NpmRegistry, Package, sha512_integrity};
 
 use super::{age, entries_in, leftovers, new_store, open, packs, put, sample};
-use crate::support::noise;
+use crate::support::{Mounted, in_namespace, noise};
 
 /// Times that a process is killed.
 const KILLS: u32 = 12;
@@ -194,37 +194,12 @@ fn a_cold_virtual_installation_writes_every_byte_once() {
     assert!(child.env("TEST_REGISTRY", registry.url()).status().unwrap().success());
 }
 
-/// Runs a test of this module where `script` has mounted something; `false` when this machine lets nobody do that.
-#[cfg(target_os = "linux")]
-#[expect(clippy::print_stderr, reason = "a test that tested nothing says why")]
-fn in_namespace(script: &str, test: &str, folder: &Path) -> bool {
-    let unshare = |script: &str| {
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--user", "--map-root-user", "sh", "-ec", &format!("{script}\nexec \"$@\""), "sh"]);
-        command
-    };
-    let mount = "mount -t tmpfs none \"$TEST_STORE\"";
-    let probe = command_in(unshare(mount), Path::new("true"), &[], folder);
-    if !probe {
-        eprintln!("skipped: no mount namespace can be made here, which takes root or unprivileged user namespaces");
-        return false;
-    }
-    let arguments = ["--exact", &format!("store::processes::{test}"), "--ignored", "--quiet"];
-    assert!(command_in(unshare(script), &env::current_exe().unwrap(), &arguments, folder), "{test}");
-    true
-}
-
-#[cfg(target_os = "linux")]
-fn command_in(mut namespace: Command, program: &Path, arguments: &[&str], folder: &Path) -> bool {
-    namespace.arg(program).args(arguments).env("TEST_STORE", folder);
-    namespace.status().is_ok_and(|status| status.success())
-}
-
 /// Not a test by itself.
 #[test]
 #[ignore = "runs in the child processes of the other tests"]
 fn child_uses_a_read_only_store() {
     let folder = folder();
+    let _read_only = Mounted::read_only(Path::new(&folder));
     let store = open(Path::new(&folder));
     let both = [integrity(&package(0)), integrity(&package(1))];
     for integrity in &both {
@@ -257,8 +232,7 @@ fn a_read_only_store_is_good_for_what_it_has() {
     for entry in packs.iter().chain(&directories) {
         age(entry, Duration::from_hours(100));
     }
-    let script = "mount --bind \"$TEST_STORE\" \"$TEST_STORE\"\nmount -o remount,bind,ro \"$TEST_STORE\"";
-    in_namespace(script, "child_uses_a_read_only_store", folder.path());
+    in_namespace("store::processes::child_uses_a_read_only_store", &[("TEST_STORE", folder.path())]);
     assert_eq!(store.verify(true, &|_| {}).unwrap().good, 2);
 }
 
@@ -268,6 +242,7 @@ fn a_read_only_store_is_good_for_what_it_has() {
 fn child_fills_a_disk() {
     let folder = folder();
     let folder = Path::new(&folder);
+    let _small = Mounted::new(&["-t", "tmpfs", "-o", "size=2m", "none"], folder);
     let store = open(folder);
     let large = sample("large").file("noise", noise(3 << 20));
     for form in [Form::Packed, Form::Unpacked] {
@@ -296,5 +271,5 @@ fn child_fills_a_disk() {
 #[test]
 fn a_full_disk_is_told_and_leaves_nothing() {
     let (folder, _) = new_store();
-    in_namespace("mount -t tmpfs -o size=2m none \"$TEST_STORE\"", "child_fills_a_disk", folder.path());
+    in_namespace("store::processes::child_fills_a_disk", &[("TEST_STORE", folder.path())]);
 }
