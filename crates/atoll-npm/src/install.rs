@@ -40,6 +40,7 @@ use crate::{
     plan::Plan,
     registry::{Network, RegistryClient},
     report::{Reporter, Warning},
+    scripts::DEADLINE,
     store::{Form, MachineKey, Store},
     threads::blocking,
     version::Version,
@@ -81,8 +82,8 @@ pub struct InstallOptions {
     pub ignore_scripts: bool,
     /// Environment of the scripts that are allowed, `PATH` included.
     pub script_environment: Vec<(OsString, OsString)>,
-    /// How long one script may run; `None` for as long as it takes.
-    pub script_deadline: Option<Duration>,
+    /// How long one script may run.
+    pub script_deadline: Duration,
     /// How to reach the network.
     pub network: Network,
     /// Where it is noted what is waited for.
@@ -110,7 +111,7 @@ impl InstallOptions {
             linker: None,
             ignore_scripts: false,
             script_environment: Vec::new(),
-            script_deadline: None,
+            script_deadline: DEADLINE,
             network: Network::default(),
             waits: Waits::default(),
         }
@@ -124,6 +125,8 @@ pub struct Summary {
     pub up_to_date: bool,
     /// Packages that are installed now.
     pub installed: usize,
+    /// Packages in the lockfile, when that was all that was asked for.
+    pub locked: Option<usize>,
     /// Of them, new ones.
     pub added: usize,
     /// Of them, ones that replaced another version.
@@ -197,6 +200,7 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
         summary.lock_written = files.lock.as_deref() != Some(resolved.lock_text());
         lockfile::write(&project, &files, &resolved, &key)?;
         summary.up_to_date = !resolved.changes_files(&files);
+        summary.locked = Some(resolved.lock.packages.keys().filter(|path| !path.is_root()).count());
         (summary.bytes, summary.elapsed) = (client.bytes_received(), started.elapsed());
         return Ok(summary);
     }

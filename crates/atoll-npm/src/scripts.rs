@@ -1,9 +1,8 @@
 //! Lifecycle scripts of dependencies: not run, unless the project allows the package by name.
 //!
 //! A script that is allowed runs in its package's folder in the stage, before anything of the project changes, with the
-//! variables that npm gives it and the commands of the tree on its `PATH`. Its output is captured. Its time is limited only if
-//! somebody asks for that, as with npm: compiling takes what it takes. Which script runs, and for how long, is told all the
-//! while. With the limit or a cancelled installation its whole process group ends. The package's files are private copies:
+//! variables that npm gives it and the commands of the tree on its `PATH`. Its output is captured. Its time is limited,
+//! generously: compiling takes what it takes. Which script runs, and for how long, is told all the while. With the limit or a cancelled installation its whole process group ends. The package's files are private copies:
 //! a script cannot write into the store.
 
 use std::{
@@ -27,6 +26,8 @@ use crate::{
 
 /// The lifecycle scripts of an installation, in order.
 const EVENTS: [&str; 3] = ["preinstall", "install", "postinstall"];
+/// How long one script may run, unless somebody says otherwise.
+pub const DEADLINE: Duration = Duration::from_hours(1);
 /// How often it is told that a script still runs.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// How much of a script's output is kept, from its end: 64 KiB.
@@ -59,7 +60,7 @@ pub(crate) struct Surroundings<'a> {
     /// The environment to start from; its `PATH` comes last.
     pub(crate) environment: &'a [(OsString, OsString)],
     /// How long one script may run.
-    pub(crate) deadline: Option<Duration>,
+    pub(crate) deadline: Duration,
     /// Hears which one runs.
     pub(crate) reporter: &'a dyn Reporter,
     /// What is waited for.
@@ -130,7 +131,7 @@ pub(crate) async fn run_package(
             Some(status) if status.success() => {}
             Some(status) => return Err(fail(format!("failed ({status})"), output)),
             None => {
-                let limit = surroundings.deadline.unwrap_or_default().as_secs_f64();
+                let limit = surroundings.deadline.as_secs_f64();
                 return Err(fail(format!("ran longer than {limit} s, which is its limit"), output));
             }
         }
@@ -215,7 +216,7 @@ impl Drop for Group {
 /// [`TOLD_EVERY`] for how long it has been running.
 async fn run(
     mut process: Command,
-    deadline: Option<Duration>,
+    deadline: Duration,
     told: &dyn Fn(Duration),
 ) -> io::Result<(Option<ExitStatus>, String)> {
     process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).process_group(0);
@@ -224,7 +225,7 @@ async fn run(
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     let mut output = Vec::new();
     let mut chunks = (vec![0; 8192], vec![0; 8192]);
-    let timeout = tokio::time::sleep(deadline.unwrap_or(Duration::MAX));
+    let timeout = tokio::time::sleep(deadline);
     tokio::pin!(timeout);
     let (started, mut clock) = (Instant::now(), tokio::time::interval(TOLD_EVERY));
     let mut status = None;
@@ -282,10 +283,10 @@ mod tests {
 
     #[tokio::test]
     async fn output_and_status_are_kept() {
-        let (status, output) = run(shell("echo out; echo err >&2; exit 3"), None, &|_| {}).await.unwrap();
+        let (status, output) = run(shell("echo out; echo err >&2; exit 3"), DEADLINE, &|_| {}).await.unwrap();
         assert_eq!(status.and_then(|status| status.code()), Some(3));
         assert!(output.contains("out") && output.contains("err"), "{output}");
-        let (_, output) = run(shell("yes | head -c 1000000"), None, &|_| {}).await.unwrap();
+        let (_, output) = run(shell("yes | head -c 1000000"), DEADLINE, &|_| {}).await.unwrap();
         assert_eq!(output.len(), OUTPUT_BYTES_MAX);
     }
 
@@ -295,7 +296,7 @@ mod tests {
         let file = dir.path().join("alive");
         let started = std::time::Instant::now();
         let command = format!("(sleep 1; touch {}) & sleep 30", file.display());
-        let (status, _) = run(shell(&command), Some(Duration::from_millis(200)), &|_| {}).await.unwrap();
+        let (status, _) = run(shell(&command), Duration::from_millis(200), &|_| {}).await.unwrap();
         assert!(status.is_none() && started.elapsed() < Duration::from_secs(5));
         tokio::time::sleep(Duration::from_millis(1200)).await;
         assert!(!file.exists(), "what the script started has ended with it");
@@ -304,7 +305,7 @@ mod tests {
     #[tokio::test]
     async fn what_stays_in_the_background_does_not_hold_us_up() {
         let started = std::time::Instant::now();
-        let (status, _) = run(shell("sleep 30 & exit 0"), None, &|_| {}).await.unwrap();
+        let (status, _) = run(shell("sleep 30 & exit 0"), DEADLINE, &|_| {}).await.unwrap();
         assert!(status.is_some_and(|status| status.success()));
         assert!(started.elapsed() < Duration::from_secs(5));
     }

@@ -67,9 +67,9 @@ pub(crate) struct Install {
     /// Run no lifecycle scripts, not even allowed ones
     #[arg(long)]
     pub(crate) ignore_scripts: bool,
-    /// End the installation when one lifecycle script runs for longer: 30s, 10m. Without it, scripts take as long as they take
-    #[arg(long, value_name = "TIME", conflicts_with = "ignore_scripts", value_parser = units::time)]
-    pub(crate) script_timeout: Option<Duration>,
+    /// End the installation when one lifecycle script runs for longer: 30s, 10m
+    #[arg(long, value_name = "TIME", default_value = "1h", conflicts_with = "ignore_scripts", value_parser = units::time)]
+    pub(crate) script_timeout: Duration,
     /// The project's directory
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,

@@ -267,7 +267,7 @@ async fn the_lockfile_alone_is_the_one_that_an_installation_writes() {
     let only = || scene.install_with(|options| options.lockfile_only = true);
     let summary = only().await.unwrap();
     assert!(summary.lock_written && !summary.up_to_date);
-    assert_eq!((summary.installed, summary.downloaded), (0, 0));
+    assert_eq!((summary.installed, summary.downloaded, summary.locked), (0, 0, Some(5)));
     let lock = scene.read("package-lock.json");
     assert_eq!(std::fs::read_dir(scene.dir()).unwrap().count(), 2, "package.json and the lockfile");
     assert_eq!((scene.registry.count("/-/"), scene.store_entries()), (0, 0), "no package is downloaded");

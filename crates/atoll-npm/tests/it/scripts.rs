@@ -82,8 +82,7 @@ async fn an_endless_script_is_ended() {
     scene.registry.publish(&builds("sleep 60"));
     scene.registry.publish(&tool());
     let before = scene.snapshot();
-    let error =
-        scene.install_with(|options| options.script_deadline = Some(Duration::from_millis(300))).await.unwrap_err();
+    let error = scene.install_with(|options| options.script_deadline = Duration::from_millis(300)).await.unwrap_err();
     assert!(error.to_string().contains("builds@1.0.0 ran longer than 0.3 s, which is its limit"), "{error}");
     assert_eq!(scene.snapshot(), before);
 }

@@ -143,7 +143,14 @@ fn print_summary(summary: &Summary) {
     }
     let elapsed = duration(summary.elapsed);
     let installed = counted(summary.installed, "package");
-    if summary.up_to_date {
+    if let Some(locked) = summary.locked {
+        let locked = counted(locked, "package");
+        if summary.lock_written {
+            print_line(format_args!("{GOOD}wrote{GOOD:#} package-lock.json in {elapsed}: {locked}"));
+        } else {
+            print_line(format_args!("{GOOD}up to date{GOOD:#}: package-lock.json, {locked} {DIM}({elapsed}){DIM:#}"));
+        }
+    } else if summary.up_to_date {
         print_line(format_args!("{GOOD}up to date{GOOD:#}: {installed} {DIM}({elapsed}){DIM:#}"));
     } else {
         let counts = [("added", summary.added), ("changed", summary.changed), ("removed", summary.removed)];
@@ -182,6 +189,7 @@ fn summary_json(summary: &Summary) -> serde_json::Value {
     json!({
         "upToDate": summary.up_to_date,
         "installed": summary.installed,
+        "locked": summary.locked,
         "added": summary.added,
         "changed": summary.changed,
         "removed": summary.removed,

@@ -44,6 +44,23 @@ up to date: 2 packages ([TIME])
 }
 
 #[test]
+fn a_lockfile_alone_is_told_as_that() {
+    let (scene, registry) = scene(r#"{"dependencies":{"left":"^1.0.0"}}"#);
+    publish_two(&registry);
+    insta::assert_snapshot!(scene.atoll(&["install", "--lockfile-only"]), @r"
+exit code 0
+--- stdout
+wrote package-lock.json in [TIME]: 2 packages
+");
+    insta::assert_snapshot!(scene.atoll(&["install", "--lockfile-only"]), @r"
+exit code 0
+--- stdout
+up to date: package-lock.json, 2 packages ([TIME])
+");
+    assert!(!scene.exists("node_modules"));
+}
+
+#[test]
 fn what_was_installed_can_be_imported() {
     let (scene, registry) = scene(r#"{"type":"module","dependencies":{"left":"*"}}"#);
     publish_two(&registry);
