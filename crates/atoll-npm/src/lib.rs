@@ -3,7 +3,7 @@
 //! `package.json` and `package-lock.json` go in; a verified `node_modules` comes out. The stages are modules:
 //! [`manifest`] and [`npmrc`] read what the project says, [`resolve`] decides which version goes where without doing any
 //! I/O itself, [`lock`] is that decision as npm writes it down; [`registry`] asks, [`fetch`] downloads and verifies into
-//! the [`store`], `plan` compares with what is there, [`link`] builds beside the project and puts it in place, [`scripts`]
+//! the [`store`], `plan` compares with what is there (`isolated` for pnpm's layout), [`link`] builds beside the project and puts it in place, [`scripts`]
 //! run where they are allowed. [`virtual_tree`] shows guests the packages without putting them anywhere. [`install::install`] is all of it, and [`report`] how it says what it does.
 
 pub mod extract;
@@ -22,6 +22,8 @@ pub mod version;
 // The modules that touch the disk: the store, the cache, and the project's own folder, each named by the caller.
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
 pub mod install;
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+mod isolated;
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
 pub mod link;
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]

@@ -8,7 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use atoll_npm::{install::install, report::Silent};
+use atoll_npm::{
+    install::{Summary, install},
+    linker::Linker,
+    report::Silent,
+};
 use atoll_test::npm_registry::{NpmRegistry, Package};
 
 use crate::support::{Scene, options, snapshot};
@@ -24,15 +28,18 @@ const PACKAGES: usize = 40;
 async fn child() {
     let variable = |name: &str| env::var(name).expect("set by the parent");
     let (dir, home) = (variable("TEST_PROJECT"), variable("TEST_HOME"));
-    install(options(Path::new(&dir), Path::new(&home), &variable("TEST_REGISTRY"), ""), &Silent).await.unwrap();
+    let mut options = options(Path::new(&dir), Path::new(&home), &variable("TEST_REGISTRY"), "");
+    options.linker = Some(variable("TEST_LINKER").parse().unwrap());
+    install(options, &Silent).await.unwrap();
 }
 
-fn spawn(dir: &Path, home: &Path, registry: &NpmRegistry) -> Child {
+fn spawn(dir: &Path, home: &Path, registry: &NpmRegistry, linker: Linker) -> Child {
     Command::new(env::current_exe().unwrap())
         .args(["--exact", "crash::child", "--ignored", "--quiet"])
         .env("TEST_PROJECT", dir)
         .env("TEST_HOME", home)
         .env("TEST_REGISTRY", registry.url())
+        .env("TEST_LINKER", linker.name())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -70,13 +77,13 @@ fn comparable(scene: &Scene) -> BTreeMap<String, Vec<u8>> {
 
 /// Kills an installation of what `prepare` sets up after ever longer times; each time the project must be as before, or
 /// in the middle of its journal, and the next installation must give the same result as one that was never killed.
-async fn kill_at_many_points(prepare: impl AsyncFn(&Scene)) {
+async fn kill_at_many_points(linker: Linker, prepare: impl AsyncFn(&Scene)) {
     let scene = Scene::new("{}");
     publish(&scene.registry);
     prepare(&scene).await;
     let before = comparable(&scene);
     let started = Instant::now();
-    assert!(spawn(&scene.dir(), scene.home(), &scene.registry).wait().unwrap().success());
+    assert!(spawn(&scene.dir(), scene.home(), &scene.registry, linker).wait().unwrap().success());
     let whole = started.elapsed();
     let after = comparable(&scene);
     assert_ne!(before, after);
@@ -93,7 +100,7 @@ async fn kill_at_many_points(prepare: impl AsyncFn(&Scene)) {
         prepare(&scene).await;
         assert_eq!(comparable(&scene), before);
 
-        let mut child = spawn(&scene.dir(), scene.home(), &scene.registry);
+        let mut child = spawn(&scene.dir(), scene.home(), &scene.registry, linker);
         let pause = whole.mul_f64(f64::from(point) / f64::from(KILLS));
         tokio::time::sleep(pause + Duration::from_micros(u64::from(point) * 37)).await;
         child.kill().unwrap();
@@ -108,7 +115,7 @@ async fn kill_at_many_points(prepare: impl AsyncFn(&Scene)) {
             assert_eq!(found, before, "killed after {pause:?}");
             untouched += 1;
         }
-        let summary = scene.install().await.unwrap();
+        let summary = install_as(&scene, linker).await;
         assert_eq!(comparable(&scene), after, "killed after {pause:?}: {summary:?}");
         assert!(!scene.exists(".atoll-stage") && !scene.exists("node_modules/.atoll-stage"));
         assert!(scene.install().await.unwrap().up_to_date);
@@ -116,19 +123,59 @@ async fn kill_at_many_points(prepare: impl AsyncFn(&Scene)) {
     assert!(killed > KILLS / 4 && untouched > 0, "{killed} of {KILLS} were killed, {untouched} before their commit");
 }
 
+async fn install_as(scene: &Scene, linker: Linker) -> Summary {
+    scene.install_with(|options| options.linker = Some(linker)).await.unwrap()
+}
+
+async fn kill_first_installation(linker: Linker) {
+    kill_at_many_points(linker, async |scene| scene.write("package.json", &manifest("1.0.0"))).await;
+}
+
+async fn kill_upgrade(linker: Linker) {
+    kill_at_many_points(linker, async |scene| {
+        scene.write("package.json", &manifest("1.0.0"));
+        install_as(scene, linker).await;
+        scene.write("package.json", &manifest("2.0.0"));
+    })
+    .await;
+}
+
+async fn kill_change(from: Linker, to: Linker) {
+    kill_at_many_points(to, async |scene| {
+        scene.write("package.json", &manifest("1.0.0"));
+        install_as(scene, from).await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_killed_first_installation() {
-    kill_at_many_points(async |scene| scene.write("package.json", &manifest("1.0.0"))).await;
+    kill_first_installation(Linker::Hoisted).await;
+}
+
+#[tokio::test]
+async fn a_killed_first_installation_in_pnpms_layout() {
+    kill_first_installation(Linker::Isolated).await;
 }
 
 #[tokio::test]
 async fn a_killed_upgrade() {
-    kill_at_many_points(async |scene| {
-        scene.write("package.json", &manifest("1.0.0"));
-        scene.install().await.unwrap();
-        scene.write("package.json", &manifest("2.0.0"));
-    })
-    .await;
+    kill_upgrade(Linker::Hoisted).await;
+}
+
+#[tokio::test]
+async fn a_killed_upgrade_in_pnpms_layout() {
+    kill_upgrade(Linker::Isolated).await;
+}
+
+#[tokio::test]
+async fn a_killed_change_to_pnpms_layout() {
+    kill_change(Linker::Hoisted, Linker::Isolated).await;
+}
+
+#[tokio::test]
+async fn a_killed_change_from_pnpms_layout() {
+    kill_change(Linker::Isolated, Linker::Hoisted).await;
 }
 
 #[tokio::test]
@@ -140,7 +187,8 @@ async fn many_projects_share_a_store_at_once() {
         fs::create_dir(folder).unwrap();
         fs::write(folder.join("package.json"), manifest("1.0.0")).unwrap();
     }
-    let children: Vec<Child> = folders.iter().map(|folder| spawn(folder, scene.home(), &scene.registry)).collect();
+    let children: Vec<Child> =
+        folders.iter().map(|folder| spawn(folder, scene.home(), &scene.registry, Linker::Hoisted)).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
