@@ -25,11 +25,12 @@ use tokio::sync::oneshot;
 pub use error::InstallError;
 use files::{ProjectFiles, resolve_project};
 use request::Request;
-use tree::Tree;
+use tree::{Tree, warn_of_deprecated};
 use virtually::Virtually;
 
 use crate::{
     fetch::Fetcher,
+    isolated::Layout,
     link::{
         Method, Project,
         state::{self, Installed},
@@ -37,7 +38,7 @@ use crate::{
     linker::Linker,
     lock::{Omit, Platform},
     npmrc::Npmrc,
-    plan::Plan,
+    plan::{Plan, PlanError},
     registry::{Network, RegistryClient},
     report::{Reporter, Warning},
     scripts::DEADLINE,
@@ -213,11 +214,19 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
         let (downloaded, bytes, saved) = (fetcher.stored(), client.bytes_received(), summary.saved);
         return Ok(Summary { downloaded, bytes, saved, elapsed: started.elapsed(), ..done });
     }
-    if project.has_modules() {
-        installed.read_lock(&project.dir);
-    }
-    let plan = Plan::new(&project.dir, &resolved.lock, wanted, &installed, &resolved.manifest)
-        .map_err(|source| InstallError::Io { action: "read", path: project.dir.join("node_modules"), source })?;
+    let plan = if linker == Linker::Isolated {
+        installed.date_marker(&project.dir);
+        let layout = Layout::new(&resolved.lock, &wanted, !options.production);
+        layout.map_err(PlanError::from).and_then(|layout| {
+            Plan::isolated(&project.dir, layout, &installed, &resolved.manifest).map_err(PlanError::from)
+        })
+    } else {
+        if project.has_modules() {
+            installed.read_lock(&project.dir);
+        }
+        Plan::hoisted(&project.dir, &resolved.lock, wanted, &installed, &resolved.manifest)
+    };
+    let plan = plan.map_err(|error| InstallError::of_plan(error, &project.dir))?;
     summary.count(&plan);
     summary.up_to_date = plan.is_empty() && !resolved.changes_files(&files);
 
@@ -231,16 +240,14 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     tree.describe(&installed, &files, inputs, &mut summary)?;
     tree.commit(&files, key).await?;
 
-    plan.warn_of_deprecated(&resolved.lock, reporter);
+    warn_of_deprecated(plan.build.iter().map(|package| (package.path, package.entry)), &resolved.lock, reporter);
     summary.elapsed = started.elapsed();
     Ok(summary)
 }
 
 impl Summary {
     fn count(&mut self, plan: &Plan<'_>) {
-        self.changed = plan.replaced;
-        self.added = plan.build.len() - plan.replaced;
-        self.removed = plan.remove.len();
+        (self.added, self.changed, self.removed) = (plan.added, plan.replaced, plan.removed);
     }
 }
 
@@ -298,8 +305,14 @@ async fn lock_project(
 /// A digest of all that decides what an installation does.
 fn inputs_digest(options: &InstallOptions, manifest: &str, lock: Option<&str>) -> String {
     let Platform { os, cpu, libc } = &options.platform;
-    let is_virtual = options.linker == Some(Linker::Virtual);
-    let flags = [options.production, options.ignore_scripts, lock.is_some(), is_virtual].map(u8::from);
+    let [production, ignore_scripts, has_lock] =
+        [options.production, options.ignore_scripts, lock.is_some()].map(u8::from);
+    let linker = match options.linker {
+        None | Some(Linker::Hoisted) => 0,
+        Some(Linker::Virtual) => 1,
+        Some(Linker::Isolated) => 2,
+    };
+    let flags = [production, ignore_scripts, has_lock, linker];
     let libc = libc.as_deref().unwrap_or_default();
     state::inputs_digest(&[
         manifest.as_bytes(),

@@ -3,9 +3,9 @@
 //! `package.json` and `package-lock.json` go in; a verified `node_modules` comes out. The stages are modules:
 //! [`manifest`] and [`npmrc`] read what the project says, [`resolve`] decides which version goes where without doing any
 //! I/O itself, [`lock`] is that decision as npm writes it down; [`registry`] asks, [`fetch`] downloads and verifies into
-//! the [`store`], `plan` compares with what is there, [`link`] builds beside the project and puts it in place, [`scripts`]
-//! run where they are allowed. [`virtual_tree`] shows guests the packages without putting them anywhere. [`install::install`] is all of it,
-//! [`report`] how it says what it does, and [`waits`] what it waits for.
+//! the [`store`], `plan` compares with what is there (`isolated` for pnpm's layout), [`link`] builds beside the project and
+//! puts it in place, [`scripts`] run where they are allowed. [`virtual_tree`] shows guests the packages without putting them
+//! anywhere. [`install::install`] is all of it, [`report`] how it says what it does, and [`waits`] what it waits for.
 
 pub mod extract;
 pub mod fetch;
@@ -24,6 +24,8 @@ pub mod waits;
 // The modules that touch the disk: the store, the cache, and the project's own folder, each named by the caller.
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
 pub mod install;
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+mod isolated;
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
 pub mod link;
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]

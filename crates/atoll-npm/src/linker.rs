@@ -7,18 +7,21 @@ use std::str::FromStr;
 pub enum Linker {
     /// Files on the disk, in npm's layout.
     Hoisted,
+    /// Files on the disk, in pnpm's layout: the project finds what it asks for, and packages what they depend on.
+    Isolated,
     /// Nothing on the disk: guests see a [`VirtualTree`](crate::virtual_tree::VirtualTree) of the same layout.
     Virtual,
 }
 
 impl Linker {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Hoisted, Self::Virtual];
+    pub const ALL: [Self; 3] = [Self::Hoisted, Self::Isolated, Self::Virtual];
 
     /// The name by which users choose it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hoisted => "hoisted",
+            Self::Isolated => "isolated",
             Self::Virtual => "virtual",
         }
     }
@@ -26,7 +29,7 @@ impl Linker {
 
 /// A name that is no linker's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a linker; there are hoisted and virtual")]
+#[error("\"{0}\" is not a linker; there are hoisted, isolated and virtual")]
 pub struct UnknownLinker(pub String);
 
 impl FromStr for Linker {

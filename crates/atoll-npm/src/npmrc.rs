@@ -27,8 +27,8 @@ pub struct Npmrc {
     linker: Option<Linker>,
 }
 
-/// Values of `node-linker` that are pnpm's alone, and say nothing to us.
-const LINKERS_OF_PNPM: [&str; 2] = ["isolated", "pnp"];
+/// The value of `node-linker` that is pnpm's alone, and says nothing to us.
+const LINKER_OF_PNPM: &str = "pnp";
 
 #[derive(Clone, Default)]
 struct Credentials {
@@ -131,7 +131,7 @@ impl Npmrc {
             self.scopes.insert(scope.to_owned(), url);
         } else if key == "node-linker" {
             let name = expanded_or_fail(value, environment)?;
-            if !LINKERS_OF_PNPM.contains(&name.as_str()) {
+            if name != LINKER_OF_PNPM {
                 let linker = name.parse().map_err(|error: UnknownLinker| Refusal::Problem(error.to_string()))?;
                 self.linker = Some(linker);
             }
@@ -422,7 +422,8 @@ mod tests {
     fn the_linker_is_chosen() {
         assert_eq!(parse("node-linker=virtual").linker(), Some(Linker::Virtual));
         assert_eq!(parse("node-linker = \"hoisted\"").linker(), Some(Linker::Hoisted));
-        assert_eq!(parse("node-linker=isolated").linker(), None);
+        assert_eq!(parse("node-linker=isolated").linker(), Some(Linker::Isolated));
+        assert_eq!(parse("node-linker=pnp").linker(), None);
         assert_eq!(Npmrc::default().linker(), None);
     }
 

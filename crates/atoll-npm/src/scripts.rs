@@ -51,9 +51,19 @@ pub struct ScriptError {
     pub output: String,
 }
 
+/// A package whose scripts run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Runner<'a> {
+    /// Where it is, relative to the tree.
+    pub(crate) place: &'a str,
+    /// Its key in the lockfile.
+    pub(crate) path: &'a InstallPath,
+    pub(crate) entry: &'a LockEntry,
+}
+
 /// Where and how scripts run.
 pub(crate) struct Surroundings<'a> {
-    /// The folder that stands for the project: paths in the lockfile are relative to it.
+    /// The folder that stands for the project.
     pub(crate) tree: &'a Path,
     /// The project itself.
     pub(crate) project: &'a Path,
@@ -103,13 +113,10 @@ pub(crate) fn in_dependency_order<'a>(
 }
 
 /// Runs what one package wants to run. `Ok(false)` when that is nothing.
-pub(crate) async fn run_package(
-    path: &InstallPath,
-    entry: &LockEntry,
-    surroundings: &Surroundings<'_>,
-) -> Result<bool, ScriptError> {
+pub(crate) async fn run_package(runner: Runner<'_>, surroundings: &Surroundings<'_>) -> Result<bool, ScriptError> {
+    let Runner { place, path, entry } = runner;
     let package = format!("{}@{}", entry.package_name(path), entry.version.as_deref().unwrap_or_default());
-    let folder = surroundings.tree.join(path.as_str());
+    let folder = surroundings.tree.join(place);
     let scripts = scripts_of(&folder);
     for (event, command) in &scripts {
         let fail = |problem: String, output: String| ScriptError {
@@ -121,7 +128,7 @@ pub(crate) async fn run_package(
         };
         let mut process = Command::new("/bin/sh");
         process.arg("-c").arg(command).current_dir(&folder).env_clear();
-        process.envs(environment(path, entry, event, command, surroundings));
+        process.envs(environment(runner, event, command, surroundings));
         let waiting = surroundings.waits.begin(format!("script {event} of {package}"), Unit::None);
         let told = |elapsed| surroundings.reporter.script_running(&package, event, elapsed);
         let ended = run(process, surroundings.deadline, &told).await;
@@ -155,19 +162,21 @@ fn scripts_of(folder: &Path) -> Vec<(&'static str, String)> {
 }
 
 fn environment(
-    path: &InstallPath,
-    entry: &LockEntry,
+    runner: Runner<'_>,
     event: &str,
     command: &str,
     surroundings: &Surroundings<'_>,
 ) -> Vec<(OsString, OsString)> {
-    let folder = surroundings.tree.join(path.as_str());
-    let mut search: Vec<PathBuf> = Vec::new();
-    let mut at = Some(path.clone());
-    while let Some(package) = at {
-        search.push(surroundings.tree.join(package.as_str()).join("node_modules/.bin"));
-        at = package.parent();
-    }
+    let Runner { place, path, entry } = runner;
+    let folder = surroundings.tree.join(place);
+    // The package's own folder, and those around it that can have a `node_modules`.
+    let can_have = |folder: &&Path| {
+        folder.file_name().is_none_or(|name| name != "node_modules" && !name.as_encoded_bytes().starts_with(b"@"))
+    };
+    let around = Path::new(place).ancestors().skip(1).filter(can_have);
+    let folders = std::iter::once(Path::new(place)).chain(around);
+    let mut search: Vec<PathBuf> =
+        folders.map(|folder| surroundings.tree.join(folder).join("node_modules/.bin")).collect();
     search.push(surroundings.project.join("node_modules/.bin"));
     let is_path = |name: &OsStr| name == "PATH";
     let given = surroundings.environment.iter().find(|(name, _)| is_path(name)).map(|(_, value)| value);

@@ -59,8 +59,9 @@ pub(crate) struct Install {
     /// Write package-lock.json, and package.json where packages are added, and nothing else: no package is downloaded
     #[arg(long, visible_alias = "package-lock-only")]
     pub(crate) lockfile_only: bool,
-    /// Where packages go: hoisted writes files into node_modules as npm does; virtual writes none, and atoll run and
-    /// atoll serve show programs the same tree from the package store. Without it, what node-linker of .npmrc says, else as the
+    /// Where packages go: hoisted writes files into node_modules as npm does; isolated as pnpm does, so that packages find
+    /// nothing but what they depend on; virtual writes none, and atoll run and atoll serve show programs the tree of
+    /// hoisted from the package store. Without it, what node-linker of .npmrc says, else as the
     /// last installation was, else hoisted
     #[arg(long, value_name = "LINKER", value_parser = linker())]
     pub(crate) linker: Option<Linker>,

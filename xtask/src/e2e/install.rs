@@ -67,6 +67,18 @@ pub(super) fn run(steps: &mut Steps, atoll: &Path, project: &Path) {
     }
 }
 
+/// The same packages, each of which finds what it depends on only.
+pub(super) fn isolated(steps: &mut Steps, atoll: &Path, project: &Path) {
+    step(steps, "example in pnpm's layout: atoll install makes links of the packages that package.json names", || {
+        let mut command = Command::new(atoll);
+        command.args(["install", "--linker", "isolated"]).current_dir(project);
+        print!("{}", capture(&mut command)?);
+        let link = fs::read_link(project.join("node_modules/hono"))?;
+        ensure!(link.starts_with(".pnpm"), "node_modules/hono leads to {}", link.display());
+        Ok(())
+    });
+}
+
 /// The same packages, none of which is on the disk.
 pub(super) fn without_files(steps: &mut Steps, atoll: &Path, project: &Path) {
     step(steps, "example without files: atoll install takes the packages off the disk", || {

@@ -27,6 +27,8 @@ pub(crate) fn run(steps: &mut Steps, atoll: &Path) {
     step(steps, "example: a copy without packages", || copy_example(&project));
     install::run(steps, atoll, &project);
     app::run(steps, "example", atoll, &project);
+    install::isolated(steps, atoll, &project);
+    app::run(steps, "example in pnpm's layout", atoll, &project);
     install::without_files(steps, atoll, &project);
     app::run(steps, "example without files", atoll, &project);
 }

@@ -1,12 +1,16 @@
 //! Why an installation ended without its result.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     fetch::FetchError,
     link::LinkError,
     lock::{BadPlatform, LockError},
     manifest::ManifestError,
+    plan::{LinkOut, PlanError},
     registry::RegistryError,
     resolve::{ResolveError, SourceError},
     scripts::ScriptError,
@@ -95,6 +99,14 @@ pub enum InstallError {
 }
 
 impl InstallError {
+    /// Why there is no plan for a project.
+    pub(super) fn of_plan(error: PlanError, project: &Path) -> Self {
+        match error {
+            PlanError::Read(source) => Self::Io { action: "read", path: project.join("node_modules"), source },
+            PlanError::LinkOut(LinkOut(package)) => Self::Unsupported { package, what: "a link out of node_modules" },
+        }
+    }
+
     /// What to do about it, as a sentence or two.
     pub fn hint(&self) -> Option<String> {
         let text = match self {

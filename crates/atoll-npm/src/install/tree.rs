@@ -1,8 +1,10 @@
 //! The new `node_modules`, from plan to commit.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
-    fmt,
+    fmt, fs, io,
+    path::Path,
     sync::{Arc, OnceLock},
     time::Instant,
 };
@@ -15,16 +17,16 @@ use crate::{
     fetch::{Fetcher, Wanted},
     integrity::Integrity,
     link::{
-        Changes, Job, LinkError, Method, Project, Stage, bins,
+        Changes, Job, LinkError, LinkFolder, Method, Project, Stage, bins,
         build::Built,
         commit::Journal,
-        outermost,
         state::{self, Installed, Marker},
+        unit_of,
     },
     lock::{InstallPath, LockEntry, Lockfile},
-    plan::{Plan, bin_folder, link_target},
+    plan::{Package, Plan, is_within},
     report::{Progress, Reporter, Stage as Step, Warning},
-    scripts::{self, Surroundings},
+    scripts::{self, Runner, Surroundings},
     store::{Entry, MachineKey, Store},
     threads::{self, blocking},
     waits::{Unit, Waits},
@@ -40,12 +42,12 @@ pub(super) struct Tree<'a> {
     options: &'a InstallOptions,
     stage: Arc<Stage>,
     project: Arc<Project>,
-    /// Optional packages whose scripts failed; paths inside them are left out too.
+    /// The folders of optional packages whose scripts failed; what is inside them is left out too.
     dropped: HashSet<&'a str>,
     /// Packages whose scripts ran.
     ran: HashSet<&'a str>,
-    /// `.bin` folders in the stage.
-    bins: Vec<(InstallPath, bins::Commands)>,
+    /// `.bin` folders outside of the plan that lose commands of packages that were dropped.
+    also: Vec<String>,
     /// npm's description of what is installed, should nothing be dropped.
     described: OnceLock<String>,
 }
@@ -84,16 +86,16 @@ impl<'a> Tree<'a> {
             project: Arc::clone(project),
             dropped: HashSet::new(),
             ran: HashSet::new(),
-            bins: plan.bins.clone(),
+            also: Vec::new(),
             described: OnceLock::new(),
         })
     }
 
     /// Makes sure that the store has everything that has to be built.
     pub(super) async fn gather(&self, fetcher: &Fetcher<'_>, store: &Store) -> Result<Vec<Job>, InstallError> {
-        let packages: Vec<_> = self.plan.build.iter().copied().filter(|(_, entry)| !entry.link).collect();
+        let packages = &self.plan.build;
         let wanted: Vec<Wanted> =
-            packages.iter().map(|(path, entry)| fetcher.wanted(path, entry)).collect::<Result<_, _>>()?;
+            packages.iter().map(|package| fetcher.wanted(package.path, package.entry)).collect::<Result<_, _>>()?;
         let mut entries = look_up(store, &wanted, &self.options.waits).await;
         let missing: Vec<Wanted> = wanted
             .iter()
@@ -110,21 +112,24 @@ impl<'a> Tree<'a> {
         }
         fetcher.finish();
         let mut jobs = Vec::with_capacity(wanted.len());
-        for (((path, locked), wanted), entry) in packages.into_iter().zip(wanted).zip(entries) {
+        for ((package, wanted), entry) in packages.iter().zip(wanted).zip(entries) {
             let entry = entry.ok_or_else(|| LinkError::Damaged { package: wanted.package.clone() })?;
             jobs.push(Job {
-                path: path.clone(),
+                place: package.place.clone(),
+                path: package.path.clone(),
                 package: wanted.package,
                 entry,
-                private: self.may_run_scripts(path, locked),
-                commands: bins::safe_bins(locked).map(|(_, target)| target.to_owned()).collect(),
+                private: self.may_run_scripts(package),
+                without: package.without.clone(),
+                commands: bins::safe_bins(package.entry).map(|(_, target)| target.to_owned()).collect(),
             });
         }
         Ok(jobs)
     }
 
-    fn may_run_scripts(&self, path: &InstallPath, entry: &LockEntry) -> bool {
-        !self.options.ignore_scripts && self.resolved.manifest.allows_scripts_of(entry.package_name(path))
+    fn may_run_scripts(&self, package: &Package<'_>) -> bool {
+        let name = package.entry.package_name(package.path);
+        !self.options.ignore_scripts && self.resolved.manifest.allows_scripts_of(name)
     }
 
     /// Builds the packages, the links among them and the `.bin` folders.
@@ -139,11 +144,12 @@ impl<'a> Tree<'a> {
         let total = jobs.len();
         reporter.stage_started(Step::Link, total);
         let mut method = None;
-        if !jobs.is_empty() {
+        let folders: Arc<[LinkFolder]> = self.plan.links.iter().chain(&self.plan.bins).cloned().collect();
+        if !jobs.is_empty() || !folders.is_empty() {
             let mut built;
             let mut attempt = 1;
             loop {
-                (built, jobs) = self.build_once(jobs, reporter).await?;
+                (built, jobs) = self.build_once(jobs, Arc::clone(&folders), reporter).await?;
                 let Some(first) = built.damaged.first() else { break };
                 if attempt == BUILD_ATTEMPTS_MAX {
                     return Err(LinkError::Damaged { package: jobs[*first].package.clone() }.into());
@@ -155,9 +161,8 @@ impl<'a> Tree<'a> {
             if let (Method::Copy, Some(reason)) = (built.method, built.refusal) {
                 reporter.warning(&Warning::Copying { reason });
             }
-            method = Some(built.method);
+            method = Some(built.method).filter(|_| total > 0);
         }
-        self.write_links()?;
         reporter.stage_finished(Step::Link, started.elapsed());
         Ok(method)
     }
@@ -195,14 +200,19 @@ impl<'a> Tree<'a> {
     }
 
     /// One try, on threads of its own; reports its progress from here. Gives the jobs back if there is more to do.
-    async fn build_once(&self, jobs: Vec<Job>, reporter: &dyn Reporter) -> Result<(Built, Vec<Job>), LinkError> {
+    async fn build_once(
+        &self,
+        jobs: Vec<Job>,
+        folders: Arc<[LinkFolder]>,
+        reporter: &dyn Reporter,
+    ) -> Result<(Built, Vec<Job>), LinkError> {
         let (sender, mut receiver) = tokio::sync::watch::channel(0);
         let (stage, total) = (Arc::clone(&self.stage), jobs.len());
         let files: usize = jobs.iter().map(|job| job.entry.files.len()).sum();
         let waiting = self.options.waits.begin(format!("linking {files} files of {total} packages"), Unit::Packages);
         waiting.expect(total as u64);
         let work = blocking(move || {
-            let built = stage.build(&jobs, &|done| {
+            let built = stage.build(&jobs, &folders, &|done| {
                 // Nobody watches any more when the installation was cancelled.
                 let _ = sender.send(done);
             });
@@ -212,7 +222,9 @@ impl<'a> Tree<'a> {
             Ok((built, jobs))
         });
         // The texts that come with the tree are written meanwhile.
-        self.described.get_or_init(|| self.resolved.lock_text_of(&self.plan.installed));
+        if let Some(packages) = self.plan.shape.described(&HashSet::new()) {
+            self.described.get_or_init(|| self.resolved.lock_text_of(&packages));
+        }
         // The sender is dropped when the work is done.
         while receiver.changed().await.is_ok() {
             let done = *receiver.borrow_and_update();
@@ -222,28 +234,6 @@ impl<'a> Tree<'a> {
         work.await
     }
 
-    fn write_links(&self) -> Result<(), InstallError> {
-        for (path, entry) in self.plan.build.iter().filter(|(_, entry)| entry.link) {
-            let Some(target) = link_target(path, entry) else {
-                return Err(InstallError::Unsupported {
-                    package: path.to_string(),
-                    what: "a link out of node_modules",
-                });
-            };
-            bins::write_link(&self.stage.tree().join(path.as_str()), &target)
-                .map_err(|source| self.stage_error(source))?;
-        }
-        self.write_bins()
-    }
-
-    fn write_bins(&self) -> Result<(), InstallError> {
-        for (path, commands) in &self.bins {
-            let folder = self.stage.tree().join(bin_folder(path));
-            bins::write_folder(&folder, commands).map_err(|source| self.stage_error(source))?;
-        }
-        Ok(())
-    }
-
     /// Runs the scripts that are allowed, and notes those that are not.
     pub(super) async fn run_scripts(
         &mut self,
@@ -251,11 +241,11 @@ impl<'a> Tree<'a> {
         summary: &mut Summary,
     ) -> Result<(), InstallError> {
         let (allowed, refused): (Vec<_>, Vec<_>) =
-            self.plan.build.iter().copied().partition(|(path, entry)| self.may_run_scripts(path, entry));
+            self.plan.build.iter().partition(|package| self.may_run_scripts(package));
         summary.scripts_skipped = refused
             .iter()
-            .filter(|(_, entry)| entry.has_install_script)
-            .map(|(path, entry)| label(path, entry))
+            .filter(|package| package.entry.has_install_script)
+            .map(|package| label(package.path, package.entry))
             .collect();
         if allowed.is_empty() {
             return Ok(());
@@ -263,9 +253,9 @@ impl<'a> Tree<'a> {
         let started = Instant::now();
         let total = allowed.len();
         reporter.stage_started(Step::Scripts, total);
+        let lent = self.stage.lend(&self.plan.kept).map_err(|source| self.stage_error(source))?;
         let tree = self.stage.tree();
-        for (done, (path, entry)) in scripts::in_dependency_order(&self.resolved.lock, &allowed).into_iter().enumerate()
-        {
+        for (done, package) in in_dependency_order(&self.resolved.lock, &allowed).into_iter().enumerate() {
             let surroundings = Surroundings {
                 tree: &tree,
                 project: &self.project.dir,
@@ -274,54 +264,55 @@ impl<'a> Tree<'a> {
                 reporter,
                 waits: &self.options.waits,
             };
-            match scripts::run_package(path, entry, &surroundings).await {
+            let Package { place, path, entry, .. } = package;
+            match scripts::run_package(Runner { place, path, entry }, &surroundings).await {
                 Ok(true) => {
-                    self.ran.insert(path.as_str());
+                    self.ran.insert(place);
                     summary.scripts_ran.push(label(path, entry));
                 }
                 Ok(false) => {}
-                Err(error) if entry.optional || entry.dev_optional => {
+                Err(error) if package.is_optional => {
                     reporter
                         .warning(&Warning::OptionalDropped { package: label(path, entry), reason: error.to_string() });
-                    self.dropped.insert(path.as_str());
+                    self.dropped.insert(unit_of(place));
                 }
                 Err(error) => return Err(error.into()),
             }
             reporter.progressed(Step::Scripts, Progress { done: done + 1, total, bytes: 0 });
         }
+        // What is done to the stage from here on must not reach through them.
+        lent.iter().try_for_each(fs::remove_file).map_err(|source| self.stage_error(source))?;
         if !self.dropped.is_empty() {
-            self.take_out_dropped()?;
+            self.also = self.take_out_dropped().map_err(|source| self.stage_error(source))?;
         }
         reporter.stage_finished(Step::Scripts, started.elapsed());
         Ok(())
     }
 
-    /// Removes packages whose scripts failed from the stage, and their commands.
-    fn take_out_dropped(&mut self) -> Result<(), InstallError> {
+    /// Removes packages whose scripts failed from the stage, the links that lead to them, and their commands. Returns `.bin`
+    /// folders that had nothing to do with the installation so far.
+    fn take_out_dropped(&self) -> io::Result<Vec<String>> {
         let tree = self.stage.tree();
-        for path in &self.dropped {
-            std::fs::remove_dir_all(tree.join(path)).map_err(|source| self.stage_error(source))?;
+        for unit in &self.dropped {
+            fs::remove_dir_all(tree.join(unit))?;
         }
-        let root = self.resolved.lock.packages.get(&InstallPath::ROOT);
-        let mut commands = bins::commands(self.installed(), root);
-        let dropped = std::mem::take(&mut self.dropped);
-        self.bins.retain(|(path, _)| !is_within(path, &dropped));
-        self.dropped = dropped;
-        for (path, folder) in &mut self.bins {
-            *folder = commands.shift_remove(path).unwrap_or_default();
-            let written = self.stage.tree().join(bin_folder(path));
-            std::fs::remove_dir_all(&written).map_err(|source| InstallError::Io {
-                action: "write",
-                path: written,
-                source,
-            })?;
+        for link in self.plan.shape.links_to(&self.dropped) {
+            remove_if_there(&tree.join(link))?;
         }
-        self.write_bins()
-    }
-
-    /// What is installed in the end.
-    fn installed(&self) -> impl Iterator<Item = (&'a InstallPath, &'a LockEntry)> {
-        self.plan.installed.iter().copied().filter(|(path, _)| !is_within(path, &self.dropped))
+        let (before, after) = (self.plan.shape.commands(&HashSet::new()), self.plan.shape.commands(&self.dropped));
+        let planned: HashSet<&str> = self.plan.bins.iter().map(|folder| folder.path.as_str()).collect();
+        let changed = before.keys().filter(|path| before.get(*path) != after.get(*path)).map(String::as_str);
+        let changed: Vec<&str> =
+            changed.filter(|path| !planned.contains(path) && !is_within(path, &self.dropped)).collect();
+        let kept = planned.iter().copied().filter(|path| !is_within(path, &self.dropped));
+        let folder =
+            |path: &str| LinkFolder { path: path.to_owned(), links: after.get(path).cloned().unwrap_or_default() };
+        let folders: Vec<LinkFolder> = kept.chain(changed.iter().copied()).map(folder).collect();
+        for folder in folders.iter().filter(|folder| planned.contains(folder.path.as_str())) {
+            fs::remove_dir_all(tree.join(&folder.path))?;
+        }
+        self.stage.build(&[], &folders, &|_| {}).map_err(io::Error::other)?;
+        Ok(changed.into_iter().map(str::to_owned).collect())
     }
 
     /// Writes what `node_modules` says about itself, and the project's files, into the stage.
@@ -332,25 +323,21 @@ impl<'a> Tree<'a> {
         inputs: String,
         summary: &mut Summary,
     ) -> Result<(), InstallError> {
-        let installed: Vec<_> = self.installed().collect();
-        let mut marker = Marker { inputs, ..Marker::default() };
-        let building: HashSet<&str> = self.plan.build.iter().map(|(path, _)| path.as_str()).collect();
-        for path in installed.iter().map(|(path, _)| path.as_str()) {
-            marker.packages.push(path.to_owned());
-            let ran = self.ran.contains(path) || (!building.contains(path) && before.ran_scripts(path));
-            if ran {
-                marker.scripts_ran.insert(path.to_owned());
-            }
-        }
-        summary.installed = installed.len();
-        let described = match self.described.get() {
-            Some(text) if self.dropped.is_empty() => text,
-            _ => &self.resolved.lock_text_of(&installed),
-        };
-        let marker = marker.to_text();
-        let described = [(state::HIDDEN_LOCK, described.as_str()), (state::MARKER, &marker)];
+        let building: HashSet<&str> = self.plan.build.iter().map(|package| package.place.as_str()).collect();
+        let (packages, linked) = self.plan.shape.packages(&self.dropped);
+        let ran = |place: &str| self.ran.contains(place) || (!building.contains(place) && before.ran_scripts(place));
+        let scripts_ran = packages.iter().filter(|place| ran(place)).cloned().collect();
+        summary.installed = packages.len();
+        let marker = Marker { inputs, linked, packages, scripts_ran }.to_text();
+        let described = self.plan.shape.described(&self.dropped).map(|packages| match self.described.get() {
+            Some(text) if self.dropped.is_empty() => Cow::from(text),
+            _ => Cow::from(self.resolved.lock_text_of(&packages)),
+        });
+        let described = described.as_deref().map(|text| (state::HIDDEN_LOCK, text));
         let changed = self.resolved.project_files(files).into_iter().filter(ProjectFile::changes);
-        for (path, text) in described.into_iter().chain(changed.map(|file| (file.name, file.after))) {
+        for (path, text) in
+            described.into_iter().chain([(state::MARKER, &*marker)]).chain(changed.map(|file| (file.name, file.after)))
+        {
             self.stage.write(path, text.as_bytes()).map_err(|source| self.stage_error(source))?;
         }
         Ok(())
@@ -367,28 +354,15 @@ impl<'a> Tree<'a> {
             }
         }
         let stage = Arc::clone(&self.stage);
-        let building: HashSet<&str> = self.plan.build.iter().map(|(path, _)| path.as_str()).collect();
-        let packages: Vec<String> = outermost(&self.plan.build)
-            .into_iter()
-            .filter(|path| !self.dropped.contains(path))
-            .map(str::to_owned)
-            .collect();
-        let bins: Vec<String> = self
-            .bins
-            .iter()
-            .filter(|(path, _)| !building.contains(path.as_str()))
-            .map(|(path, _)| bin_folder(path))
-            .collect();
         let mut remove = self.plan.remove.clone();
         // What a dropped package would have replaced goes, too.
-        remove.extend(self.dropped.iter().map(|path| (*path).to_owned()));
+        let gone = self.plan.shape.links_to(&self.dropped);
+        remove.extend(self.dropped.iter().map(|path| (*path).to_owned()).chain(gone.iter().cloned()));
+        let is_gone = |path: &&String| is_within(path, &self.dropped) || gone.contains(path);
+        let place = self.plan.place.iter().filter(|path| !is_gone(path)).chain(&self.also);
+        let place: Vec<String> = place.cloned().collect();
         let work = blocking(move || {
-            let changes = Changes {
-                remove: &remove,
-                packages: packages.iter().map(String::as_str).collect(),
-                bins: &bins,
-                files: &changed,
-            };
+            let changes = Changes { remove: &remove, place: &place, files: &changed };
             stage.commit(journal, &changes, &key)
         });
         let _waiting = self.options.waits.begin("putting the new tree in place", Unit::None);
@@ -413,37 +387,46 @@ impl Fetcher<'_> {
     }
 }
 
-impl Plan<'_> {
-    /// Reports direct dependencies that are new here and whose authors advise against them.
-    pub(super) fn warn_of_deprecated(&self, lock: &Lockfile, reporter: &dyn Reporter) {
-        let Some(root) = lock.packages.get(&InstallPath::ROOT) else { return };
-        let direct: HashSet<&str> = root.edge_names().collect();
-        for (path, entry) in self.build.iter().filter(|(path, _)| path.depth() == 1 && direct.contains(path.name())) {
-            if let Some(message) = &entry.deprecated {
-                reporter.warning(&Warning::Deprecated { package: label(path, entry), message: message.clone() });
-            }
+/// Reports direct dependencies among these packages, which are new here, whose authors advise against them.
+pub(super) fn warn_of_deprecated<'e>(
+    new: impl Iterator<Item = (&'e InstallPath, &'e LockEntry)>,
+    lock: &Lockfile,
+    reporter: &dyn Reporter,
+) {
+    let Some(root) = lock.packages.get(&InstallPath::ROOT) else { return };
+    let direct: HashSet<&str> = root.edge_names().collect();
+    for (path, entry) in new.filter(|(path, _)| path.depth() == 1 && direct.contains(path.name())) {
+        if let Some(message) = &entry.deprecated {
+            reporter.warning(&Warning::Deprecated { package: label(path, entry), message: message.clone() });
         }
+    }
+}
+
+/// These packages, each after those that it depends on.
+fn in_dependency_order<'p, 'a>(lock: &'a Lockfile, packages: &[&'p Package<'a>]) -> Vec<&'p Package<'a>> {
+    let mut by_path: HashMap<&str, &Package<'_>> = HashMap::new();
+    let mut keys = Vec::new();
+    for package in packages {
+        for path in std::iter::once(&package.path).chain(&package.others) {
+            by_path.insert(path.as_str(), package);
+            keys.push((*path, package.entry));
+        }
+    }
+    let mut seen = HashSet::new();
+    let ordered = scripts::in_dependency_order(lock, &keys).into_iter().map(|(path, _)| by_path[path.as_str()]);
+    ordered.filter(|package| seen.insert(package.place.as_str())).collect()
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Err(error),
+        _ => Ok(()),
     }
 }
 
 /// Name and version.
 fn label(path: &InstallPath, entry: &LockEntry) -> String {
     format!("{}@{}", entry.package_name(path), entry.version.as_deref().unwrap_or("?"))
-}
-
-/// Whether a path is one of these, or inside one.
-fn is_within(path: &InstallPath, roots: &HashSet<&str>) -> bool {
-    if roots.is_empty() {
-        return false;
-    }
-    let mut at = Some(path.clone());
-    while let Some(path) = at {
-        if roots.contains(path.as_str()) {
-            return true;
-        }
-        at = path.parent();
-    }
-    false
 }
 
 /// The store's entries for these, in their order, as their indexes have them.

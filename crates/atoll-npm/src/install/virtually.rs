@@ -13,6 +13,7 @@ use std::{
 use super::{
     InstallError, InstallOptions, Summary,
     files::{ProjectFile, ProjectFiles, Resolved},
+    tree::warn_of_deprecated,
 };
 use crate::{
     fetch::{Fetcher, Wanted},
@@ -23,7 +24,7 @@ use crate::{
         state::{self, Installed, Linked, Marker, lock_digest},
     },
     lock::{InstallPath, LockEntry},
-    plan::{Plan, entries, extraneous},
+    plan::{entries, extraneous, isolated_leftovers},
     report::{Reporter, Stage as Step, Warning},
     store::{MachineKey, Store},
     threads::{self, blocking},
@@ -103,7 +104,7 @@ impl Virtually<'_> {
         let own = |recipe: &Recipe| recipe.packages.len() + recipe.links.len();
         let Some((marker, lock)) = self.installed.marker.as_ref().and_then(|marker| match &marker.linked {
             Linked::Virtual { lock } => Some((marker, lock)),
-            Linked::Hoisted => None,
+            Linked::Hoisted | Linked::Isolated { .. } => None,
         }) else {
             summary.added = own(recipe);
             return summary;
@@ -134,7 +135,7 @@ impl Virtually<'_> {
         let had = self.installed.marker.iter().flat_map(|marker| &marker.packages).map(String::as_str);
         let had: HashSet<&str> = had.collect();
         let new = wanted.iter().copied().filter(|(path, _)| !had.contains(path.as_str()));
-        Plan { build: new.collect(), ..Plan::default() }.warn_of_deprecated(&resolved.lock, self.reporter);
+        warn_of_deprecated(new, &resolved.lock, self.reporter);
     }
 
     /// Puts the description and the changed files of the project in place, and takes away what other linkers left.
@@ -156,6 +157,7 @@ impl Virtually<'_> {
         let mut remove = Vec::new();
         if project.has_modules() {
             remove = extraneous(&project.dir, &[], &[]).map_err(failed("read"))?;
+            remove.extend(isolated_leftovers(&project.dir));
             let there = entries(&project.dir.join("node_modules")).map_err(failed("read"))?;
             remove.extend(there.iter().any(|(name, _)| name == ".bin").then(|| "node_modules/.bin".to_owned()));
         }
@@ -177,7 +179,7 @@ impl Virtually<'_> {
         }
         let key = self.key.clone();
         let work = move || {
-            let changes = Changes { remove: &remove, packages: Vec::new(), bins: &[], files: &names };
+            let changes = Changes { remove: &remove, place: &[], files: &names };
             stage.commit(journal, &changes, &key)
         };
         let waiting = self.options.waits.begin("putting the new tree in place", Unit::None);

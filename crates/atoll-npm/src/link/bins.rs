@@ -1,10 +1,9 @@
 //! The commands of packages: `node_modules/.bin/<name>`.
 
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read, Write},
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
@@ -14,14 +13,17 @@ use atoll_sys::{
 };
 use indexmap::IndexMap;
 
-use super::place::{self, At};
+use super::{
+    Links,
+    place::{self, At},
+};
 use crate::lock::{InstallPath, LockEntry};
 
 /// Longest first line in which a Windows line ending is looked for, in bytes.
 pub(crate) const SHEBANG_BYTES_MAX: usize = 2048;
 
 /// Command name to link target, for one `.bin` folder. The target is relative to the folder.
-pub(crate) type Commands = BTreeMap<String, String>;
+pub(crate) type Commands = Links;
 
 /// The commands of all `.bin` folders, by the package whose `node_modules` the folder is in. When two packages have a
 /// command of the same name, a direct dependency goes first, then the package whose name sorts first.
@@ -55,23 +57,6 @@ pub(crate) fn safe_bins(entry: &LockEntry) -> impl Iterator<Item = (&str, &str)>
             name_is_safe && target.split('/').all(is_safe_part)
         },
     )
-}
-
-/// Writes a `.bin` folder.
-pub(crate) fn write_folder(folder: &Path, commands: &Commands) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    for (name, target) in commands {
-        symlink(target, folder.join(name))?;
-    }
-    Ok(())
-}
-
-/// Writes a link and the folder that it is in.
-pub(crate) fn write_link(path: &Path, target: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    symlink(target, path)
 }
 
 /// Whether a `.bin` folder is exactly this already.

@@ -4,6 +4,8 @@
 //! A package's directories in store and stage are opened once, and its files are named relative to them; so are the files
 //! of a directory that has many. Directories are made parents first, each once.
 //!
+//! Links come after the packages: all of a folder in one go, named relative to it, and none is looked at.
+//!
 //! A package and those inside it belong to one thread, which makes them in the order of their paths. The threads get fixed
 //! shares of about as much work each, neighbours together. Nobody is woken but at the end, and a few times on the way for
 //! who shows how far it is.
@@ -21,15 +23,16 @@ use std::{
 
 use atoll_sys::{
     Errno,
-    fs::{Mode, OFlags, filesystem, make_dir_at, open_at, open_root},
+    fs::{Mode, OFlags, filesystem, make_dir_at, open_at, open_root, symlink_at},
     overlay,
 };
 
 use super::{
-    Job, LinkError, bins,
+    Job, LinkError, LinkFolder, bins,
     place::{self, At, Method, Placed, Placer},
+    unit_of,
 };
-use crate::{lock::InstallPath, store::IndexedFile, threads};
+use crate::{store::IndexedFile, threads};
 
 /// From so many files on, a directory is opened and its files are named relative to it. Two openings cost about what
 /// walking a name more costs in a stat and a link of eight files.
@@ -52,10 +55,11 @@ pub(crate) struct Built {
     pub(crate) damaged: Vec<usize>,
 }
 
-/// Builds the packages under `tree`; `progress` hears how many are done, last that all are.
+/// Builds the packages under `tree`, then the links; `progress` hears how many packages are done, last that all are.
 pub(super) fn build(
     tree: &Path,
     jobs: &[Job],
+    folders: &[LinkFolder],
     threads: usize,
     cancelled: &AtomicBool,
     progress: &(dyn Fn(usize) + Sync),
@@ -63,14 +67,13 @@ pub(super) fn build(
     let root = open_root(tree).map_err(|errno| write_error(tree, errno))?;
     let mut order: Vec<usize> = (0..jobs.len()).collect();
     // By components: what is inside a package follows it at once.
-    order.sort_by(|a, b| jobs[*a].path.as_str().split('/').cmp(jobs[*b].path.as_str().split('/')));
+    order.sort_by(|a, b| jobs[*a].place.split('/').cmp(jobs[*b].place.split('/')));
     let is_overlay = filesystem(&root).is_ok_and(|found| found.kind == overlay::KIND);
     let builder = Builder {
         tree,
         root,
         is_overlay,
         jobs,
-        paths: jobs.iter().map(|job| job.path.as_str()).collect(),
         placer: Placer::new(),
         cancelled,
         progress,
@@ -85,6 +88,9 @@ pub(super) fn build(
     threads::share_out(threads, shares(jobs, &order, threads * SHARES_PER_THREAD), &|share: &[usize]| {
         builder.work(share);
     });
+    if !builder.is_over.load(Ordering::Relaxed) && builder.outcome().damaged.is_empty() {
+        builder.make_links(folders, threads);
+    }
     let outcome = builder.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
     match outcome.error {
         Some(error) => Err(error),
@@ -101,7 +107,6 @@ struct Builder<'a> {
     /// The tree is on an overlayfs.
     is_overlay: bool,
     jobs: &'a [Job],
-    paths: HashSet<&'a str>,
     placer: Placer,
     cancelled: &'a AtomicBool,
     progress: &'a (dyn Fn(usize) + Sync),
@@ -137,7 +142,7 @@ impl<'a> Builder<'a> {
                 return self.fail(LinkError::Cancelled);
             }
             let job = &self.jobs[*index];
-            match way.make(self, &job.path).and_then(|()| self.build_package(job)) {
+            match way.make(self, &job.place).and_then(|()| self.build_package(job)) {
                 Ok(Placed::Done) => {}
                 Ok(Placed::Damaged) => self.outcome().damaged.push(*index),
                 Err(error) => return self.fail(error),
@@ -162,20 +167,19 @@ impl<'a> Builder<'a> {
     /// Makes the directories that lead to packages and belong to no thread: scopes, and the way to packages that stay.
     fn make_ways(&self, order: &[usize]) -> Result<(), LinkError> {
         let mut made = HashSet::new();
-        let mut leader: Option<&InstallPath> = None;
+        let mut leader: Option<&str> = None;
         for index in order {
-            let path = &self.jobs[*index].path;
-            if !leader.is_some_and(|leader| is_inside(path, leader)) {
-                leader = Some(path);
-                self.make_above(path, 0, &mut made)?;
+            let unit = unit_of(&self.jobs[*index].place);
+            if !leader.is_some_and(|leader| is_inside(unit, leader)) {
+                leader = Some(unit);
+                self.make_above(unit, 0, &mut made)?;
             }
         }
         Ok(())
     }
 
     /// Makes the directories above a package, from those on whose paths are longer than `from` bytes.
-    fn make_above(&self, path: &'a InstallPath, from: usize, made: &mut HashSet<&'a str>) -> Result<(), LinkError> {
-        let path = path.as_str();
+    fn make_above(&self, path: &'a str, from: usize, made: &mut HashSet<&'a str>) -> Result<(), LinkError> {
         for (end, _) in path.match_indices('/').filter(|(end, _)| *end > from) {
             if made.insert(&path[..end]) {
                 self.make(&self.root, &path[..end], "")?;
@@ -185,7 +189,7 @@ impl<'a> Builder<'a> {
     }
 
     fn build_package(&self, job: &Job) -> Result<Placed, LinkError> {
-        let package = job.path.as_str();
+        let package = job.place.as_str();
         self.make(&self.root, package, "")?;
         let target = self.open(&self.root, package, "")?;
         let source = match open_root(&job.entry.files_dir) {
@@ -199,12 +203,12 @@ impl<'a> Builder<'a> {
         let mut made = HashSet::new();
         for files in runs(&job.entry.files) {
             let folder = folder_of(&files[0].path);
-            if self.belongs_to_another(folder, job) {
+            if job.without.iter().any(|left_out| folder == left_out || is_inside(folder, left_out)) {
                 continue;
             }
-            for end in folder.match_indices('/').map(|(end, _)| end).chain([folder.len()]).filter(|end| *end > 0) {
-                if made.insert(&folder[..end]) {
-                    self.make(&target, &folder[..end], package)?;
+            for path in prefixes(folder).filter(|path| !path.is_empty()) {
+                if made.insert(path) {
+                    self.make(&target, path, package)?;
                 }
             }
             let placed = if folder.is_empty() || files.len() < DENSE_FILES {
@@ -245,7 +249,7 @@ impl<'a> Builder<'a> {
             let result =
                 if job.private { place::copy(stored, placed, file) } else { self.placer.place(stored, placed, file) };
             let result = result.map_err(|source| {
-                let path = self.tree.join(job.path.as_str()).join(&file.path);
+                let path = self.tree.join(&job.place).join(&file.path);
                 LinkError::Write { path, source }
             })?;
             if result == Placed::Damaged {
@@ -268,15 +272,42 @@ impl<'a> Builder<'a> {
             .map_err(|errno| write_error(&self.tree.join(package).join(name), errno))
     }
 
-    /// Whether a folder of this package is where another package goes, or inside: some are published with a `node_modules`
-    /// that nobody asked for.
-    fn belongs_to_another(&self, folder: &str, job: &Job) -> bool {
-        if !folder.starts_with("node_modules/") {
-            return false;
+    /// Makes the links, folder by folder. The packages are there.
+    fn make_links(&self, folders: &[LinkFolder], threads: usize) {
+        if folders.is_empty() {
+            return;
         }
-        let path = format!("{}/{folder}", job.path);
-        let ends = path.match_indices('/').map(|(end, _)| end).filter(|end| *end > job.path.as_str().len());
-        ends.chain([path.len()]).any(|end| self.paths.contains(&path[..end]))
+        let known: HashSet<&str> = self.jobs.iter().flat_map(|job| prefixes(&job.place)).collect();
+        let share = folders.len().div_ceil(threads * SHARES_PER_THREAD).max(1);
+        threads::share_out(threads, folders.chunks(share).collect(), &|share: &[LinkFolder]| {
+            for folder in share {
+                if self.cancelled.load(Ordering::Relaxed) {
+                    return self.fail(LinkError::Cancelled);
+                }
+                if let Err(error) = self.make_folder(folder, &known) {
+                    return self.fail(error);
+                }
+            }
+        });
+    }
+
+    fn make_folder(&self, folder: &LinkFolder, known: &HashSet<&str>) -> Result<(), LinkError> {
+        let at = folder.path.as_str();
+        for path in prefixes(at).filter(|path| !known.contains(path)) {
+            self.make(&self.root, path, "")?;
+        }
+        let dir = self.open(&self.root, at, "")?;
+        let mut last = None;
+        for (name, text) in &folder.links {
+            let scope = name.split_once('/').map(|(scope, _)| scope);
+            if let Some(scope) = scope.filter(|scope| last != Some(*scope)) {
+                self.make(&dir, scope, at)?;
+                last = Some(scope);
+            }
+            symlink_at(text.as_bytes(), &dir, name.as_bytes())
+                .map_err(|errno| write_error(&self.tree.join(at).join(name), errno))?;
+        }
+        Ok(())
     }
 }
 
@@ -284,32 +315,34 @@ impl<'a> Builder<'a> {
 #[derive(Debug, Default)]
 struct Way<'a> {
     /// The package that those after it are inside of.
-    leader: Option<&'a InstallPath>,
+    leader: Option<&'a str>,
     made: HashSet<&'a str>,
 }
 
 impl<'a> Way<'a> {
-    fn make(&mut self, builder: &Builder<'a>, path: &'a InstallPath) -> Result<(), LinkError> {
-        match self.leader {
-            Some(leader) if is_inside(path, leader) => builder.make_above(path, leader.as_str().len(), &mut self.made),
-            _ => {
-                self.leader = Some(path);
-                Ok(())
+    fn make(&mut self, builder: &Builder<'a>, place: &'a str) -> Result<(), LinkError> {
+        if !self.leader.is_some_and(|leader| is_inside(place, leader)) {
+            let unit = unit_of(place);
+            self.leader = Some(unit);
+            if unit != place {
+                builder.make(&builder.root, unit, "")?;
             }
         }
+        let leader = self.leader.unwrap_or(place);
+        builder.make_above(place, leader.len(), &mut self.made)
     }
 }
 
 /// Cuts the jobs into consecutive shares of about as much work each; what is inside a package stays with it.
 fn shares<'a>(jobs: &[Job], order: &'a [usize], count: usize) -> Vec<&'a [usize]> {
     let work: Vec<usize> = order.iter().map(|index| work(&jobs[*index])).collect();
-    let path = |position: usize| &jobs[order[position]].path;
+    let unit = |position: usize| unit_of(&jobs[order[position]].place);
     let (mut shares, mut start, mut left) = (Vec::with_capacity(count), 0, work.iter().sum::<usize>());
     for threads in (1..=count).rev() {
         let (mut end, mut taken) = (start, 0);
         while end < order.len() && taken < left.div_ceil(threads) {
             let leader = end;
-            while end < order.len() && (end == leader || is_inside(path(end), path(leader))) {
+            while end < order.len() && (end == leader || is_inside(unit(end), unit(leader))) {
                 taken += work[end];
                 end += 1;
             }
@@ -337,8 +370,13 @@ fn folder_of(path: &str) -> &str {
     path.rfind('/').map_or("", |end| &path[..end])
 }
 
-fn is_inside(path: &InstallPath, outer: &InstallPath) -> bool {
-    path.as_str().strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
+fn is_inside(path: &str, outer: &str) -> bool {
+    path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// A path and all that it leads through, outermost first.
+fn prefixes(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(end, _)| &path[..end]).chain([path])
 }
 
 fn write_error(path: &Path, errno: Errno) -> LinkError {
@@ -354,7 +392,10 @@ mod tests {
     use std::{collections::BTreeMap, fs, path::PathBuf};
 
     use super::*;
-    use crate::store::{Entry, modified_ns};
+    use crate::{
+        lock::InstallPath,
+        store::{Entry, modified_ns},
+    };
 
     /// A package at `path` with these files, stored under `store`.
     fn job(store: &Path, path: &str, files: &[&str]) -> Job {
@@ -374,10 +415,12 @@ mod tests {
             }
         });
         Job {
-            path: InstallPath::parse(path).unwrap(),
+            place: path.to_owned(),
+            path: InstallPath::ROOT,
             package: path.to_owned(),
             entry: Entry { files: files.collect(), files_dir },
             private: false,
+            without: Vec::new(),
             commands: Vec::new(),
         }
     }
@@ -385,7 +428,7 @@ mod tests {
     fn build_with(threads: usize, tree: &Path, jobs: &[Job]) -> (Result<Built, LinkError>, Vec<usize>) {
         fs::create_dir_all(tree).unwrap();
         let told = Mutex::new(Vec::new());
-        let built = build(tree, jobs, threads, &AtomicBool::new(false), &|done| told.lock().unwrap().push(done));
+        let built = build(tree, jobs, &[], threads, &AtomicBool::new(false), &|done| told.lock().unwrap().push(done));
         (built, told.into_inner().unwrap())
     }
 
@@ -413,6 +456,44 @@ mod tests {
         // Once for all: which kind of file system it is.
         assert_eq!(count("fstatfs"), 1);
         assert_eq!(calls.len(), 2 * files + directories + opened + 1, "and nothing else: {calls:?}");
+    }
+
+    #[test]
+    fn a_link_is_made_once_in_its_open_folder_and_never_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let beside = "node_modules/.pnpm/@s+a@1/node_modules";
+        let jobs = [job(dir.path(), &format!("{beside}/@s/a"), &["package.json"])];
+        let folder = |path: &str, names: &[&str]| LinkFolder {
+            path: path.to_owned(),
+            links: names.iter().map(|name| ((*name).to_owned(), format!("../to/{name}"))).collect(),
+        };
+        let folders = [
+            folder("node_modules", &["x"]),
+            folder(beside, &["@t/b", "@t/c", "d"]),
+            folder(&format!("{beside}/@s/a/node_modules/.bin"), &["run"]),
+        ];
+        let tree = dir.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        let cancelled = AtomicBool::new(false);
+        let (built, calls) = atoll_sys::count::of(|| build(&tree, &jobs, &folders, 1, &cancelled, &|_| {}));
+        assert!(built.unwrap().damaged.is_empty());
+        for LinkFolder { path, links } in &folders {
+            for (name, text) in links {
+                assert_eq!(fs::read_link(tree.join(path).join(name)).unwrap(), Path::new(text));
+            }
+        }
+        let count = |name: &str| calls.iter().filter(|call| **call == name).count();
+        let links = folders.iter().map(|folder| folder.links.len()).sum::<usize>();
+        assert_eq!((count("symlinkat"), count("linkat"), count("statx")), (links, 1, 1));
+        // node_modules, .pnpm; the instance, its node_modules, @s, a; @t; the node_modules of a, .bin.
+        assert_eq!(count("mkdirat"), 2 + 4 + 1 + 2);
+        // The tree; source and target of the package; the folders of links.
+        assert_eq!(count("openat"), 1 + 2 + folders.len());
+        assert_eq!(
+            calls.len(),
+            links + 1 + 1 + 9 + 6 + 1,
+            "and which kind of file system it is, and nothing else: {calls:?}"
+        );
     }
 
     #[test]

@@ -27,9 +27,10 @@ pub(crate) mod place;
 pub(crate) mod state;
 
 use std::{
-    collections::HashSet,
+    collections::BTreeMap,
     fs::{self, File},
     io,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -41,7 +42,7 @@ use build::Built;
 pub use place::Method;
 
 use crate::{
-    lock::{InstallPath, LockEntry},
+    lock::InstallPath,
     store::{Entry, MachineKey},
     threads,
 };
@@ -51,10 +52,17 @@ const STAGE_NAME: &str = ".atoll-stage";
 /// The tree in the making, in the stage.
 const TREE: &str = "tree";
 
+/// The folder of pnpm's layout that has a folder for each package.
+pub(crate) const INSTANCES: &str = "node_modules/.pnpm";
+/// The folder of pnpm's layout that has links to one version of everything.
+pub(crate) const HOISTED: &str = "node_modules/.pnpm/node_modules";
+
 /// One package to build.
 #[derive(Debug)]
 pub(crate) struct Job {
-    /// Where it goes.
+    /// Where it goes, relative to the tree.
+    pub(crate) place: String,
+    /// Its key in the lockfile, or one of them.
     pub(crate) path: InstallPath,
     /// What it is, for errors.
     pub(crate) package: String,
@@ -62,8 +70,32 @@ pub(crate) struct Job {
     pub(crate) entry: Entry,
     /// Its files must not be shared with the store, because its scripts will write to them.
     pub(crate) private: bool,
+    /// Folders among its files that are left out, relative to the package: some are published with a `node_modules` that
+    /// nobody asked for, and what was resolved goes there or would be hidden.
+    pub(crate) without: Vec<String>,
     /// Files, relative to the package, that its commands run.
     pub(crate) commands: Vec<String>,
+}
+
+/// Name to text of symbolic links. A scope is a part of a name: `@scope/name`.
+pub(crate) type Links = BTreeMap<String, String>;
+
+/// A folder in which links are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkFolder {
+    /// Relative to the tree.
+    pub(crate) path: String,
+    pub(crate) links: Links,
+}
+
+/// The folder that belongs to one package alone, given where the package is. In pnpm's layout that has the links beside it,
+/// too.
+pub(crate) fn unit_of(place: &str) -> &str {
+    let inside = place.strip_prefix(INSTANCES).and_then(|rest| rest.strip_prefix('/'));
+    match inside.and_then(|rest| rest.find('/')) {
+        Some(end) => &place[..INSTANCES.len() + 1 + end],
+        None => place,
+    }
 }
 
 /// Why a tree could not be built.
@@ -192,13 +224,44 @@ impl Stage {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Builds the packages; `progress` hears now and then how many are done.
+    /// Builds the packages, then the links; `progress` hears now and then how many packages are done.
     ///
     /// # Errors
     /// See [`LinkError`]. The stage is then good for nothing but being dropped, or [`Stage::clear`]ed; so it is when the
     /// result has damaged packages.
-    pub(crate) fn build(&self, jobs: &[Job], progress: &(dyn Fn(usize) + Sync)) -> Result<Built, LinkError> {
-        build::build(&self.tree(), jobs, threads::count(), &self.cancelled, progress)
+    pub(crate) fn build(
+        &self,
+        jobs: &[Job],
+        folders: &[LinkFolder],
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Built, LinkError> {
+        build::build(&self.tree(), jobs, folders, threads::count(), &self.cancelled, progress)
+    }
+
+    /// Lets what was built find packages of pnpm's layout that stay where they are, by links that have to be taken out again: they are
+    /// what is returned. In npm's layout whoever looks from the stage comes past the packages that stay.
+    pub(crate) fn lend(&self, kept: &[String]) -> io::Result<Vec<PathBuf>> {
+        let mut lent = Vec::with_capacity(kept.len());
+        for place in kept {
+            // Links that change may be in the stage already, beside the package or in it.
+            for path in [unit_of(place), place] {
+                let link = self.tree().join(path);
+                if let Some(parent) = link.parent() {
+                    fs::create_dir_all(parent)?;
+                }
+                // Out of the tree, the stage and the `node_modules` that it is in.
+                let text = format!("{}{path}", "../".repeat(path.matches('/').count() + 3));
+                match symlink(text, &link) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    other => {
+                        other?;
+                        lent.push(link);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(lent)
     }
 
     /// Empties the tree, for another try.
@@ -230,8 +293,7 @@ impl Stage {
         journal.commit(project, &self.dir, key).map_err(|source| LinkError::Write { path: project.clone(), source })
     }
 
-    /// Puts the tree in place: takes `remove` away, moves in the `packages` (paths of which none is inside another),
-    /// `.bin` folders and `files`, in that order.
+    /// Puts the tree in place: takes `remove` away, then puts what was built, and `files`, where they belong.
     pub(crate) fn commit(
         &self,
         mut journal: commit::Journal,
@@ -248,10 +310,7 @@ impl Stage {
             for path in changes.remove {
                 journal.remove(path);
             }
-            for path in &changes.packages {
-                journal.place(in_tree(path), *path);
-            }
-            for path in changes.bins {
+            for path in changes.place {
                 journal.place(in_tree(path), path);
             }
         }
@@ -288,28 +347,10 @@ impl Drop for Stage {
 pub(crate) struct Changes<'a> {
     /// Taken away.
     pub(crate) remove: &'a [String],
-    /// Packages that were built, without those inside others.
-    pub(crate) packages: Vec<&'a str>,
-    /// `.bin` folders of packages that were not built.
-    pub(crate) bins: &'a [String],
+    /// Built, and put in place: folders and links of which none is inside another.
+    pub(crate) place: &'a [String],
     /// Files.
     pub(crate) files: &'a [&'a str],
-}
-
-/// The packages that are moved by themselves: those inside another one move with it.
-pub(crate) fn outermost<'a>(packages: &[(&'a InstallPath, &'a LockEntry)]) -> Vec<&'a str> {
-    let all: HashSet<&str> = packages.iter().map(|(path, _)| path.as_str()).collect();
-    let is_inner = |path: &InstallPath| {
-        let mut at = path.parent();
-        while let Some(parent) = at {
-            if all.contains(parent.as_str()) {
-                return true;
-            }
-            at = parent.parent();
-        }
-        false
-    };
-    packages.iter().filter(|(path, _)| !is_inner(path)).map(|(path, _)| path.as_str()).collect()
 }
 
 /// Removes folders that a removal left empty: a scope, a nested `node_modules` with its `.bin`. Stops at the first that is

@@ -1,11 +1,11 @@
 //! What `node_modules` says about itself.
 //!
 //! Two files. `.package-lock.json` is npm's: the part of the lockfile that is installed, by which npm and we know what is
-//! there without looking at every package. `.atoll-state` is ours: a digest of everything that the last installation
+//! there without looking at every package. It describes npm's layout, and there is none beside another. `.atoll-state` is ours: a digest of everything that the last installation
 //! depended on, and what it installed; when the digest still fits and no package's folder changed, there is nothing to do.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::{self, File},
     io::{self, Read as _},
     path::Path,
@@ -20,6 +20,8 @@ pub(crate) const HIDDEN_LOCK: &str = "node_modules/.package-lock.json";
 pub(crate) const MARKER: &str = "node_modules/.atoll-state";
 /// First line of our own; another version is as good as none.
 const MARKER_VERSION: &str = "atoll-state 1";
+/// The line that says that packages are in pnpm's layout.
+const MARKER_ISOLATED: &str = "i .pnpm\n";
 /// Beginning of a marker that has its first lines: a version, two digests of 64 digits.
 const MARKER_START_BYTES: u64 = 256;
 /// Largest marker that is read: 64 MiB, far more than 100,000 packages need.
@@ -43,9 +45,16 @@ pub(crate) fn lock_digest(text: &str) -> String {
 /// How an installation put its packages where programs find them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum Linked {
-    /// As files in `node_modules`.
+    /// As files in `node_modules`, in npm's layout.
     #[default]
     Hoisted,
+    /// As files in `node_modules`, in pnpm's layout.
+    Isolated {
+        /// What each package's tarball hashes to, by where the package is.
+        contents: HashMap<String, String>,
+        /// Folders of links, and the links of the project.
+        folders: Vec<String>,
+    },
     /// Not at all: a layer of the guest filesystem shows them.
     Virtual {
         /// See [`lock_digest`].
@@ -60,24 +69,33 @@ pub(crate) struct Marker {
     pub(crate) inputs: String,
     /// How the packages were put in place.
     pub(crate) linked: Linked,
-    /// Install paths.
+    /// Where packages are: install paths, but in pnpm's layout.
     pub(crate) packages: Vec<String>,
-    /// Install paths of packages whose lifecycle scripts ran.
+    /// Of them, those whose lifecycle scripts ran.
     pub(crate) scripts_ran: HashSet<String>,
 }
 
 impl Marker {
-    /// One line each: version, digest, `v` and the lockfile's digest for packages that are on no disk, then `p` or `s` and
-    /// a path.
+    /// One line each: version; digest; `v` and the lockfile's digest for packages that are on no disk, or `i` and the name of
+    /// their folder for those in pnpm's layout; then `p` or `s` and a path, in pnpm's layout with an integrity, and `f` and
+    /// the path of a folder.
     pub(crate) fn to_text(&self) -> String {
         let mut text = format!("{MARKER_VERSION}\n{}\n", self.inputs);
-        if let Linked::Virtual { lock } = &self.linked {
-            text.extend(["v ", lock, "\n"]);
+        match &self.linked {
+            Linked::Hoisted => {}
+            Linked::Isolated { .. } => text.push_str(MARKER_ISOLATED),
+            Linked::Virtual { lock } => text.extend(["v ", lock, "\n"]),
         }
         for path in &self.packages {
             text.push_str(if self.scripts_ran.contains(path) { "s " } else { "p " });
             text.push_str(path);
+            if let Linked::Isolated { contents, .. } = &self.linked {
+                text.extend([" ", contents.get(path).map_or("", String::as_str)]);
+            }
             text.push('\n');
+        }
+        if let Linked::Isolated { folders, .. } = &self.linked {
+            text.extend(folders.iter().flat_map(|path| ["f ", path, "\n"]));
         }
         text
     }
@@ -89,15 +107,23 @@ impl Marker {
         }
         let mut marker = Self { inputs: lines.next()?.to_owned(), ..Self::default() };
         for line in lines {
-            let (kind, path) = line.split_once(' ')?;
-            if kind == "v" {
-                marker.linked = Linked::Virtual { lock: path.to_owned() };
-                continue;
+            let (kind, mut path) = line.split_once(' ')?;
+            match (kind, &mut marker.linked) {
+                ("v", _) => marker.linked = Linked::Virtual { lock: path.to_owned() },
+                ("i", _) => marker.linked = Linked::Isolated { contents: HashMap::new(), folders: Vec::new() },
+                ("f", Linked::Isolated { folders, .. }) => folders.push(path.to_owned()),
+                _ => {
+                    if let Linked::Isolated { contents, .. } = &mut marker.linked {
+                        let (place, content) = path.split_once(' ')?;
+                        contents.insert(place.to_owned(), content.to_owned());
+                        path = place;
+                    }
+                    if kind == "s" {
+                        marker.scripts_ran.insert(path.to_owned());
+                    }
+                    marker.packages.push(path.to_owned());
+                }
             }
-            if kind == "s" {
-                marker.scripts_ran.insert(path.to_owned());
-            }
-            marker.packages.push(path.to_owned());
         }
         Some(marker)
     }
@@ -132,7 +158,7 @@ impl Virtual {
 pub(crate) struct Installed {
     /// What is installed, if npm's description is there and can be read.
     pub(crate) lock: Option<Lockfile>,
-    /// When that was written.
+    /// When that, or in pnpm's layout our own description, was written.
     pub(crate) written: Option<SystemTime>,
     /// Our own description.
     pub(crate) marker: Option<Marker>,
@@ -153,28 +179,44 @@ impl Installed {
     pub(crate) fn read_lock(&mut self, project: &Path) {
         let path = project.join(HIDDEN_LOCK);
         let Ok(text) = fs::read_to_string(&path) else { return };
-        self.written = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+        self.written = modified(&path);
         self.lock = Lockfile::parse(HIDDEN_LOCK, &text).ok();
+    }
+
+    /// Looks when our own description of pnpm's layout was written.
+    pub(crate) fn date_marker(&mut self, project: &Path) {
+        self.written = modified(&project.join(MARKER));
+    }
+
+    /// What the package at this place in pnpm's layout was made from, as the tarball's integrity.
+    pub(crate) fn content(&self, place: &str) -> Option<&str> {
+        match &self.marker.as_ref()?.linked {
+            Linked::Isolated { contents, .. } => contents.get(place).map(String::as_str),
+            Linked::Hoisted | Linked::Virtual { .. } => None,
+        }
     }
 
     /// How the packages were put in place: what an installation keeps to that is not told otherwise.
     pub(crate) fn linker(&self) -> Linker {
         match self.marker.as_ref().map(|marker| &marker.linked) {
             Some(Linked::Virtual { .. }) => Linker::Virtual,
+            Some(Linked::Isolated { .. }) => Linker::Isolated,
             Some(Linked::Hoisted) | None => Linker::Hoisted,
         }
     }
 
     /// Our own description, if an installation with these inputs would change nothing in the project: one `lstat` per
-    /// package. A folder that is gone, or in which something was added or removed since, makes the installation look
-    /// closer. Packages that are on no disk have no folders to look at.
+    /// package, and in pnpm's layout per folder of links. A folder that is gone, or in which something was added or removed
+    /// since, makes the installation look closer. Packages that are on no disk have no folders to look at.
     pub(crate) fn current(&self, project: &Path, inputs: &str) -> Option<&Marker> {
         let marker = self.marker.as_ref().filter(|marker| marker.inputs == inputs)?;
-        if marker.linked != Linked::Hoisted {
-            return Some(marker);
-        }
-        let written = fs::metadata(project.join(MARKER)).and_then(|metadata| metadata.modified()).ok()?;
-        let is_untouched = marker.packages.iter().all(|path| {
+        let folders = match &marker.linked {
+            Linked::Virtual { .. } => return Some(marker),
+            Linked::Isolated { folders, .. } => &folders[..],
+            Linked::Hoisted => &[],
+        };
+        let written = modified(&project.join(MARKER))?;
+        let is_untouched = marker.packages.iter().chain(folders).all(|path| {
             let metadata = fs::symlink_metadata(project.join(path));
             metadata.is_ok_and(|metadata| {
                 !metadata.is_file() && metadata.modified().is_ok_and(|modified| modified <= written)
@@ -183,10 +225,20 @@ impl Installed {
         is_untouched.then_some(marker)
     }
 
+    /// Where packages are in pnpm's layout.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = &str> {
+        let marker = self.marker.iter().filter(|marker| matches!(marker.linked, Linked::Isolated { .. }));
+        marker.flat_map(|marker| &marker.packages).map(String::as_str)
+    }
+
     /// Whether the scripts of the package at this path have run.
     pub(crate) fn ran_scripts(&self, path: &str) -> bool {
         self.marker.as_ref().is_some_and(|marker| marker.scripts_ran.contains(path))
     }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
 /// Gives those of the two files that are there the current time, after everything else has been put in place: npm
@@ -219,6 +271,10 @@ mod tests {
         let linked = Linked::Virtual { lock: lock_digest("{}") };
         let on_no_disk = Marker { linked, ..marker() };
         assert_eq!(Marker::parse(&on_no_disk.to_text()).as_ref(), Some(&on_no_disk));
+        let contents = marker().packages.into_iter().map(|path| (path, "sha512-x sha512-y".to_owned())).collect();
+        let folders = vec!["node_modules/.pnpm/node_modules".to_owned()];
+        let isolated = Marker { linked: Linked::Isolated { contents, folders }, ..marker() };
+        assert_eq!(Marker::parse(&isolated.to_text()), Some(isolated));
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Virtual::read(dir.path()), None);
         fs::create_dir(dir.path().join("node_modules")).unwrap();

@@ -16,7 +16,7 @@ use crate::{
     integrity::Integrity,
     link::bins,
     lock::{InstallPath, LockEntry},
-    plan::link_target,
+    plan::{LinkOut, link_target},
     store::{MachineKey, PROOF_BYTES, sweep, unique_name},
 };
 
@@ -59,11 +59,6 @@ pub(crate) struct RecipePackage {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) commands: Vec<Box<str>>,
 }
-
-/// A link to somewhere outside of `node_modules`: the install path.
-#[derive(Debug, thiserror::Error)]
-#[error("{0} is a link out of node_modules")]
-pub(crate) struct LinkOut(pub(crate) String);
 
 impl Recipe {
     /// What the packages' tarballs hash to, as far as that can be understood.

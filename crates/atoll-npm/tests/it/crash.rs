@@ -18,10 +18,10 @@ use atoll_test::npm_registry::{NpmRegistry, Package};
 
 use crate::support::{Scene, options, snapshot};
 
-/// Variable that says how many installations of each setting are killed: of ten settings, so 100 make a thousand.
+/// Variable that says how many installations of each setting are killed: of fourteen settings, so 72 make a thousand.
 const KILLS_VARIABLE: &str = "ATOLL_TEST_KILLS";
 /// How many without it.
-const KILLS: u32 = 5;
+const KILLS: u32 = 4;
 /// Packages of the project.
 const PACKAGES: usize = 40;
 
@@ -204,6 +204,27 @@ async fn a_killed_upgrade() {
 #[tokio::test]
 async fn a_killed_upgrade_with_a_lockfile() {
     Setting { over: Some(Linker::Hoisted), is_locked: true, ..FIRST }.survives_being_killed().await;
+}
+
+#[tokio::test]
+async fn a_killed_first_isolated_installation() {
+    Setting { linker: Linker::Isolated, ..FIRST }.survives_being_killed().await;
+}
+
+#[tokio::test]
+async fn a_killed_isolated_upgrade_with_a_lockfile() {
+    let linker = Linker::Isolated;
+    Setting { over: Some(linker), is_locked: true, linker, ..FIRST }.survives_being_killed().await;
+}
+
+#[tokio::test]
+async fn a_killed_change_of_the_linker_to_isolated() {
+    Setting { over: Some(Linker::Hoisted), linker: Linker::Isolated, ..FIRST }.survives_being_killed().await;
+}
+
+#[tokio::test]
+async fn a_killed_change_of_the_linker_from_isolated_to_hoisted() {
+    Setting { over: Some(Linker::Isolated), is_locked: true, ..FIRST }.survives_being_killed().await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod crash;
 mod hostile;
 mod install;
+mod isolated;
 mod link;
 mod lock;
 mod mounts;

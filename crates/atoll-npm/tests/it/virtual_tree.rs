@@ -26,7 +26,7 @@ use crate::support::Scene;
 const NO_LIMIT: u64 = 1 << 20;
 
 /// A project in which everything occurs that a layout can have.
-fn rich() -> Scene {
+pub(crate) fn rich() -> Scene {
     let scene = Scene::new(
         r#"{"dependencies":{"a":"1","@s/d":"3","c":"1","@s/e":"1","holder":"1","alias":"npm:real@1","cycle-a":"3",
             "cycle-b":"3","start":"1"}}"#,
