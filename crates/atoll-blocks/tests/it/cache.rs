@@ -383,7 +383,7 @@ fn child_fills_its_disk() {
             while !is_over.load(Ordering::Relaxed) {
                 rest.set_len(0).unwrap();
                 let mut offset = 0;
-                while let Ok(more) = atoll_sys::fs::write_at(&rest, &[1; 65536], offset) {
+                while let Ok(more) = atoll_sys::fs::write_at(&rest, &[1; 8192], offset) {
                     offset += more as u64;
                 }
             }
