@@ -1,4 +1,5 @@
-//! Many machines start at once from one store, in virtual time: `cargo run --release -p atoll-blocks --example fleet`.
+//! Many machines start at once from one store, in virtual time: `cargo run --release -p atoll-blocks --example fleet -- 10 1000`,
+//! with the numbers of machines.
 //!
 //! Each has the scheduler that would serve it, and reads the same frames of the same object, one after the other. The store answers so
 //! many requests a second, in their order, and refuses those that would wait for too long; what it sends goes through one pipe, frame
@@ -9,6 +10,7 @@
 use atoll_blocks::schedule::{Action, Answer, Config, Ending, Layout, ObjectId, RequestId, Scheduler};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -236,12 +238,14 @@ fn percentile(values: &mut [Duration], of_hundred: usize) -> f64 {
     values[(values.len() - 1) * of_hundred / 100].as_secs_f64() * 1e3
 }
 
-fn main() {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!(
         "{:>9}{:>12}{:>10}{:>10}{:>8}{:>13}{:>13}{:>13}{:>13}",
         "machines", "requests", "refused", "GiB", "failed", "first p50", "first p99", "all p50", "all p99"
     );
-    for machines in [10, 1_000, 100_000] {
+    for machines in std::env::args().skip(1) {
+        let count: NonZeroUsize = machines.parse().map_err(|error| format!("{machines}: {error}"))?;
+        let machines = count.get();
         let mut fleet = Fleet::new(machines);
         fleet.run();
         let mut first: Vec<Duration> = fleet.machines.iter().filter_map(|machine| machine.first_read).collect();
@@ -259,4 +263,5 @@ fn main() {
             percentile(&mut all, 99),
         );
     }
+    Ok(())
 }

@@ -16,6 +16,10 @@ const SAMPLES_MIN: u32 = 64;
 const FIRST_BYTE_WEIGHT: f64 = 0.125;
 /// A time beyond this many means counts as so much in the mean: the tail has the quantile for itself.
 const OUTLIER: f64 = 3.0;
+/// By how much the shortest time grows with each first byte, so that it is forgotten when none is as short any more.
+const BASE_GROWTH: f64 = 1.0 / 256.0;
+/// The mean is this many times the shortest at most where nobody stands in line.
+const JITTER: f64 = 2.0;
 /// Bandwidth is measured over at least this long: sockets deliver in bursts.
 const WINDOW_MIN: Duration = Duration::from_millis(1);
 /// A higher bandwidth is believed sooner than a lower one: too low a one leaves the upstream idle, and is never corrected
@@ -26,6 +30,8 @@ const FALL_WEIGHT: f64 = 0.125;
 #[derive(Debug)]
 pub(super) struct Estimate {
     first_byte: f64,
+    /// The shortest time to a first byte, nearly.
+    base: f64,
     measured_first_byte: bool,
     histogram: [u32; (STEPS * DOUBLINGS) as usize],
     samples: u32,
@@ -39,6 +45,7 @@ impl Estimate {
     pub(super) fn new(first_byte: Duration, bandwidth: f64) -> Self {
         Self {
             first_byte: first_byte.as_secs_f64(),
+            base: first_byte.as_secs_f64(),
             measured_first_byte: false,
             histogram: [0; (STEPS * DOUBLINGS) as usize],
             samples: 0,
@@ -57,6 +64,17 @@ impl Estimate {
     /// Bytes per second while some arrive, over all requests together.
     pub(super) fn bandwidth(&self) -> f64 {
         self.bandwidth
+    }
+
+    /// How long before its first byte is wanted a request is to be started. Where first bytes are late since requests stand in
+    /// line at the upstream, that is less than it takes: to start still sooner would make the line longer.
+    pub(super) fn lead(&self) -> Duration {
+        Duration::from_secs_f64(self.first_byte.min(self.base * JITTER))
+    }
+
+    /// Bytes that arrive within the [lead](Self::lead).
+    pub(super) fn lead_bytes(&self) -> f64 {
+        self.lead().as_secs_f64() * self.bandwidth
     }
 
     /// Bytes that arrive within the time to a first byte.
@@ -91,11 +109,14 @@ impl Estimate {
         if self.measured_first_byte {
             let seconds = seconds.min(self.first_byte * OUTLIER);
             self.first_byte += (seconds - self.first_byte) * FIRST_BYTE_WEIGHT;
+            self.base = seconds.min(self.base * (1.0 + BASE_GROWTH));
         } else {
             self.first_byte = seconds;
+            self.base = seconds;
             self.measured_first_byte = true;
         }
         self.first_byte = self.first_byte.max(1e-6);
+        self.base = self.base.max(1e-6);
     }
 
     /// A request was given up before its first byte: it would have taken longer.
@@ -153,6 +174,21 @@ mod tests {
         assert!(late > Duration::from_millis(100) && late < Duration::from_millis(113), "{late:?}");
         // The mean is not carried away.
         assert!(estimate.first_byte() < Duration::from_millis(30));
+    }
+
+    #[test]
+    fn the_lead_does_not_follow_a_line_at_the_upstream() {
+        let mut estimate = Estimate::new(Duration::from_millis(1), 1e6);
+        let mut see = |milliseconds: u64| {
+            (0..40).for_each(|_| estimate.saw_first_byte(Duration::from_millis(milliseconds)));
+            (estimate.first_byte().as_millis(), estimate.lead().as_millis())
+        };
+        assert_eq!(see(20), (20, 20));
+        assert_eq!(see(30), (29, 29));
+        let (mean, lead) = see(500);
+        assert!(mean > 400 && lead < 70, "{mean} {lead}");
+        see(20);
+        assert_eq!(see(20), (20, 20));
     }
 
     #[test]

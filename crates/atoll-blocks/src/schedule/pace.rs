@@ -43,6 +43,6 @@ impl Scheduler {
             let begins_at = if flight.first_byte_at.is_some() { now } else { flight.started_at + first_byte };
             free_at = free_at.max(begins_at) + self.estimate.transfer(flight.missing_bytes());
         }
-        Pace { due: free_at.saturating_sub(first_byte + self.config.timer_granularity) }
+        Pace { due: free_at.saturating_sub(self.estimate.lead() + self.config.timer_granularity) }
     }
 }

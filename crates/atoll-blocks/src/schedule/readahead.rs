@@ -88,8 +88,8 @@ impl Scheduler {
     /// Somebody reads these frames: is it a reader that goes on?
     pub(super) fn follow(&mut self, id: ObjectId, frames: &Range<u32>) {
         // What is asked for now comes after a time to a first byte: less than the product would be too late in any case.
-        let window_min = (self.estimate.delay_product() as u64).max(self.segment_bytes() * 2);
-        let window_max = (self.estimate.delay_product() * DELAY_PRODUCTS) as u64;
+        let window_min = (self.estimate.lead_bytes() as u64).max(self.segment_bytes() * 2);
+        let window_max = (self.estimate.lead_bytes() * DELAY_PRODUCTS) as u64;
         let window_max = window_max.min(self.config.readahead_bytes_max);
         let Some(object) = self.objects.get_mut(&id) else { return };
         let readers = &mut object.streams.readers;
