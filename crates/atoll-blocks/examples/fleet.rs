@@ -1,9 +1,9 @@
-//! Many machines start at once from one store, in virtual time: `cargo run --release -p atoll-blocks --example fleet -- 10 1000`,
-//! with the numbers of machines.
+//! Many machines start at once from one store, in virtual time: `cargo run --release -p atoll-blocks --example fleet --
+//! 10 1000`, with the numbers of machines.
 //!
-//! Each has the scheduler that would serve it, and reads the same frames of the same object, one after the other. The store answers so
-//! many requests a second, in their order, and refuses those that would wait for too long; what it sends goes through one pipe, frame
-//! by frame, in the order in which frames are due.
+//! Each has the scheduler that would serve it, and reads the same frames of the same object, one after the other. The
+//! store answers so many requests a second, in their order, and refuses those that would wait for too long; what it
+//! sends goes through one pipe, frame by frame, in the order in which frames are due.
 
 #![expect(clippy::print_stdout, reason = "a program that prints a table")]
 

@@ -1,7 +1,8 @@
-//! The scheduler against the limits of physics, in virtual time: `cargo run --release -p atoll-blocks --example simulate`.
+//! The scheduler against the limits of physics, in virtual time: `cargo run --release -p atoll-blocks --example
+//! simulate`.
 //!
-//! Each row is the mean over the callers of many rounds, each with a new object, by a scheduler that has measured its upstream
-//! before; `cold` is by one that has not, in its first round. Times are milliseconds.
+//! Each row is the mean over the callers of many rounds, each with a new object, by a scheduler that has measured its
+//! upstream before; `cold` is by one that has not, in its first round. Times are milliseconds.
 
 #![expect(clippy::print_stdout, reason = "a program that prints a table")]
 
@@ -163,8 +164,8 @@ fn staggered(random: &mut Random, origin: Origin, frames: u32) -> Vec<Caller> {
     callers
 }
 
-/// What staggered callers wait for if each fault either waits for a transfer that will come to it, or has one of its own that
-/// goes on from there, whichever is sooner, and nothing costs anything.
+/// What staggered callers wait for if each fault either waits for a transfer that will come to it, or has one of its
+/// own that goes on from there, whichever is sooner, and nothing costs anything.
 fn staggered_bound(origin: Origin, callers: &[Caller]) -> f64 {
     let mut order = callers.to_vec();
     order.sort_by_key(|caller| caller.at);

@@ -1,7 +1,7 @@
 //! The scheduler in virtual time, against an origin with a time to first byte, a bandwidth, and faults.
 //!
-//! A [`World`] carries out what a [`Scheduler`] orders, and keeps books of its own, by which it checks after each order that the
-//! scheduler's promises hold: it panics where one doesn't. So every simulation is a test as well.
+//! A [`World`] carries out what a [`Scheduler`] orders, and keeps books of its own, by which it checks after each order
+//! that the scheduler's promises hold: it panics where one doesn't. So every simulation is a test as well.
 
 use crate::schedule::{
     Action, Answer, Class, Config, Ending, Layout, ObjectId, ReadId, RequestId, Scheduler, Start, Why,
@@ -218,8 +218,8 @@ impl World {
         self.objects.get(&object).is_some_and(|books| books.ready.contains(&frame))
     }
 
-    /// Lets time pass until a reader gets to know something, at most until this moment. Without one, nothing at all is left to
-    /// happen when the answer is `None`.
+    /// Lets time pass until a reader gets to know something, at most until this moment. Without one, nothing at all is
+    /// left to happen when the answer is `None`.
     pub fn next(&mut self, until: Option<Duration>) -> Option<Event> {
         let mut calls = 0;
         loop {

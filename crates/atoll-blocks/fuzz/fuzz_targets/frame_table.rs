@@ -1,6 +1,7 @@
 //! Headers, tables and frames: any bytes, as if the digests of header and table had been right.
 //!
-//! What is read has frames that lie one after another, within the object; and a frame that is not right gives no content.
+//! What is read has frames that lie one after another, within the object; and a frame that is not right gives no
+//! content.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Presence maps: any bytes, any number of frames. What is believed is within the object, and is written as it was read.
+//! Presence maps: any bytes, any number of frames. What is believed is within the object, and is written as it was
+//! read.
 
 #![no_main]
 

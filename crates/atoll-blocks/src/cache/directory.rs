@@ -207,8 +207,8 @@ impl Shared {
         }
     }
 
-    /// Evicts an object that nobody has open, or else what has not been used for longest; how many bytes that were. Nothing, if
-    /// there is nothing, or it can't be done.
+    /// Evicts an object that nobody has open, or else what has not been used for longest; how many bytes that were.
+    /// Nothing, if there is nothing, or it can't be done.
     fn evict_one(&self) -> Option<u64> {
         let mut objects = self.lock();
         if let Some((identity, bytes)) = objects.closed.pop_front() {

@@ -11,8 +11,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Frames after which the map is written down without being asked: 8 MiB of common ones. What has not been written down when the
-/// process is killed is fetched again.
+/// Frames after which the map is written down without being asked: 8 MiB of common ones. What has not been written down
+/// when the process is killed is fetched again.
 const UNWRITTEN_MAX: u32 = 64;
 /// A read is repeated so often because something was evicted meanwhile; then it counts as a miss.
 const READ_ATTEMPTS: u32 = 4;
@@ -95,8 +95,8 @@ impl Content {
                     more => done += more,
                 }
             }
-            // A frame is taken out of the map before the eviction is counted, and that before its content goes. So if none was
-            // counted, what was in the map above was in the file.
+            // A frame is taken out of the map before the eviction is counted, and that before its content goes. So if
+            // none was counted, what was in the map above was in the file.
             if self.evictions.load(Ordering::SeqCst) == evictions {
                 self.touch(epoch, &frames);
                 return Ok(self.watched.take_any(frames).map_or(Lookup::Hit, Lookup::Watched));
@@ -172,8 +172,8 @@ impl CachedObject {
 
     /// Reads content from `offset` on, as much as `buffer` has room for, if all of it is there.
     ///
-    /// Errors: a range beyond the content's end; what the disk says of a part that it can't read, whose frames should be
-    /// [forgotten](Self::forget) then.
+    /// Errors: a range beyond the content's end; what the disk says of a part that it can't read, whose frames should
+    /// be [forgotten](Self::forget) then.
     pub fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<Lookup> {
         self.content.read(self.shared.epoch(), offset, buffer)
     }
@@ -227,8 +227,8 @@ impl CachedObject {
         Ok(Stored::Kept)
     }
 
-    /// Takes frames away, since they can't be read or are not wanted; how many bytes of content that were. After an error they are
-    /// not there either, but may take room.
+    /// Takes frames away, since they can't be read or are not wanted; how many bytes of content that were. After an
+    /// error they are not there either, but may take room.
     pub fn forget(&self, frames: Range<u32>) -> io::Result<u64> {
         let mut writer = self.lock();
         if self.content.presence.count(frames.clone()) == 0 {
@@ -242,7 +242,8 @@ impl CachedObject {
         let pages = PresenceMap::page_of(frames.start)..=PresenceMap::page_of(frames.end - 1);
         writer.pages.extend(pages);
         if self.write_map(&mut writer).is_err() {
-            // A disk without room for a page of the map has room for an empty one. It is written anew with the next frames.
+            // A disk without room for a page of the map has room for an empty one. It is written anew with the next
+            // frames.
             atoll_sys::fs::truncate(&self.map, 0)?;
             writer.pages.extend(0..self.content.presence.pages());
         }

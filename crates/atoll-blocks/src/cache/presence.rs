@@ -15,8 +15,9 @@ const PURPOSE: &str = "atoll presence map 1";
 
 /// A set of frames that any number of threads look at while one changes it.
 ///
-/// It is written down in pages of 4 KiB, each with a digest over its bits, its number, and the object that it is for. A page whose
-/// digest is not right, since it was written half, damaged, or is for something else, says that nothing is there.
+/// It is written down in pages of 4 KiB, each with a digest over its bits, its number, and the object that it is for. A
+/// page whose digest is not right, since it was written half, damaged, or is for something else, says that nothing is
+/// there.
 #[derive(Debug)]
 pub struct PresenceMap {
     words: Box<[AtomicU64]>,
@@ -103,8 +104,8 @@ impl PresenceMap {
         bytes
     }
 
-    /// Reads the pages that were written for an object. Bytes that are missing, and pages that can't be believed, are frames that
-    /// are not there; so are those beyond the last frame.
+    /// Reads the pages that were written for an object. Bytes that are missing, and pages that can't be believed, are
+    /// frames that are not there; so are those beyond the last frame.
     pub fn decode(bytes: &[u8], frames: u32, identity: Identity) -> Self {
         let map = Self::new(frames);
         let (pages, _) = bytes.as_chunks::<{ Self::PAGE_BYTES }>();

@@ -89,7 +89,8 @@ impl Header {
     /// How long a header is.
     pub const BYTES: usize = 128;
 
-    /// A header for content of `content_bytes` bytes, in frames of 2^`frame_bits` bytes that take `stored_bytes` together.
+    /// A header for content of `content_bytes` bytes, in frames of 2^`frame_bits` bytes that take `stored_bytes`
+    /// together.
     pub(super) fn new(
         content_bytes: u64,
         stored_bytes: u64,

@@ -37,8 +37,8 @@ pub enum PackError {
     Header(#[from] HeaderError),
 }
 
-/// Packs `content_bytes` bytes of `content`, and writes the object from `object`'s present position on. Equal content and packing
-/// give equal objects, by the same version of zstd.
+/// Packs `content_bytes` bytes of `content`, and writes the object from `object`'s present position on. Equal content
+/// and packing give equal objects, by the same version of zstd.
 pub fn pack(
     content: &mut impl Read,
     content_bytes: u64,

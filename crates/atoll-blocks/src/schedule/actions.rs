@@ -83,9 +83,11 @@ pub struct Start {
 /// How a request ended by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// Its body is over. Frames of it that have not been [verified](super::Scheduler::verified) are missing, as after an error.
+    /// Its body is over. Frames of it that have not been [verified](super::Scheduler::verified) are missing, as after
+    /// an error.
     Complete,
-    /// It failed in a way that another attempt may not: the connection, a status of overload or of a fault of the server.
+    /// It failed in a way that another attempt may not: the connection, a status of overload or of a fault of the
+    /// server.
     Failed {
         /// When the upstream wishes to be asked again.
         retry_after: Option<Duration>,

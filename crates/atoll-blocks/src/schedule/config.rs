@@ -5,18 +5,21 @@ use std::time::Duration;
 /// Limits and starting values of one upstream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Requests under way at once, hedges included. Object stores answer some thousands a second; connections are what costs.
+    /// Requests under way at once, hedges included. Object stores answer some thousands a second; connections are what
+    /// costs.
     pub requests_max: usize,
-    /// Bytes asked for and not yet here, over all requests. A single frame that is larger is asked for when nothing else is
-    /// under way.
+    /// Bytes asked for and not yet here, over all requests. A single frame that is larger is asked for when nothing
+    /// else is under way.
     pub in_flight_bytes_max: u64,
     /// Of `requests_max`, those that only demand may use, so that a fault finds a free one.
     pub reserved_requests: usize,
     /// Of `in_flight_bytes_max`, those that only demand may use.
     pub reserved_bytes: u64,
-    /// A request asks for at least this many bytes, if they are missing: below, the work per request outweighs the bytes.
+    /// A request asks for at least this many bytes, if they are missing: below, the work per request outweighs the
+    /// bytes.
     pub segment_bytes_min: u64,
-    /// And for at most this many beyond its first frame: what is asked for can't be taken back, and a fault in it has to wait.
+    /// And for at most this many beyond its first frame: what is asked for can't be taken back, and a fault in it has
+    /// to wait.
     pub segment_bytes_max: u64,
     /// Time from a request to its first byte, until it has been measured.
     pub first_byte_prior: Duration,
@@ -26,7 +29,8 @@ pub struct Config {
     pub timer_granularity: Duration,
     /// A request without a first byte for this long has failed.
     pub first_byte_timeout: Duration,
-    /// A request without a further byte for this long has failed. There is no limit on the time that a whole body takes.
+    /// A request without a further byte for this long has failed. There is no limit on the time that a whole body
+    /// takes.
     pub stall_timeout: Duration,
     /// A read that has waited for this long fails.
     pub read_timeout: Duration,

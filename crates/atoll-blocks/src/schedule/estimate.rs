@@ -22,8 +22,8 @@ const BASE_GROWTH: f64 = 1.0 / 256.0;
 const JITTER: f64 = 2.0;
 /// Bandwidth is measured over at least this long: sockets deliver in bursts.
 const WINDOW_MIN: Duration = Duration::from_millis(1);
-/// A higher bandwidth is believed sooner than a lower one: too low a one leaves the upstream idle, and is never corrected
-/// by what arrives.
+/// A higher bandwidth is believed sooner than a lower one: too low a one leaves the upstream idle, and is never
+/// corrected by what arrives.
 const RISE_WEIGHT: f64 = 0.5;
 const FALL_WEIGHT: f64 = 0.125;
 
@@ -66,8 +66,8 @@ impl Estimate {
         self.bandwidth
     }
 
-    /// How long before its first byte is wanted a request is to be started. Where first bytes are late since requests stand in
-    /// line at the upstream, that is less than it takes: to start still sooner would make the line longer.
+    /// How long before its first byte is wanted a request is to be started. Where first bytes are late since requests
+    /// stand in line at the upstream, that is less than it takes: to start still sooner would make the line longer.
     pub(super) fn lead(&self) -> Duration {
         Duration::from_secs_f64(self.first_byte.min(self.base * JITTER))
     }

@@ -25,7 +25,8 @@ impl Layout {
     /// An object of `bytes` bytes in frames of `frame_bytes`, `chunk_frames` of them in a chunk.
     ///
     /// # Panics
-    /// If a frame or a chunk would be empty, or there are more than 2³² − 1 frames: sizes are checked where they are read.
+    /// If a frame or a chunk would be empty, or there are more than 2³² − 1 frames: sizes are checked where they are
+    /// read.
     pub fn uniform(bytes: u64, frame_bytes: u64, chunk_frames: u32) -> Self {
         assert!(frame_bytes > 0 && chunk_frames > 0, "frames and chunks are not empty");
         let frames = u32::try_from(bytes.div_ceil(frame_bytes)).expect("frames are counted in 32 bits");

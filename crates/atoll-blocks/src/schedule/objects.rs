@@ -15,8 +15,8 @@ pub(super) struct Object {
     pub(super) layout: Layout,
     /// Frames that are there.
     pub(super) ready: FrameSet,
-    /// Frames that are under way, by where each run of them begins, with where it ends: what requests, without hedges, have not
-    /// brought yet; and, without a request, what waits for its next attempt.
+    /// Frames that are under way, by where each run of them begins, with where it ends: what requests, without hedges,
+    /// have not brought yet; and, without a request, what waits for its next attempt.
     pub(super) claims: BTreeMap<u32, (u32, Option<RequestId>)>,
     /// Reads that wait.
     pub(super) reads: BTreeSet<ReadId>,

@@ -3,8 +3,8 @@
 use super::scheduler::Scheduler;
 use std::time::Duration;
 
-/// Segments in the product of bandwidth and delay. More of them, and a fault waits less for a segment that it lies in; fewer,
-/// and there are less requests.
+/// Segments in the product of bandwidth and delay. More of them, and a fault waits less for a segment that it lies in;
+/// fewer, and there are less requests.
 const SEGMENTS_PER_DELAY_PRODUCT: f64 = 8.0;
 /// A request that is so many times later than it should be is not counted on.
 const LATE: u32 = 4;
@@ -30,8 +30,8 @@ impl Scheduler {
         bytes.clamp(self.config.segment_bytes_min, self.config.segment_bytes_max)
     }
 
-    /// One time to a first byte before all that is under way will have arrived. The upstream is taken as one pipe, through
-    /// which the requests' bytes come one after another, in the order in which they were started.
+    /// One time to a first byte before all that is under way will have arrived. The upstream is taken as one pipe,
+    /// through which the requests' bytes come one after another, in the order in which they were started.
     pub(super) fn pace(&self, now: Duration) -> Pace {
         let first_byte = self.estimate.first_byte();
         let patience = (first_byte * LATE).max(LATE_MIN);

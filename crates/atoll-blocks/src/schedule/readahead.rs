@@ -10,8 +10,9 @@ use std::time::Duration;
 const STREAMS_MAX: usize = 16;
 /// A reader is sequential after so many reads that go on where the one before ended.
 const IN_ORDER_MIN: u32 = 2;
-/// How far is read ahead at most, in products of bandwidth and delay. With one, the next bytes are here in time for a reader as fast
-/// as the upstream; but a reader is looked at only when half of what was read ahead is left, and some are in bursts.
+/// How far is read ahead at most, in products of bandwidth and delay. With one, the next bytes are here in time for a
+/// reader as fast as the upstream; but a reader is looked at only when half of what was read ahead is left, and some
+/// are in bursts.
 const DELAY_PRODUCTS: f64 = 4.0;
 
 #[derive(Debug, Default)]
@@ -56,8 +57,8 @@ impl Reader {
         self.mark = None;
         let last = layout.frames().checked_sub(1)?;
         if self.in_order < IN_ORDER_MIN {
-            // Nobody reports reads of frames that are there: two marks on the way to the end of the chunk tell whether the
-            // reader goes on, and before it gets there.
+            // Nobody reports reads of frames that are there: two marks on the way to the end of the chunk tell whether
+            // the reader goes on, and before it gets there.
             let chunk_end = layout.chunk_of(frames.end.min(last)).end;
             let middle = self.next + chunk_end.saturating_sub(self.next) / 2;
             self.mark = (middle > self.next && middle < chunk_end).then_some(middle);
@@ -87,7 +88,8 @@ impl Scheduler {
 
     /// Somebody reads these frames: is it a reader that goes on?
     pub(super) fn follow(&mut self, id: ObjectId, frames: &Range<u32>) {
-        // What is asked for now comes after a time to a first byte: less than the product would be too late in any case.
+        // What is asked for now comes after a time to a first byte: less than the product would be too late in any
+        // case.
         let window_min = (self.estimate.lead_bytes() as u64).max(self.segment_bytes() * 2);
         let window_max = (self.estimate.lead_bytes() * DELAY_PRODUCTS) as u64;
         let window_max = window_max.min(self.config.readahead_bytes_max);

@@ -1,7 +1,7 @@
 //! What is tried again, and when.
 //!
-//! Frames that wait for their next attempt count as under way: a fill does not try them before, and a further read of them waits with
-//! the others.
+//! Frames that wait for their next attempt count as under way: a fill does not try them before, and a further read of
+//! them waits with the others.
 
 use super::actions::{Class, ObjectId};
 use super::config::Config;

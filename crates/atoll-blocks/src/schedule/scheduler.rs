@@ -146,7 +146,8 @@ impl Scheduler {
             let segment = self.segment_bytes();
             let mut end = object.layout.cut(&run, segment);
             if end == run.end && run.end == task.frames.end {
-                // The frames behind come along: a few for the sake of the request, and more if nobody else's bytes wait for them.
+                // The frames behind come along: a few for the sake of the request, and more if nobody else's bytes wait
+                // for them.
                 let extent = if self.pace(now).is_due(now) { segment } else { self.config.segment_bytes_min };
                 let chunk = object.layout.chunk_of(run.end - 1);
                 let longer = object.absent_run(run.start..chunk.end).map_or(run.end, |longer| longer.end);

@@ -1,5 +1,5 @@
-//! Any range of a remote object: the scheduler against any history, frames against any bytes, the cache against any end of its
-//! process.
+//! Any range of a remote object: the scheduler against any history, frames against any bytes, the cache against any end
+//! of its process.
 
 #![expect(clippy::disallowed_methods, reason = "tests work on the host's files")]
 

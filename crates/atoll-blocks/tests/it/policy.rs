@@ -147,8 +147,8 @@ fn a_stall_is_a_stall_however_much_came_before() {
     assert_eq!(world.scheduler().stats().failures, 1);
 }
 
-/// Reads 2000 frames, each of a chunk of its own and not in order, from an origin that is 50 times later for every so manieth of them
-/// after the first 200. How many reads took long.
+/// Reads 2000 frames, each of a chunk of its own and not in order, from an origin that is 50 times later for every so
+/// manieth of them after the first 200. How many reads took long.
 fn read_with_late_first_bytes(late_one_in: u64) -> (World, u64) {
     let mut request = 0;
     let mut world = World::new(Config::default(), Link { bandwidth: GCS.1, is_shared: false }, move |start: &Start| {

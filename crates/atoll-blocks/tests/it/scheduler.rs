@@ -1,5 +1,5 @@
-//! Any sequence of reads, cancellations and faults leaves the scheduler's promises intact: the [`World`] checks them after
-//! each order. Here it is checked that every read is answered, and what else holds in the end.
+//! Any sequence of reads, cancellations and faults leaves the scheduler's promises intact: the [`World`] checks them
+//! after each order. Here it is checked that every read is answered, and what else holds in the end.
 
 use atoll_blocks::schedule::{Answer, Config, Layout, ObjectId, ReadId, Why};
 use atoll_blocks::simulate::{Event, Fault, Link, Reply, World};
