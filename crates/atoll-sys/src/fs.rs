@@ -3,7 +3,7 @@
 
 use crate::{Errno, counted};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, RawDir, StatxFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, FallocateFlags, RawDir, StatxFlags, Timespec, Timestamps};
 use rustix::io::retry_on_intr;
 use std::mem::MaybeUninit;
 use std::path::Path;
@@ -218,6 +218,14 @@ pub fn write_at(file: impl AsFd, data: &[u8], offset: u64) -> Result<usize, Errn
 pub fn truncate(file: impl AsFd, length: u64) -> Result<(), Errno> {
     counted!("ftruncate");
     retry_on_intr(|| rustix::fs::ftruncate(file.as_fd(), length))
+}
+
+/// Gives back the blocks of a part of an open file, which reads as zeros then; its length stays. Errors: `EOPNOTSUPP` where the
+/// filesystem can't.
+pub fn punch_hole(file: impl AsFd, offset: u64, length: u64) -> Result<(), Errno> {
+    counted!("fallocate");
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    retry_on_intr(|| rustix::fs::fallocate(file.as_fd(), flags, offset, length))
 }
 
 /// Waits until the content of an open file is on its device.

@@ -1,0 +1,12 @@
+//! Any range of a remote object, as if it were local, every byte verified.
+//!
+//! * [`cache`]: what has come, on the local disk; valid whatever happens to the process.
+//! * [`frames`]: how an object is made of frames, and how a frame is verified; hostile input ends here.
+//! * [`schedule`]: which bytes are asked for, when, and who is woken: pure decisions.
+//! * [`simulate`]: the same decisions in virtual time, checked.
+
+#[expect(clippy::disallowed_methods, reason = "a cache owns its directory")]
+pub mod cache;
+pub mod frames;
+pub mod schedule;
+pub mod simulate;

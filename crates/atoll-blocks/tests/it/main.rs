@@ -1,0 +1,12 @@
+//! Any range of a remote object: the scheduler against any history, frames against any bytes, the cache against any end
+//! of its process.
+
+#![expect(clippy::disallowed_methods, reason = "tests work on the host's files")]
+
+mod cache;
+mod frames;
+mod policy;
+mod scheduler;
+
+#[global_allocator]
+static ALLOCATOR: atoll_sys::count::Allocator = atoll_sys::count::Allocator;
