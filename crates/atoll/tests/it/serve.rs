@@ -112,7 +112,7 @@ fn a_limit_has_its_status_and_hurts_nobody_else() {
     std::fs::create_dir(&other).expect("a directory");
     std::fs::write(other.join("package.json"), "{}").expect("a file");
     std::fs::write(other.join("index.mjs"), "export default { fetch: () => new Response('other') };").expect("a file");
-    let arguments = ["--cpu-ms", "300", "--memory-mib", "32", "--timeout-ms", "2000", ".", "../other"];
+    let arguments = ["--cpu-ms", "200", "--memory-mib", "32", "--timeout-ms", "4000", ".", "../other"];
     let mut server = Server::start(&scene, &arguments);
     let (app, other) = (format!("app.localhost:{}", server.port), format!("other.localhost:{}", server.port));
     for (path, status, limit) in
