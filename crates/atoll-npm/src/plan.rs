@@ -21,7 +21,7 @@ pub(crate) use shape::{Shape, is_within};
 
 use crate::{
     link::{INSTANCES, LinkFolder, Links, bins, state::Installed},
-    lock::{InstallPath, LockEntry, Lockfile},
+    lock::{InstallPath, LockEntry, Lockfile, in_tarballs},
     manifest::Manifest,
 };
 
@@ -106,6 +106,7 @@ impl<'a> Plan<'a> {
         manifest: &Manifest,
     ) -> Result<Self, PlanError> {
         let present = Present::new(project, installed);
+        let in_tarballs = in_tarballs(&wanted);
         let mut plan = Self::default();
         let mut building: HashSet<&str> = HashSet::new();
         let mut kept: Vec<(&InstallPath, &LockEntry)> = Vec::new();
@@ -113,7 +114,7 @@ impl<'a> Plan<'a> {
         by_depth.sort_by_key(|(path, _)| (path.depth(), path.as_str()));
         for (path, entry) in by_depth {
             let parent_is_new = path.parent().is_some_and(|parent| building.contains(parent.as_str()));
-            if entry.in_bundle {
+            if in_tarballs.contains(path.as_str()) {
                 // It comes with its dependent, and stays with it.
                 if parent_is_new {
                     building.insert(path.as_str());

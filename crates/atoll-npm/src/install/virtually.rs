@@ -23,7 +23,7 @@ use crate::{
         commit::Journal,
         state::{self, Installed, Linked, Marker, lock_digest},
     },
-    lock::{InstallPath, LockEntry},
+    lock::{InstallPath, LockEntry, in_tarballs},
     plan::{entries, extraneous, isolated_leftovers},
     report::{Reporter, Stage as Step, Warning},
     store::{MachineKey, Store},
@@ -193,7 +193,8 @@ impl Virtually<'_> {
 /// Makes sure that the store has all packages and believes them.
 async fn gather(wanted: &Entries<'_>, fetcher: &Fetcher<'_>, store: &Store, waits: &Waits) -> Result<(), InstallError> {
     // Bundled ones come with their dependents.
-    let stored = wanted.iter().filter(|(_, entry)| !entry.link && !entry.in_bundle);
+    let in_tarballs = in_tarballs(wanted);
+    let stored = wanted.iter().filter(|(path, entry)| !entry.link && !in_tarballs.contains(path.as_str()));
     let wanted: Vec<Wanted> = stored.map(|(path, entry)| fetcher.wanted(path, entry)).collect::<Result<_, _>>()?;
     let missing = not_believed(store, wanted, waits).await;
     if !missing.is_empty() {

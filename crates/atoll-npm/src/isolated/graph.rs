@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::lock::{InstallPath, LockEntry, Lockfile};
+use crate::lock::{InstallPath, LockEntry, Lockfile, in_tarballs};
 
 /// What the packages of a lockfile find.
 #[derive(Debug)]
@@ -46,10 +46,14 @@ impl<'a> Graph<'a> {
         places.sort_by_key(|(path, _)| (path.depth(), path.as_str()));
         let index: HashMap<&str, usize> =
             places.iter().enumerate().map(|(index, (path, _))| (path.as_str(), index)).collect();
+        let in_tarballs = in_tarballs(&places);
         let mut nodes: Vec<Node<'a>> = Vec::with_capacity(places.len());
         for (position, (path, entry)) in places.iter().copied().enumerate() {
             // Parents come first, so that a bundled package in a bundled one finds the owner of both.
-            let parent = path.parent().filter(|_| entry.in_bundle).and_then(|parent| index.get(parent.as_str()));
+            let parent = path
+                .parent()
+                .filter(|_| in_tarballs.contains(path.as_str()))
+                .and_then(|parent| index.get(parent.as_str()));
             let owner = parent.map_or(position, |parent| nodes[*parent].owner);
             let start = if owner == position { path.as_str().len() } else { places[owner].0.as_str().len() + 1 };
             let edges = BTreeMap::new();
@@ -81,9 +85,9 @@ impl<'a> Graph<'a> {
         lock: &'a Lockfile,
         wanted: &[(&'a InstallPath, &'a LockEntry)],
     ) -> BTreeMap<&'a str, usize> {
-        let index = self.index();
+        let (index, in_tarballs) = (self.index(), in_tarballs(wanted));
         let mut found: BTreeMap<&str, (usize, &str, usize)> = BTreeMap::new();
-        for (path, entry) in wanted.iter().filter(|(_, entry)| !entry.in_bundle) {
+        for (path, entry) in wanted.iter().filter(|(path, _)| !in_tarballs.contains(path.as_str())) {
             let Some(node) = node_at(lock, &index, path, entry) else { continue };
             let candidate = (path.depth(), path.as_str(), node);
             let best = found.entry(path.name()).or_insert(candidate);

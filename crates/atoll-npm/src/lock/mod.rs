@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 pub use compare::{Disagreement, disagreements};
 pub use path::InstallPath;
+pub(crate) use select::in_tarballs;
 pub use select::{BadPlatform, Omit, Platform};
 pub(crate) use write::keep_packages;
 

@@ -1,6 +1,6 @@
 //! Which entries of a lockfile belong on this machine.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{InstallPath, LockEntry, Lockfile};
 
@@ -44,6 +44,40 @@ impl Platform {
         list_admits(&entry.os, Some(&self.os))
             && list_admits(&entry.cpu, Some(&self.cpu))
             && list_admits(&entry.libc, self.libc.as_deref())
+    }
+}
+
+/// Of these entries, the bundled ones that come with the tarball of a package. What the project itself bundles has the same
+/// flag, and is a package like any other until the project is published.
+pub(crate) fn in_tarballs<'a>(entries: &[(&'a InstallPath, &'a LockEntry)]) -> HashSet<&'a str> {
+    let bundled: Vec<_> = entries.iter().filter(|(_, entry)| entry.in_bundle).collect();
+    if bundled.is_empty() {
+        return HashSet::new();
+    }
+    let by_path: HashMap<&str, &LockEntry> = entries.iter().map(|(path, entry)| (path.as_str(), *entry)).collect();
+    let mut found: HashSet<&str> = HashSet::new();
+    loop {
+        let before = found.len();
+        for (path, _) in &bundled {
+            let Some(parent) = path.parent().filter(|parent| !parent.is_root()) else { continue };
+            let is_path = |name: &str| name == path.name();
+            let is_beside = |other: &InstallPath| {
+                found.contains(other.as_str()) && other.parent().is_some_and(|beside| beside == parent)
+            };
+            let comes_along = found.contains(parent.as_str())
+                || by_path.get(parent.as_str()).is_none_or(|holder| {
+                    // A package that the project bundles brings along what it names, and what that needs.
+                    !holder.in_bundle
+                        || holder.bundle_dependencies.iter().any(|name| is_path(name))
+                        || bundled.iter().any(|(other, entry)| is_beside(other) && entry.edge_names().any(is_path))
+                });
+            if comes_along {
+                found.insert(path.as_str());
+            }
+        }
+        if found.len() == before {
+            return found;
+        }
     }
 }
 
@@ -165,5 +199,38 @@ fn bad_platform(path: &InstallPath, entry: &LockEntry, platform: &Platform) -> B
         actual: format!("{} {} {}", platform.os, platform.cpu, platform.libc.as_deref().unwrap_or_default())
             .trim_end()
             .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As npm writes it where the project bundles `a`, which bundles `inner`, and `b` bundles `d`.
+    const LOCK: &str = r#"{ "lockfileVersion": 3, "packages": {
+        "": { "dependencies": { "a": "1", "b": "1" }, "bundleDependencies": ["a"] },
+        "node_modules/a": { "version": "1.0.0", "inBundle": true, "bundleDependencies": ["inner"],
+            "dependencies": { "c": "2", "inner": "1" } },
+        "node_modules/a/node_modules/c": { "version": "2.0.0", "inBundle": true },
+        "node_modules/a/node_modules/deep": { "version": "1.0.0", "inBundle": true },
+        "node_modules/a/node_modules/inner": { "version": "1.0.0", "inBundle": true, "dependencies": { "deep": "1" } },
+        "node_modules/b": { "version": "1.0.0", "dependencies": { "d": "1" }, "bundleDependencies": ["d"] },
+        "node_modules/b/node_modules/d": { "version": "1.0.0", "inBundle": true, "dependencies": { "e": "1" } },
+        "node_modules/b/node_modules/d/node_modules/e": { "version": "1.0.0", "inBundle": true },
+        "node_modules/c": { "version": "1.0.0" } } }"#;
+
+    #[test]
+    fn what_the_project_bundles_is_in_no_tarball() {
+        let lock = Lockfile::parse("package-lock.json", LOCK).unwrap();
+        let entries: Vec<_> = lock.packages.iter().collect();
+        let mut found: Vec<&str> = in_tarballs(&entries).into_iter().collect();
+        found.sort_unstable();
+        let expected = [
+            "node_modules/a/node_modules/deep",
+            "node_modules/a/node_modules/inner",
+            "node_modules/b/node_modules/d",
+            "node_modules/b/node_modules/d/node_modules/e",
+        ];
+        assert_eq!(found, expected);
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     integrity::Integrity,
     link::bins,
-    lock::{InstallPath, LockEntry},
+    lock::{InstallPath, LockEntry, in_tarballs},
     plan::{LinkOut, link_target},
     store::{MachineKey, PROOF_BYTES, sweep, unique_name},
 };
@@ -72,11 +72,11 @@ impl Recipe {
         root: Option<&LockEntry>,
         scripts_allowed: impl Fn(&str) -> bool,
     ) -> Result<Self, LinkOut> {
-        let mut recipe = Self::default();
+        let (mut recipe, in_tarballs) = (Self::default(), in_tarballs(wanted));
         for (path, entry) in wanted {
             let label = || format!("{}@{}", entry.package_name(path), entry.version.as_deref().unwrap_or("?"));
             let place = path.as_str().into();
-            if entry.in_bundle {
+            if in_tarballs.contains(path.as_str()) {
                 recipe.bundled.push(place);
                 continue;
             }

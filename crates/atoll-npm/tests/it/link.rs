@@ -12,6 +12,7 @@ use std::{
 use atoll_npm::{
     install::install,
     link::Method,
+    linker::Linker,
     report::{Reporter, Stage, Warning},
 };
 use atoll_test::npm_registry::Package;
@@ -100,6 +101,31 @@ async fn bundled_packages_stay_with_their_parent() {
     scene.registry.publish(&Package::new("b", "1.0.0"));
     scene.add(&["b"]).await.unwrap();
     assert_eq!(scene.read("node_modules/a/node_modules/inner/index.js"), "bundled");
+}
+
+#[tokio::test]
+async fn what_the_project_bundles_is_a_package_like_any_other() {
+    for linker in Linker::ALL {
+        let scene = Scene::new(r#"{"dependencies":{"a":"*","b":"*"},"bundleDependencies":["a"]}"#);
+        scene.registry.publish(
+            &Package::new("a", "1.0.0")
+                .dependency("c", "2")
+                .dependency("inner", "*")
+                .field("bundleDependencies", ["inner"].into())
+                .file("node_modules/inner/package.json", r#"{"name":"inner","version":"9.9.9"}"#)
+                .file("node_modules/inner/index.js", "bundled by a"),
+        );
+        scene.registry.publish(&Package::new("b", "1.0.0").dependency("c", "1"));
+        for version in ["1.0.0", "2.0.0"] {
+            scene.registry.publish(&Package::new("c", version).file("c.js", version));
+        }
+        let summary = scene.install_with(|options| options.linker = Some(linker)).await.unwrap();
+        assert_eq!((summary.installed, summary.downloaded), (4, 4), "{linker:?}");
+        assert_eq!(scene.registry.count("/inner"), 0, "{linker:?}");
+        if linker != Linker::Virtual {
+            assert_eq!(scene.read("node_modules/a/node_modules/inner/index.js"), "bundled by a", "{linker:?}");
+        }
+    }
 }
 
 #[tokio::test]
