@@ -50,35 +50,37 @@ impl Platform {
 /// Of these entries, the bundled ones that come with the tarball of a package. What the project itself bundles has the same
 /// flag, and is a package like any other until the project is published.
 pub(crate) fn in_tarballs<'a>(entries: &[(&'a InstallPath, &'a LockEntry)]) -> HashSet<&'a str> {
-    let bundled: Vec<_> = entries.iter().filter(|(_, entry)| entry.in_bundle).collect();
+    let bundled: HashMap<&str, (&'a InstallPath, &'a LockEntry)> = entries
+        .iter()
+        .filter(|(_, entry)| entry.in_bundle)
+        .map(|(path, entry)| (path.as_str(), (*path, *entry)))
+        .collect();
     if bundled.is_empty() {
         return HashSet::new();
     }
-    let by_path: HashMap<&str, &LockEntry> = entries.iter().map(|(path, entry)| (path.as_str(), *entry)).collect();
-    let mut found: HashSet<&str> = HashSet::new();
-    loop {
-        let before = found.len();
-        for (path, _) in &bundled {
-            let Some(parent) = path.parent().filter(|parent| !parent.is_root()) else { continue };
-            let is_path = |name: &str| name == path.name();
-            let is_beside = |other: &InstallPath| {
-                found.contains(other.as_str()) && other.parent().is_some_and(|beside| beside == parent)
-            };
-            let comes_along = found.contains(parent.as_str())
-                || by_path.get(parent.as_str()).is_none_or(|holder| {
-                    // A package that the project bundles brings along what it names, and what that needs.
-                    !holder.in_bundle
-                        || holder.bundle_dependencies.iter().any(|name| is_path(name))
-                        || bundled.iter().any(|(other, entry)| is_beside(other) && entry.edge_names().any(is_path))
-                });
-            if comes_along {
-                found.insert(path.as_str());
-            }
+    let is_packed = |holder: &InstallPath| !holder.is_root() && !bundled.contains_key(holder.as_str());
+    let at = |holder: &InstallPath, name: &str| holder.child(name).and_then(|path| bundled.get(path.as_str())).copied();
+    let mut within: HashMap<String, Vec<_>> = HashMap::new();
+    let mut pending = Vec::new();
+    for (path, entry) in bundled.values().copied() {
+        let Some(holder) = path.parent() else { continue };
+        if is_packed(&holder) {
+            pending.push((path, entry));
         }
-        if found.len() == before {
-            return found;
+        within.entry(holder.as_str().to_owned()).or_default().push((path, entry));
+        // A package that the project bundles brings along what it names itself, and what that needs.
+        pending.extend(entry.bundle_dependencies.iter().filter_map(|name| at(path, name)));
+    }
+    let mut found = HashSet::new();
+    while let Some((path, entry)) = pending.pop() {
+        if found.insert(path.as_str()) {
+            pending.extend(within.get(path.as_str()).into_iter().flatten());
+            let holder = path.parent().filter(|holder| !holder.is_root());
+            let needed = holder.iter().flat_map(|holder| entry.edge_names().filter_map(|name| at(holder, name)));
+            pending.extend(needed);
         }
     }
+    found
 }
 
 fn list_admits(list: &[String], value: Option<&str>) -> bool {
@@ -232,5 +234,27 @@ mod tests {
             "node_modules/b/node_modules/d/node_modules/e",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn many_bundled_packages_are_no_burden() {
+        // Each is needed by the one before: whoever looks at all of them for each of them is not done in a day.
+        let name = |index: usize| format!("p{index}");
+        let entry = |index: usize| {
+            let at = format!("node_modules/a/node_modules/{}", name(index));
+            let value = serde_json::json!({
+                "version": "1.0.0", "inBundle": true, "dependencies": { name(index + 1): "1" },
+            });
+            (at, value)
+        };
+        let mut packages: serde_json::Map<String, serde_json::Value> = (0..50_000).map(entry).collect();
+        packages.insert(
+            "node_modules/a".to_owned(),
+            serde_json::json!({ "version": "1.0.0", "inBundle": true, "bundleDependencies": ["p0"] }),
+        );
+        let text = serde_json::json!({ "lockfileVersion": 3, "packages": packages }).to_string();
+        let lock = Lockfile::parse("package-lock.json", &text).unwrap();
+        let entries: Vec<_> = lock.packages.iter().collect();
+        assert_eq!(in_tarballs(&entries).len(), 50_000);
     }
 }
