@@ -4,12 +4,15 @@
 //! and pipes are how archives have broken out of their directory in the past. Entries are read raw: the extension
 //! headers that carry long names are read here, with a limit, where the tar library would read them whole.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
-use tar::{Archive, EntryType, PaxExtensions};
+use tar::{Archive, Entries, EntryType, PaxExtensions};
 
-use crate::store::{StageError, Staged};
+use crate::{
+    inflate::Inflater,
+    store::{StageError, Staged},
+};
 
 /// Most entries that an archive may have. The largest package known to us has about 30,000.
 pub const ENTRIES_MAX: usize = 262_144;
@@ -21,6 +24,11 @@ pub const ENTRY_BYTES_MAX: u64 = 512 << 20;
 pub const EXTENSION_BYTES_MAX: u64 = 64 << 10;
 /// Longest path, in bytes (`PATH_MAX` of Linux).
 pub const PATH_BYTES_MAX: usize = 4096;
+
+/// Longest archive that is decompressed as a whole, 16 MiB: each thread that unpacks keeps so much.
+const WHOLE_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of a larger archive that are decompressed at once.
+const PIECE_BYTES: u64 = 128 << 10;
 
 const _: () = assert!(ENTRY_BYTES_MAX < UNPACKED_BYTES_MAX && (PATH_BYTES_MAX as u64) < EXTENSION_BYTES_MAX);
 
@@ -62,9 +70,36 @@ pub enum ExtractError {
 pub fn extract(compressed: &mut dyn Read, into: &mut Staged) -> Result<(), ExtractError> {
     let decompressed = Capped { inner: MultiGzDecoder::new(&mut *compressed), left: UNPACKED_BYTES_MAX };
     let mut archive = Archive::new(decompressed);
+    take_entries(archive.entries().map_err(ExtractError::Read)?, None, into)?;
+    // What follows the archive's end mark (padding, usually) belongs to what is hashed.
+    let mut rest = archive.into_inner();
+    io::copy(&mut rest, &mut io::sink()).map_err(ExtractError::Read)?;
+    drop(rest);
+    io::copy(compressed, &mut io::sink()).map_err(ExtractError::Read)?;
+    Ok(())
+}
+
+/// The same for an archive that is in memory. What it is decompressed to is in memory as well unless it is long.
+///
+/// # Errors
+/// As [`extract`].
+pub(crate) fn extract_whole(
+    mut compressed: &[u8],
+    inflater: &mut Inflater,
+    into: &mut Staged,
+) -> Result<(), ExtractError> {
+    let Some(decompressed) = inflater.whole(compressed, WHOLE_BYTES_MAX) else {
+        return extract(&mut compressed, into);
+    };
+    let mut archive = Archive::new(Cursor::new(decompressed));
+    take_entries(archive.entries_with_seek().map_err(ExtractError::Read)?, Some(decompressed), into)
+}
+
+/// Takes the entries of an archive, of which `whole` is what it consists of, if that is known.
+fn take_entries<R: Read>(entries: Entries<'_, R>, whole: Option<&[u8]>, into: &mut Staged) -> Result<(), ExtractError> {
     let mut extension = Extension::default();
     let mut count = 0_usize;
-    for entry in archive.entries().map_err(ExtractError::Read)?.raw(true) {
+    for entry in entries.raw(true) {
         let mut entry = entry.map_err(ExtractError::Read)?;
         count += 1;
         if count > ENTRIES_MAX {
@@ -94,25 +129,32 @@ pub fn extract(compressed: &mut dyn Read, into: &mut Staged) -> Result<(), Extra
                     let path = String::from_utf8_lossy(&raw).into_owned();
                     return Err(ExtractError::Entry { path, problem: "has two different sizes" });
                 }
-                take_entry(kind, &raw, header_size, &mut entry, into)?;
+                let executable = entry.header().mode().unwrap_or_default() & 0o111 != 0;
+                let taken = Taken { kind, raw: &raw, bytes: header_size, executable };
+                if let Some(whole) = whole {
+                    let begin = usize::try_from(entry.raw_file_position()).unwrap_or(usize::MAX);
+                    take_entry(&taken, &mut whole.get(begin..).unwrap_or_default(), into)?;
+                } else {
+                    let capacity = header_size.min(PIECE_BYTES) as usize;
+                    take_entry(&taken, &mut BufReader::with_capacity(capacity, entry), into)?;
+                }
             }
         }
     }
-    // What follows the archive's end mark (padding, usually) belongs to what is hashed.
-    let mut rest = archive.into_inner();
-    io::copy(&mut rest, &mut io::sink()).map_err(ExtractError::Read)?;
-    drop(rest);
-    io::copy(compressed, &mut io::sink()).map_err(ExtractError::Read)?;
     Ok(())
 }
 
-fn take_entry(
+/// An entry of an archive that is no header of another one.
+struct Taken<'a> {
     kind: EntryType,
-    raw: &[u8],
-    size: u64,
-    entry: &mut tar::Entry<'_, impl Read>,
-    into: &mut Staged,
-) -> Result<(), ExtractError> {
+    /// Its path.
+    raw: &'a [u8],
+    bytes: u64,
+    executable: bool,
+}
+
+fn take_entry(entry: &Taken<'_>, content: &mut dyn BufRead, into: &mut Staged) -> Result<(), ExtractError> {
+    let Taken { kind, raw, bytes, executable } = *entry;
     let refuse = |problem| ExtractError::Entry { path: String::from_utf8_lossy(raw).into_owned(), problem };
     let is_directory = match kind {
         EntryType::Directory => true,
@@ -125,11 +167,10 @@ fn take_entry(
     let taken = if is_directory {
         into.directory(&path)
     } else {
-        if size > ENTRY_BYTES_MAX {
+        if bytes > ENTRY_BYTES_MAX {
             return Err(refuse("is larger than 512 MiB"));
         }
-        let executable = entry.header().mode().unwrap_or_default() & 0o111 != 0;
-        into.file(path.clone(), executable, size, entry)
+        into.file(path.clone(), executable, bytes, content)
     };
     taken.map_err(|error| match error {
         StageError::Refused(problem) => refuse(problem),

@@ -2,14 +2,16 @@
 //!
 //! A small tarball (most are) is downloaded whole, hashed, and only then unpacked. A large one is unpacked while it
 //! arrives, through a bounded queue, into an entry of the store that nobody sees until the hash is right. Unpacking
-//! runs on the blocking pool, a few at once: it is bound by processors and disk, the download by the network. The entry has
+//! runs on threads of its own, a few at once: it is bound by processors and disk, the download by the network. The entry has
 //! the form that the caller needs, so every byte is written once.
 //!
 //! Cancel: dropping the future ends the downloads; an unpacking that is under way runs to its end or to the end of its
 //! input, and removes or publishes its directory itself.
 
+mod unpackers;
+
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt,
     io::{self, Read},
     sync::{
@@ -22,10 +24,11 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use futures_util::{StreamExt, stream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use crate::{
-    extract::{ExtractError, extract},
+    extract::{ExtractError, extract, extract_whole},
+    inflate::Inflater,
     integrity::{Hasher, Integrity},
     lock::{LockEntry, Platform},
     manifest::Manifest,
@@ -33,10 +36,11 @@ use crate::{
     registry::{Attempt, RegistryClient, RegistryError, TARBALL_BYTES_MAX},
     report::{Progress, Reporter, Stage},
     resolve::{PackumentSource, SourceError},
-    store::{Form, Store, StoreError},
+    store::{Entry, Form, Store, StoreError},
     threads::blocking,
     waits::Unit,
 };
+use unpackers::Unpackers;
 
 /// Downloads under way at once.
 pub const DOWNLOADS_MAX: usize = 32;
@@ -45,7 +49,7 @@ pub const DOWNLOADS_MAX: usize = 32;
 const BUFFERED_BYTES_MAX: usize = 2 << 20;
 /// Chunks on their way from the network to an unpacking. A chunk is what a socket read gives, at most 64 KiB or so.
 const QUEUE_CHUNKS_MAX: usize = 32;
-/// Bounds for the number of unpackings at once; between them it is the number of processors.
+/// Bounds for the number of threads that unpack; between them it is the number of processors.
 const UNPACKINGS: std::ops::RangeInclusive<usize> = 2..=8;
 /// Guesses of the resolver waiting for a download; more are forgotten, and fetched when they are certain.
 const GUESSES_MAX: usize = 4096;
@@ -96,6 +100,14 @@ pub enum FetchError {
     /// The store could not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The system gives no thread to unpack on.
+    #[error("{package} cannot be unpacked: no thread can be started: {source}")]
+    Thread {
+        /// Name and version.
+        package: String,
+        /// Why not.
+        source: io::Error,
+    },
 }
 
 impl FetchError {
@@ -109,6 +121,7 @@ impl FetchError {
             ),
             Self::Archive { .. } => Some("The package itself is at fault; another version may be better."),
             Self::Store(_) => Some("Check the free space and the permissions of the store's directory."),
+            Self::Thread { .. } => Some("Check the limits for processes and memory of this user and container."),
         }
     }
 }
@@ -119,7 +132,7 @@ pub struct Fetcher<'a> {
     store: &'a Store,
     reporter: &'a dyn Reporter,
     form: Form,
-    unpackings: Semaphore,
+    unpackers: Unpackers,
     /// When the first download began.
     started: OnceLock<Instant>,
     /// Downloads begun.
@@ -128,23 +141,26 @@ pub struct Fetcher<'a> {
     stored: AtomicUsize,
     /// Packages that the store had in the other form.
     converted: AtomicUsize,
+    /// What was stored to link from, until it is [taken](Fetcher::take).
+    entries: Mutex<HashMap<Integrity, Entry>>,
 }
 
 impl<'a> Fetcher<'a> {
     /// A fetcher from these registries into this store, of packages to link from ([`Form::Unpacked`]).
     pub fn new(client: &'a RegistryClient, store: &'a Store, reporter: &'a dyn Reporter) -> Self {
         let processors = available_parallelism().map_or(*UNPACKINGS.start(), usize::from);
-        let unpackings = Semaphore::new(processors.clamp(*UNPACKINGS.start(), *UNPACKINGS.end()));
+        let unpackers = Unpackers::new(processors.clamp(*UNPACKINGS.start(), *UNPACKINGS.end()));
         Self {
             client,
             store,
             reporter,
             form: Form::Unpacked,
-            unpackings,
+            unpackers,
             started: OnceLock::new(),
             begun: AtomicUsize::new(0),
             stored: AtomicUsize::new(0),
             converted: AtomicUsize::new(0),
+            entries: Mutex::default(),
         }
     }
 
@@ -158,6 +174,17 @@ impl<'a> Fetcher<'a> {
     /// How many packages this one brought in.
     pub fn stored(&self) -> usize {
         self.stored.load(Ordering::Relaxed)
+    }
+
+    /// The package as it was stored by this one, once: whoever asks again gets it from the store.
+    pub(crate) fn take(&self, integrity: &Integrity) -> Option<Entry> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(integrity)
+    }
+
+    fn keep(&self, integrity: &Integrity, entry: Option<Entry>) {
+        if let Some(entry) = entry {
+            self.entries.lock().unwrap_or_else(PoisonError::into_inner).insert(integrity.clone(), entry);
+        }
     }
 
     /// Reports the end of fetching, if there was any.
@@ -221,12 +248,14 @@ impl<'a> Fetcher<'a> {
 
     /// Whether there is an unpacked entry now.
     async fn unpack_pack(&self, wanted: &Wanted) -> Result<bool, FetchError> {
-        let permit = self.unpackings.acquire().await;
         let (store, integrity) = (self.store.clone(), wanted.integrity.clone());
         let waiting = self.client.waits().begin(format!("unpacking {} from its pack", wanted.package), Unit::None);
-        let unpacked = blocking(move || store.unpacked(&integrity)).await;
-        drop((waiting, permit));
-        Ok(unpacked?.is_some())
+        let unpacked = self.unpackers.run(false, move |_| store.unpacked(&integrity)).await;
+        drop(waiting);
+        let unpacked = unpacked.map_err(|source| FetchError::Thread { package: wanted.package.clone(), source })??;
+        let is_there = unpacked.is_some();
+        self.keep(&wanted.integrity, unpacked.filter(|entry| entry.is_new));
+        Ok(is_there)
     }
 
     async fn download(&self, wanted: &Wanted) -> Result<(), FetchError> {
@@ -247,7 +276,7 @@ impl<'a> Fetcher<'a> {
         while start.len() < BUFFERED_BYTES_MAX {
             let chunk = self.client.chunk(&mut download, TARBALL_BYTES_MAX).await.map_err(from_registry)?;
             let Some(chunk) = chunk else {
-                return self.unpack_buffered(wanted, start).await;
+                return self.unpack(wanted, ChunkReader::new(wanted, Bytes::from(start), None)).await;
             };
             start.extend_from_slice(&chunk);
         }
@@ -271,39 +300,42 @@ impl<'a> Fetcher<'a> {
         unpacked
     }
 
-    async fn unpack_buffered(&self, wanted: &Wanted, bytes: Vec<u8>) -> Result<(), Attempt<FetchError>> {
-        self.unpack(wanted, ChunkReader::new(wanted, Bytes::from(bytes), None)).await
-    }
-
-    /// Unpacks, checks, publishes; on the blocking pool.
+    /// Unpacks, checks, publishes.
     async fn unpack(&self, wanted: &Wanted, mut reader: ChunkReader) -> Result<(), Attempt<FetchError>> {
-        let permit = self.unpackings.acquire().await;
-        let (store, form, wanted) = (self.store.clone(), self.form, wanted.clone());
+        let (store, form, package) = (self.store.clone(), self.form, wanted.clone());
         let waiting = self.client.waits().begin(format!("unpacking {}", wanted.package), Unit::None);
-        let work = move || {
-            if reader.is_whole() {
+        let may_wait = !reader.is_whole();
+        let work = move |inflater: &mut Inflater| {
+            let mut staged;
+            let extracted = if let Some(compressed) = reader.whole() {
                 // Nothing is inflated before it is known to be right.
-                reader.hash_rest();
-                wanted.check(reader.hasher.take())?;
-            }
-            let mut staged = store.stage(form).map_err(|error| Attempt::Final(error.into()))?;
-            let extracted = extract(&mut reader, &mut staged);
-            if extracted.is_err() {
-                // Wrong bytes explain a wrong archive: hash what is left.
-                let _ = io::copy(&mut reader, &mut io::sink());
-            }
-            wanted.check(reader.hasher.take())?;
+                package.check(reader.hasher.take())?;
+                staged = store.stage(form).map_err(|error| Attempt::Final(error.into()))?;
+                extract_whole(&compressed, inflater, &mut staged)
+            } else {
+                staged = store.stage(form).map_err(|error| Attempt::Final(error.into()))?;
+                let extracted = extract(&mut reader, &mut staged);
+                if extracted.is_err() {
+                    // Wrong bytes explain a wrong archive: hash what is left.
+                    let _ = io::copy(&mut reader, &mut io::sink());
+                }
+                package.check(reader.hasher.take())?;
+                extracted
+            };
             extracted.map_err(|error| {
                 Attempt::Final(match error {
                     ExtractError::Write { source, .. } => staged.write_error(source).into(),
-                    source => FetchError::Archive { package: wanted.package.clone(), source },
+                    source => FetchError::Archive { package: package.package.clone(), source },
                 })
             })?;
-            store.publish(staged, &wanted.integrity).map_err(|error| Attempt::Final(error.into()))
+            store.publish(staged, &package.integrity).map_err(|error| Attempt::Final(error.into()))
         };
-        let result = blocking(work).await;
-        drop((waiting, permit));
-        result
+        let result = self.unpackers.run(may_wait, work).await;
+        drop(waiting);
+        let entry = result
+            .map_err(|source| Attempt::Final(FetchError::Thread { package: wanted.package.clone(), source }))??;
+        self.keep(&wanted.integrity, entry);
+        Ok(())
     }
 }
 
@@ -341,10 +373,16 @@ impl ChunkReader {
         self.queue.is_none()
     }
 
-    fn hash_rest(&mut self) {
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&self.current);
+    /// All bytes, hashed now, if they are there.
+    fn whole(&mut self) -> Option<Bytes> {
+        if !self.is_whole() {
+            return None;
         }
+        let bytes = std::mem::take(&mut self.current);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&bytes);
+        }
+        Some(bytes)
     }
 }
 
@@ -486,6 +524,9 @@ impl Fetcher<'_> {
     }
 
     async fn is_stored(&self, integrity: &Integrity) -> bool {
+        if !self.store.contains(integrity) {
+            return false;
+        }
         let (store, form, integrity) = (self.store.clone(), self.form, integrity.clone());
         let look = move || match form {
             Form::Packed => store.package(&integrity).is_some(),

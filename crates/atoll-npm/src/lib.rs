@@ -9,6 +9,7 @@
 
 pub mod extract;
 pub mod fetch;
+mod inflate;
 pub mod integrity;
 pub mod linker;
 pub mod lock;

@@ -96,19 +96,15 @@ impl<'a> Tree<'a> {
         let packages = &self.plan.build;
         let wanted: Vec<Wanted> =
             packages.iter().map(|package| fetcher.wanted(package.path, package.entry)).collect::<Result<_, _>>()?;
-        let mut entries = look_up(store, &wanted, &self.options.waits).await;
-        let missing: Vec<Wanted> = wanted
-            .iter()
-            .zip(&entries)
-            .filter(|(_, entry)| entry.is_none())
-            .map(|(wanted, _)| wanted.clone())
-            .collect();
+        let mut entries: Vec<Option<Entry>> = wanted.iter().map(|wanted| fetcher.take(&wanted.integrity)).collect();
+        look_up(store, &wanted, &mut entries, &self.options.waits).await;
+        let missing: Vec<Wanted> = missing(&wanted, &entries).cloned().collect();
         if !missing.is_empty() {
-            fetcher.fetch_all(missing.clone()).await?;
-            let mut fetched = look_up(store, &missing, &self.options.waits).await.into_iter();
-            for entry in entries.iter_mut().filter(|entry| entry.is_none()) {
-                *entry = fetched.next().flatten();
+            fetcher.fetch_all(missing).await?;
+            for (wanted, entry) in wanted.iter().zip(&mut entries).filter(|(_, entry)| entry.is_none()) {
+                *entry = fetcher.take(&wanted.integrity);
             }
+            look_up(store, &wanted, &mut entries, &self.options.waits).await;
         }
         fetcher.finish();
         let mut jobs = Vec::with_capacity(wanted.len());
@@ -185,7 +181,9 @@ impl<'a> Tree<'a> {
         }
         fetcher.fetch_all(wanted.clone()).await?;
         let mut fetched = HashMap::with_capacity(damaged.len());
-        for (job, entry) in damaged.iter().zip(look_up(store, &wanted, &self.options.waits).await) {
+        let mut entries: Vec<Option<Entry>> = wanted.iter().map(|wanted| fetcher.take(&wanted.integrity)).collect();
+        look_up(store, &wanted, &mut entries, &self.options.waits).await;
+        for (job, entry) in damaged.iter().zip(entries) {
             let Job { package, entry: old, .. } = &jobs[*job];
             let entry = entry.ok_or_else(|| LinkError::Damaged { package: package.clone() })?;
             fetched.insert(old.files_dir.clone(), entry);
@@ -429,9 +427,21 @@ fn label(path: &InstallPath, entry: &LockEntry) -> String {
     format!("{}@{}", entry.package_name(path), entry.version.as_deref().unwrap_or("?"))
 }
 
-/// The store's entries for these, in their order, as their indexes have them.
-async fn look_up(store: &Store, wanted: &[Wanted], waits: &Waits) -> Vec<Option<Entry>> {
+/// Gives those that have no entry the store's, as its index has it.
+async fn look_up(store: &Store, wanted: &[Wanted], entries: &mut [Option<Entry>], waits: &Waits) {
+    let missing: Vec<Wanted> = missing(wanted, entries).cloned().collect();
+    if missing.is_empty() {
+        return;
+    }
     let _waiting = waits.begin("looking packages up in the store", Unit::None);
-    let (store, wanted) = (store.clone(), wanted.to_vec());
-    blocking(move || threads::map(&wanted, &|wanted| store.index(&wanted.integrity))).await
+    let store = store.clone();
+    let found = blocking(move || threads::map(&missing, &|wanted| store.index(&wanted.integrity))).await;
+    for (entry, found) in entries.iter_mut().filter(|entry| entry.is_none()).zip(found) {
+        *entry = found;
+    }
+}
+
+/// Those that have no entry.
+fn missing<'w>(wanted: &'w [Wanted], entries: &[Option<Entry>]) -> impl Iterator<Item = &'w Wanted> {
+    wanted.iter().zip(entries).filter(|(_, entry)| entry.is_none()).map(|(wanted, _)| wanted)
 }

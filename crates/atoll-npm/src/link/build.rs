@@ -246,8 +246,11 @@ impl<'a> Builder<'a> {
         for file in files {
             let name = &file.path[from..];
             let (stored, placed) = (At { dir: source.as_fd(), name }, At { dir: target.as_fd(), name });
-            let result =
-                if job.private { place::copy(stored, placed, file) } else { self.placer.place(stored, placed, file) };
+            let result = if job.private {
+                place::copy(stored, placed, file)
+            } else {
+                self.placer.place(stored, placed, file, job.entry.is_new)
+            };
             let result = result.map_err(|source| {
                 let path = self.tree.join(&job.place).join(&file.path);
                 LinkError::Write { path, source }
@@ -418,7 +421,7 @@ mod tests {
             place: path.to_owned(),
             path: InstallPath::ROOT,
             package: path.to_owned(),
-            entry: Entry { files: files.collect(), files_dir },
+            entry: Entry { files: files.collect(), files_dir, is_new: false },
             private: false,
             without: Vec::new(),
             commands: Vec::new(),
@@ -456,6 +459,18 @@ mod tests {
         // Once for all: which kind of file system it is.
         assert_eq!(count("fstatfs"), 1);
         assert_eq!(calls.len(), 2 * files + directories + opened + 1, "and nothing else: {calls:?}");
+    }
+
+    #[test]
+    fn what_was_stored_a_moment_ago_is_not_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut jobs = [job(dir.path(), "node_modules/a", &["package.json", "lib/x.js"])];
+        jobs[0].entry.is_new = true;
+        let tree = dir.path().join("tree");
+        let ((built, _), calls) = atoll_sys::count::of(|| build_with(1, &tree, &jobs));
+        assert!(built.unwrap().damaged.is_empty());
+        let count = |name: &str| calls.iter().filter(|call| **call == name).count();
+        assert_eq!((count("statx"), count("linkat")), (0, 2), "{calls:?}");
     }
 
     #[test]

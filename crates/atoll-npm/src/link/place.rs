@@ -83,12 +83,13 @@ impl Placer {
         }
     }
 
-    /// Makes `to` the same file as `from`, or its equal, if `from` is what the index says.
-    pub(crate) fn place(&self, from: At<'_>, to: At<'_>, file: &IndexedFile) -> io::Result<Placed> {
+    /// Makes `to` the same file as `from`, or its equal, if `from` is what the index says. What `is_new` needs not be
+    /// compared for a link.
+    pub(crate) fn place(&self, from: At<'_>, to: At<'_>, file: &IndexedFile, is_new: bool) -> io::Result<Placed> {
         loop {
             let method = self.method();
             let result = match method {
-                Method::Hardlink => hard_link(from, to, file),
+                Method::Hardlink => hard_link(from, to, Some(file).filter(|_| !is_new)),
                 Method::Reflink => reflink(from, to, file),
                 Method::Copy => return copy(from, to, file),
             };
@@ -117,16 +118,21 @@ pub(crate) fn copy(from: At<'_>, to: At<'_>, file: &IndexedFile) -> io::Result<P
     Ok(Placed::Done)
 }
 
-fn hard_link(from: At<'_>, to: At<'_>, file: &IndexedFile) -> io::Result<Placed> {
-    match stat_at(from.dir, from.name.as_bytes()) {
-        Ok(stat) if is_untouched(&stat, file) => {}
-        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Placed::Damaged),
-        Err(errno) => return Err(errno.into()),
+/// Links; `file` is what to compare with before.
+fn hard_link(from: At<'_>, to: At<'_>, file: Option<&IndexedFile>) -> io::Result<Placed> {
+    if let Some(file) = file {
+        match stat_at(from.dir, from.name.as_bytes()) {
+            Ok(stat) if is_untouched(&stat, file) => {}
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Placed::Damaged),
+            Err(errno) => return Err(errno.into()),
+        }
     }
     match link_at(from.dir, from.name.as_bytes(), to.dir, to.name.as_bytes()) {
         Ok(()) => Ok(Placed::Done),
         // Either went away just now.
-        Err(Errno::NOENT) if stat_at(from.dir, from.name.as_bytes()) == Err(Errno::NOENT) => Ok(Placed::Damaged),
+        Err(errno @ (Errno::NOENT | Errno::NOTDIR)) if stat_at(from.dir, from.name.as_bytes()) == Err(errno) => {
+            Ok(Placed::Damaged)
+        }
         Err(errno) => Err(errno.into()),
     }
 }
@@ -217,7 +223,7 @@ mod tests {
 
     fn place(placer: &Placer, from: &Path, to: &Path, name: &str, file: &IndexedFile) -> io::Result<Placed> {
         let (from, to) = (File::open(from).unwrap(), File::open(to).unwrap());
-        placer.place(At { dir: from.as_fd(), name: "from" }, At { dir: to.as_fd(), name }, file)
+        placer.place(At { dir: from.as_fd(), name: "from" }, At { dir: to.as_fd(), name }, file, false)
     }
 
     #[test]
@@ -288,6 +294,11 @@ mod tests {
                 }
                 let placed = place(&placer, dir.path(), dir.path(), "to", &file).unwrap();
                 assert_eq!(placed, Placed::Damaged, "{name}, {:?}", METHODS[given_up]);
+                if name == "gone" {
+                    let folder = File::open(dir.path()).unwrap();
+                    let (from, to) = (At { dir: folder.as_fd(), name: "from" }, At { dir: folder.as_fd(), name: "to" });
+                    assert_eq!(placer.place(from, to, &file, true).unwrap(), Placed::Damaged, "also when it is new");
+                }
                 assert_eq!(placer.method(), METHODS[given_up], "{name} is no reason to change the method");
                 assert!(fs::symlink_metadata(dir.path().join("to")).is_err(), "{name}");
             }

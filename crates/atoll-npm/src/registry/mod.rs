@@ -36,6 +36,7 @@ use reqwest::{Response, StatusCode, Url, header};
 use tokio::sync::Semaphore;
 
 use crate::{
+    inflate,
     npmrc::Npmrc,
     packument::{self, Packument},
     resolve::{PackumentSource, SourceError},
@@ -430,6 +431,9 @@ const TYPICAL_RATIO: usize = 8;
 fn decoded<'s>(url: &str, sent: &'s Sent) -> Result<Cow<'s, [u8]>, RegistryError> {
     if !sent.is_gzip {
         return Ok(Cow::Borrowed(&sent.body));
+    }
+    if let Some(text) = inflate::whole(&sent.body, PACKUMENT_BYTES_MAX) {
+        return Ok(Cow::Owned(text));
     }
     let mut text = Vec::with_capacity(sent.body.len().saturating_mul(TYPICAL_RATIO));
     let mut reader = GzDecoder::new(sent.body.as_slice()).take(PACKUMENT_BYTES_MAX + 1);

@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     os::unix::fs::FileExt,
     sync::Arc,
 };
@@ -28,7 +28,11 @@ impl Store {
         }
         let Some(package) = self.pack(&name) else { return Ok(None) };
         match self.copy(&package, Form::Unpacked)? {
-            Some(staged) => self.publish_as(staged, &name)?,
+            Some(staged) => {
+                if let Some(entry) = self.publish_as(staged, &name)? {
+                    return Ok(Some(entry));
+                }
+            }
             None => self.discard(&name, &package)?,
         }
         Ok(self.untouched(&name))
@@ -44,10 +48,10 @@ impl Store {
         if let Some(package) = self.pack(&name) {
             return Ok(Some(package));
         }
-        let Some(Entry { files_dir, files }) = self.untouched(&name) else { return Ok(None) };
+        let Some(Entry { files_dir, files, .. }) = self.untouched(&name) else { return Ok(None) };
         let package = Package::unpacked(files_dir, files);
         match self.copy(&package, Form::Packed)? {
-            Some(staged) => self.publish_as(staged, &name)?,
+            Some(staged) => drop(self.publish_as(staged, &name)?),
             None => self.discard(&name, &package)?,
         }
         Ok(self.pack(&name))
@@ -108,7 +112,7 @@ impl Source {
     }
 
     /// The content of a file, from its first byte on; it may go on past its last.
-    pub(super) fn content(&mut self, package: &Package, index: usize) -> io::Result<&mut dyn Read> {
+    pub(super) fn content(&mut self, package: &Package, index: usize) -> io::Result<&mut dyn BufRead> {
         let (file, offset, _) = package.open(index)?;
         let at = self.reader.get_ref().at - self.reader.buffer().len() as u64;
         let is_further =

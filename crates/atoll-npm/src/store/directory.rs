@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, BufRead, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -13,20 +13,17 @@ use super::{
     index::{self, Form, INDEX_BYTES_MAX, IndexedFile},
     key::PROOF_BYTES,
     modified_ns,
-    pack::{CopyError, encode},
+    pack::{CopyError, copy, encode},
 };
 
 /// What the proofs of unpacked entries are for.
 const PURPOSE: &str = "atoll store entry 2";
-/// Bytes moved at once.
-const BUFFER_BYTES: usize = 128 << 10;
 
 /// A directory in the making.
 #[derive(Debug)]
 pub(super) struct DirectoryWriter {
     dir: PathBuf,
     made: HashSet<String>,
-    buffer: Vec<u8>,
 }
 
 /// What was written.
@@ -38,9 +35,10 @@ pub(super) struct Written {
 impl DirectoryWriter {
     /// Makes the entry's directory, and the one for the files in it.
     pub(super) fn create(dir: &Path) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
         let dir = files_dir(dir);
-        fs::create_dir_all(&dir)?;
-        Ok(Self { dir, made: HashSet::new(), buffer: Vec::new() })
+        fs::create_dir(&dir)?;
+        Ok(Self { dir, made: HashSet::new() })
     }
 
     /// Makes a directory, and those above it, unless that has been done.
@@ -62,27 +60,15 @@ impl DirectoryWriter {
         path: &str,
         executable: bool,
         bytes: u64,
-        content: &mut dyn Read,
+        content: &mut dyn BufRead,
     ) -> Result<Written, CopyError> {
         let mode = if executable { 0o755 } else { 0o644 };
         let place = self.dir.join(path);
         let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(place);
         let mut file = opened.map_err(CopyError::Write)?;
-        let mut hasher = blake3::Hasher::new();
-        let mut left = bytes;
-        while left > 0 {
-            let piece = usize::try_from(left).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
-            if self.buffer.len() < piece {
-                self.buffer.resize(piece, 0);
-            }
-            let buffer = &mut self.buffer[..piece];
-            content.read_exact(buffer).map_err(CopyError::Read)?;
-            hasher.update(buffer);
-            file.write_all(buffer).map_err(CopyError::Write)?;
-            left -= piece as u64;
-        }
+        let content = copy(bytes, content, |piece| file.write_all(piece))?;
         let metadata = file.metadata().map_err(CopyError::Write)?;
-        Ok(Written { content: *hasher.finalize().as_bytes(), modified_ns: modified_ns(&metadata) })
+        Ok(Written { content, modified_ns: modified_ns(&metadata) })
     }
 
     /// Takes a file away, for another one of its name.

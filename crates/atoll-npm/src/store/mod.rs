@@ -94,6 +94,8 @@ pub struct Entry {
     pub files_dir: PathBuf,
     /// Its files.
     pub files: Vec<IndexedFile>,
+    /// This process published it a moment ago: its files need not be compared with the index that came of writing them.
+    pub is_new: bool,
 }
 
 /// The store cannot do what it was asked.
@@ -160,7 +162,8 @@ impl Store {
         let file = package::open_plain(&path).ok()?;
         let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
         let files = directory::believe(&file, metadata.len(), name, &self.key).ok()??;
-        uses::note(&file, &path, &metadata).then(|| Entry { files_dir: directory::files_dir(&dir), files })
+        let files_dir = directory::files_dir(&dir);
+        uses::note(&file, &path, &metadata).then_some(Entry { files_dir, files, is_new: false })
     }
 
     /// The package for this integrity, if there is one that can be believed: packed, or else unpacked. Looks at no file of
@@ -168,7 +171,7 @@ impl Store {
     pub fn package(&self, integrity: &Integrity) -> Option<Package> {
         let name = EntryName::of(integrity);
         self.pack(&name).or_else(|| {
-            let Entry { files_dir, files } = self.indexed(&name)?;
+            let Entry { files_dir, files, .. } = self.indexed(&name)?;
             Some(Package::unpacked(files_dir, files))
         })
     }
@@ -204,15 +207,15 @@ impl Store {
     }
 
     /// Makes a staged package visible. The caller has verified that its files came out of bytes of this `integrity`.
-    /// When another process was first, `staged` is discarded.
+    /// When another process was first, `staged` is discarded. Otherwise, and if it is unpacked, it is returned.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn publish(&self, staged: Staged, integrity: &Integrity) -> Result<(), StoreError> {
+    pub fn publish(&self, staged: Staged, integrity: &Integrity) -> Result<Option<Entry>, StoreError> {
         self.publish_as(staged, &EntryName::of(integrity))
     }
 
-    fn publish_as(&self, staged: Staged, name: &EntryName) -> Result<(), StoreError> {
+    fn publish_as(&self, staged: Staged, name: &EntryName) -> Result<Option<Entry>, StoreError> {
         let Staged { writer, mut files, temporary, .. } = staged;
         files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         let (form, sealed) = match writer {
@@ -220,17 +223,20 @@ impl Store {
             Writer::Directory(_) => (Form::Unpacked, directory::seal(&temporary.0, name, &files, &self.key)),
         };
         sealed.map_err(|source| StoreError { action: "write", path: temporary.0.clone(), source })?;
-        self.put(temporary, name, form)
+        let is_mine = self.put(temporary, name, form)?;
+        let files_dir = directory::files_dir(&self.path(name, form));
+        Ok((is_mine && form == Form::Unpacked).then_some(Entry { files_dir, files, is_new: true }))
     }
 
-    fn put(&self, temporary: Temporary, name: &EntryName, form: Form) -> Result<(), StoreError> {
+    /// Whether this one has the name now, and not another process's.
+    fn put(&self, temporary: Temporary, name: &EntryName, form: Form) -> Result<bool, StoreError> {
         let path = self.path(name, form);
         let wrap = |source| StoreError { action: "publish", path: path.clone(), source };
         for _ in 0..PUBLISH_ATTEMPTS_MAX {
             match rename_to_free(&temporary.0, &path) {
                 Ok(()) => {
                     temporary.keep();
-                    return Ok(());
+                    return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     let parent = path.parent().unwrap_or(&self.root);
@@ -238,7 +244,7 @@ impl Store {
                 }
                 Err(error) if is_taken(&error) => {
                     if self.is_believed(name, form) {
-                        return Ok(());
+                        return Ok(false);
                     }
                     self.take_out(&path)?;
                 }

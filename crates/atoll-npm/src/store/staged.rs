@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
-    io::{self, Read},
+    io::{self, BufRead},
     mem::ManuallyDrop,
     path::PathBuf,
 };
@@ -87,7 +87,7 @@ impl Staged {
         path: String,
         executable: bool,
         bytes: u64,
-        content: &mut dyn Read,
+        content: &mut dyn BufRead,
     ) -> Result<(), StageError> {
         if let Some((parent, _)) = path.rsplit_once('/') {
             self.directory(parent)?;

@@ -81,8 +81,8 @@ pub(crate) fn measure(
     let shared = Rc::new(Shared::new(workspace, Registry::start(recording, None)?));
     for case in cases(repository, &shared).iter().filter(|case| selection.has(case.name())) {
         super::run(&**case, systems, plan, report);
-        shared.workspace.clear()?;
     }
+    shared.workspace.clear()?;
     let targets = targets::targets();
     report.targets =
         targets.iter().filter(|target| selection.has(target.case)).map(|target| target.judge(report)).collect();

@@ -1,0 +1,256 @@
+//! Threads that unpack packages, fed by the one that downloads them.
+//!
+//! A thread takes the next piece of work as soon as it is done with one, without asking whoever downloads. Results are kept
+//! for a moment, so that a number of them wake that one once: a thread tells what it has when it has nothing else to do, or
+//! [`TOLD_MAX`] of them, or before work that may wait for more to be downloaded.
+
+use std::{
+    collections::VecDeque,
+    fmt, io, mem,
+    panic::{self, AssertUnwindSafe},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use tokio::sync::oneshot;
+
+use crate::inflate::Inflater;
+
+/// Results that a thread keeps to itself at most.
+const TOLD_MAX: usize = 8;
+
+/// Sends a result to who waits for it.
+type Tell = Box<dyn FnOnce() + Send>;
+
+/// Up to a number of threads. Dropping this ends them: what they have begun they do first, what waits they forget.
+pub(super) struct Unpackers {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads_max: usize,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Work>,
+    /// Threads that have nothing to do.
+    idle: usize,
+    is_closed: bool,
+}
+
+struct Work {
+    run: Box<dyn FnOnce(&mut Inflater) -> Tell + Send>,
+    may_wait: bool,
+}
+
+impl Unpackers {
+    /// None yet: threads come when there is work.
+    pub(super) fn new(threads_max: usize) -> Self {
+        Self { shared: Arc::default(), threads: Mutex::default(), threads_max }
+    }
+
+    /// Runs `work` on one of the threads, to its end, also when nobody waits for it any more. `may_wait`: for something that
+    /// whoever waits for results here has to do.
+    ///
+    /// # Errors
+    /// When there is no thread and the system gives none.
+    pub(super) async fn run<R: Send + 'static>(
+        &self,
+        may_wait: bool,
+        work: impl FnOnce(&mut Inflater) -> R + Send + 'static,
+    ) -> io::Result<R> {
+        let (sender, receiver) = oneshot::channel();
+        let run = move |inflater: &mut Inflater| -> Tell {
+            let result = panic::catch_unwind(AssertUnwindSafe(|| work(inflater)));
+            Box::new(move || {
+                // Nobody wants the result any more when the receiver is gone.
+                let _ = sender.send(result);
+            })
+        };
+        self.push(Work { run: Box::new(run), may_wait })?;
+        match receiver.await {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(panic)) => panic::resume_unwind(panic),
+            Err(_) => Err(io::Error::other("the threads that unpack ended")),
+        }
+    }
+
+    fn push(&self, work: Work) -> io::Result<()> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.shared.queue();
+        // Each that is idle will take one of those that wait already.
+        if queue.idle <= queue.waiting.len() && threads.len() < self.threads_max {
+            let shared = Arc::clone(&self.shared);
+            match thread::Builder::new().name("unpack".to_owned()).spawn(move || shared.work()) {
+                Ok(thread) => threads.push(thread),
+                // Those that there are do it.
+                Err(_) if !threads.is_empty() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        queue.waiting.push_back(work);
+        let is_wanted = queue.idle > 0;
+        drop(queue);
+        if is_wanted {
+            self.shared.changed.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Unpackers {
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue();
+        queue.is_closed = true;
+        let forgotten = mem::take(&mut queue.waiting);
+        drop(queue);
+        drop(forgotten);
+        self.shared.changed.notify_all();
+        for thread in self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // Panics of the work were caught, and are the business of who waits for it.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Unpackers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Unpackers").field("threads_max", &self.threads_max).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a thread does.
+    fn work(&self) {
+        let mut inflater = Inflater::new();
+        let mut done: Vec<Tell> = Vec::new();
+        while let Some(work) = self.next(&mut done) {
+            if work.may_wait {
+                tell(&mut done);
+            }
+            done.push((work.run)(&mut inflater));
+            if done.len() == TOLD_MAX {
+                tell(&mut done);
+            }
+        }
+    }
+
+    /// The next piece of work, when there is one; `None` at the end. Results are told before waiting.
+    fn next(&self, done: &mut Vec<Tell>) -> Option<Work> {
+        let mut queue = self.queue();
+        loop {
+            if let Some(work) = queue.waiting.pop_front() {
+                return Some(work);
+            }
+            if !done.is_empty() {
+                drop(queue);
+                tell(done);
+                queue = self.queue();
+            } else if queue.is_closed {
+                return None;
+            } else {
+                queue.idle += 1;
+                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue.idle -= 1;
+            }
+        }
+    }
+}
+
+fn tell(done: &mut Vec<Tell>) {
+    for tell in done.drain(..) {
+        tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            atomic::{AtomicUsize, Ordering},
+            mpsc,
+        },
+        time::Duration,
+    };
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    /// So that a test that waits for what does not come ends.
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn everything_is_done_once_on_a_few_threads() {
+        let unpackers = Unpackers::new(3);
+        let count = Arc::new(AtomicUsize::new(0));
+        let results = join_all((0..100).map(|index| {
+            let count = Arc::clone(&count);
+            unpackers.run(index % 7 == 0, move |_| (index, count.fetch_add(1, Ordering::Relaxed)).0)
+        }));
+        let results: Vec<i32> = results.await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(results, (0..100).collect::<Vec<_>>());
+        assert_eq!(count.load(Ordering::Relaxed), 100);
+        assert!((1..=3).contains(&unpackers.threads.lock().unwrap().len()));
+    }
+
+    #[tokio::test]
+    async fn work_that_waits_for_a_download_holds_no_result_back() {
+        let unpackers = Unpackers::new(1);
+        let (sender, receiver) = mpsc::channel();
+        let first = unpackers.run(false, |_| "first");
+        let second = unpackers.run(true, move |_| receiver.recv_timeout(LONG));
+        let after_first = async {
+            let first = first.await.unwrap();
+            sender.send(first).unwrap();
+        };
+        let ((), second) = tokio::join!(after_first, second);
+        assert_eq!(second.unwrap(), Ok("first"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_of_who_waits_for_the_work() {
+        let unpackers = Arc::new(Unpackers::new(1));
+        let others = Arc::clone(&unpackers);
+        let task = tokio::spawn(async move { others.run(false, |_| panic!("a fault")).await });
+        assert!(task.await.unwrap_err().is_panic());
+        assert_eq!(unpackers.run(false, |_| 1).await.unwrap(), 1, "the thread goes on");
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_what_has_begun_alone() {
+        let unpackers = Unpackers::new(1);
+        let (began, has_begun) = mpsc::channel();
+        let (sender, go_on) = mpsc::channel();
+        let count = Arc::new(AtomicUsize::new(0));
+        {
+            let (first, second) = (Arc::clone(&count), Arc::clone(&count));
+            let first = unpackers.run(false, move |_| {
+                began.send(()).unwrap();
+                go_on.recv_timeout(LONG).unwrap();
+                first.fetch_add(1, Ordering::Relaxed)
+            });
+            let second = unpackers.run(false, move |_| second.fetch_add(1, Ordering::Relaxed));
+            let mut both = Box::pin(async { tokio::join!(first, second) });
+            assert!(futures_util::poll!(&mut both).is_pending());
+        }
+        has_begun.recv_timeout(LONG).unwrap();
+        let shared = Arc::clone(&unpackers.shared);
+        let ending = thread::spawn(move || drop(unpackers));
+        while !shared.queue().is_closed {
+            thread::yield_now();
+        }
+        sender.send(()).unwrap();
+        ending.join().unwrap();
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+    }
+}
