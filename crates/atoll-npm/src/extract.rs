@@ -6,7 +6,7 @@
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, Entries, EntryType, PaxExtensions};
 
 use crate::{
@@ -25,10 +25,8 @@ pub const EXTENSION_BYTES_MAX: u64 = 64 << 10;
 /// Longest path, in bytes (`PATH_MAX` of Linux).
 pub const PATH_BYTES_MAX: usize = 4096;
 
-/// Longest archive that is decompressed as a whole, 16 MiB: each thread that unpacks keeps so much.
-const WHOLE_BYTES_MAX: u64 = 16 << 20;
-/// Bytes of a larger archive that are decompressed at once.
-const PIECE_BYTES: u64 = 128 << 10;
+/// Bytes of an archive that are decompressed at once where it is not decompressed as a whole.
+const PIECE_BYTES: u64 = 256 << 10;
 
 const _: () = assert!(ENTRY_BYTES_MAX < UNPACKED_BYTES_MAX && (PATH_BYTES_MAX as u64) < EXTENSION_BYTES_MAX);
 
@@ -67,7 +65,7 @@ pub enum ExtractError {
 ///
 /// # Errors
 /// On the first thing that is not as it should be; `into` then has a part of the files.
-pub fn extract(compressed: &mut dyn Read, into: &mut Staged) -> Result<(), ExtractError> {
+pub fn extract(compressed: &mut dyn BufRead, into: &mut Staged) -> Result<(), ExtractError> {
     let decompressed = Capped { inner: MultiGzDecoder::new(&mut *compressed), left: UNPACKED_BYTES_MAX };
     let mut archive = Archive::new(decompressed);
     take_entries(archive.entries().map_err(ExtractError::Read)?, None, into)?;
@@ -79,16 +77,18 @@ pub fn extract(compressed: &mut dyn Read, into: &mut Staged) -> Result<(), Extra
     Ok(())
 }
 
-/// The same for an archive that is in memory. What it is decompressed to is in memory as well unless it is long.
+/// The same for an archive that is in memory. What it is decompressed to is in memory as well if it has not more bytes than
+/// `whole_max`.
 ///
 /// # Errors
 /// As [`extract`].
 pub(crate) fn extract_whole(
     mut compressed: &[u8],
     inflater: &mut Inflater,
+    whole_max: u64,
     into: &mut Staged,
 ) -> Result<(), ExtractError> {
-    let Some(decompressed) = inflater.whole(compressed, WHOLE_BYTES_MAX) else {
+    let Some(decompressed) = inflater.whole(compressed, whole_max) else {
         return extract(&mut compressed, into);
     };
     let mut archive = Archive::new(Cursor::new(decompressed));

@@ -1,9 +1,10 @@
 //! Brings packages into the store: download ∥ hash ∥ inflate ∥ write, and nothing is published before it is verified.
 //!
-//! A small tarball (most are) is downloaded whole, hashed, and only then unpacked. A large one is unpacked while it
-//! arrives, through a bounded queue, into an entry of the store that nobody sees until the hash is right. Unpacking
-//! runs on threads of its own, a few at once: it is bound by processors and disk, the download by the network. The entry has
-//! the form that the caller needs, so every byte is written once.
+//! A small tarball (most are) is downloaded whole, hashed, and only then unpacked; so are a few larger ones at a time. One
+//! that is larger still is unpacked while it arrives, through a bounded queue, into an entry of the store that nobody sees
+//! until the hash is right. Unpacking runs on threads of its own, a few at once: it is bound by processors and disk, the
+//! download by the network. What has to wait for the network has other threads than what need not. The entry has the form
+//! that the caller needs, so every byte is written once.
 //!
 //! Cancel: dropping the future ends the downloads; an unpacking that is under way runs to its end or to the end of its
 //! input, and removes or publishes its directory itself.
@@ -13,7 +14,7 @@ mod unpackers;
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    io::{self, Read},
+    io::{self, BufRead, Read},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -24,7 +25,7 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use futures_util::{StreamExt, stream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     extract::{ExtractError, extract, extract_whole},
@@ -36,7 +37,7 @@ use crate::{
     registry::{Attempt, RegistryClient, RegistryError, TARBALL_BYTES_MAX},
     report::{Progress, Reporter, Stage},
     resolve::{PackumentSource, SourceError},
-    store::{Entry, Form, Store, StoreError},
+    store::{Entry, Form, Staged, Store, StoreError},
     threads::blocking,
     waits::Unit,
 };
@@ -47,10 +48,21 @@ pub const DOWNLOADS_MAX: usize = 32;
 /// Tarballs up to this size are held in memory before they are unpacked: 2 MiB. With all downloads under way that is
 /// 64 MiB.
 const BUFFERED_BYTES_MAX: usize = 2 << 20;
+/// So are a few up to this size: 16 MiB.
+const LARGE_BYTES_MAX: usize = 16 << 20;
+/// How many those are.
+const LARGE_MAX: usize = 2;
+/// What is in memory is decompressed in memory up to this size, 16 MiB, which each thread that unpacks keeps; a large one
+/// up to twice that.
+const INFLATED_BYTES_MAX: u64 = 16 << 20;
 /// Chunks on their way from the network to an unpacking. A chunk is what a socket read gives, at most 64 KiB or so.
 const QUEUE_CHUNKS_MAX: usize = 32;
 /// Bounds for the number of threads that unpack; between them it is the number of processors.
 const UNPACKINGS: std::ops::RangeInclusive<usize> = 2..=8;
+/// Results that such a thread tells at once, at most; downloads under way are so many more, in effect.
+const TOLD_MAX: usize = 8;
+/// Threads that unpack what is still arriving.
+const STREAMS_MAX: usize = 4;
 /// Guesses of the resolver waiting for a download; more are forgotten, and fetched when they are certain.
 const GUESSES_MAX: usize = 4096;
 
@@ -132,7 +144,12 @@ pub struct Fetcher<'a> {
     store: &'a Store,
     reporter: &'a dyn Reporter,
     form: Form,
+    /// For what is in memory.
     unpackers: Unpackers,
+    /// For what is still arriving.
+    streams: Unpackers,
+    /// For what is large and nevertheless in memory.
+    large: Semaphore,
     /// When the first download began.
     started: OnceLock<Instant>,
     /// Downloads begun.
@@ -149,13 +166,15 @@ impl<'a> Fetcher<'a> {
     /// A fetcher from these registries into this store, of packages to link from ([`Form::Unpacked`]).
     pub fn new(client: &'a RegistryClient, store: &'a Store, reporter: &'a dyn Reporter) -> Self {
         let processors = available_parallelism().map_or(*UNPACKINGS.start(), usize::from);
-        let unpackers = Unpackers::new(processors.clamp(*UNPACKINGS.start(), *UNPACKINGS.end()));
+        let unpackers = Unpackers::new(processors.clamp(*UNPACKINGS.start(), *UNPACKINGS.end()), TOLD_MAX);
         Self {
             client,
             store,
             reporter,
             form: Form::Unpacked,
             unpackers,
+            streams: Unpackers::new(STREAMS_MAX, 1),
+            large: Semaphore::new(LARGE_MAX),
             started: OnceLock::new(),
             begun: AtomicUsize::new(0),
             stored: AtomicUsize::new(0),
@@ -250,7 +269,7 @@ impl<'a> Fetcher<'a> {
     async fn unpack_pack(&self, wanted: &Wanted) -> Result<bool, FetchError> {
         let (store, integrity) = (self.store.clone(), wanted.integrity.clone());
         let waiting = self.client.waits().begin(format!("unpacking {} from its pack", wanted.package), Unit::None);
-        let unpacked = self.unpackers.run(false, move |_| store.unpacked(&integrity)).await;
+        let unpacked = self.unpackers.run(move |_| store.unpacked(&integrity)).await;
         drop(waiting);
         let unpacked = unpacked.map_err(|source| FetchError::Thread { package: wanted.package.clone(), source })??;
         let is_there = unpacked.is_some();
@@ -272,17 +291,24 @@ impl<'a> Fetcher<'a> {
         let from_registry =
             |failed: Attempt| failed.map(|source| FetchError::Registry { package: wanted.package.clone(), source });
         let mut download = self.client.tarball_once(&wanted.url, &wanted.package).await.map_err(from_registry)?;
-        let mut start = Vec::new();
-        while start.len() < BUFFERED_BYTES_MAX {
+        let promised = download.total.map_or(0, |total| usize::try_from(total).unwrap_or(usize::MAX));
+        let is_large = (BUFFERED_BYTES_MAX..LARGE_BYTES_MAX).contains(&promised);
+        // Held until it is unpacked.
+        let large = if is_large { self.large.try_acquire().ok() } else { None };
+        let buffered_max = if large.is_some() { LARGE_BYTES_MAX } else { BUFFERED_BYTES_MAX };
+        let mut start = Vec::with_capacity(promised.min(buffered_max));
+        while start.len() < buffered_max {
             let chunk = self.client.chunk(&mut download, TARBALL_BYTES_MAX).await.map_err(from_registry)?;
             let Some(chunk) = chunk else {
-                return self.unpack(wanted, ChunkReader::new(wanted, Bytes::from(start), None)).await;
+                let inflated_max = INFLATED_BYTES_MAX * if large.is_some() { 2 } else { 1 };
+                return self.unpack_whole(wanted, Bytes::from(start), inflated_max).await;
             };
             start.extend_from_slice(&chunk);
         }
+        drop(large);
 
         let (sender, receiver) = mpsc::channel(QUEUE_CHUNKS_MAX);
-        let unpacking = self.unpack(wanted, ChunkReader::new(wanted, Bytes::from(start), Some(receiver)));
+        let unpacking = self.unpack_arriving(wanted, ChunkReader::new(wanted, Bytes::from(start), receiver));
         let downloading = async move {
             while let Some(chunk) = self.client.chunk(&mut download, TARBALL_BYTES_MAX).await? {
                 if sender.send(Some(chunk)).await.is_err() {
@@ -300,49 +326,60 @@ impl<'a> Fetcher<'a> {
         unpacked
     }
 
-    /// Unpacks, checks, publishes.
-    async fn unpack(&self, wanted: &Wanted, mut reader: ChunkReader) -> Result<(), Attempt<FetchError>> {
+    /// Checks, unpacks, publishes: nothing is inflated before it is known to be right.
+    async fn unpack_whole(
+        &self,
+        wanted: &Wanted,
+        compressed: Bytes,
+        inflated_max: u64,
+    ) -> Result<(), Attempt<FetchError>> {
         let (store, form, package) = (self.store.clone(), self.form, wanted.clone());
-        let waiting = self.client.waits().begin(format!("unpacking {}", wanted.package), Unit::None);
-        let may_wait = !reader.is_whole();
         let work = move |inflater: &mut Inflater| {
-            let mut staged;
-            let extracted = if let Some(compressed) = reader.whole() {
-                // Nothing is inflated before it is known to be right.
-                package.check(reader.hasher.take())?;
-                staged = store.stage(form).map_err(|error| Attempt::Final(error.into()))?;
-                extract_whole(&compressed, inflater, &mut staged)
-            } else {
-                staged = store.stage(form).map_err(|error| Attempt::Final(error.into()))?;
-                let extracted = extract(&mut reader, &mut staged);
-                if extracted.is_err() {
-                    // Wrong bytes explain a wrong archive: hash what is left.
-                    let _ = io::copy(&mut reader, &mut io::sink());
-                }
-                package.check(reader.hasher.take())?;
-                extracted
-            };
-            extracted.map_err(|error| {
-                Attempt::Final(match error {
-                    ExtractError::Write { source, .. } => staged.write_error(source).into(),
-                    source => FetchError::Archive { package: package.package.clone(), source },
-                })
-            })?;
-            store.publish(staged, &package.integrity).map_err(|error| Attempt::Final(error.into()))
+            let mut hasher = package.integrity.hasher();
+            hasher.update(&compressed);
+            package.check(hasher)?;
+            let mut staged = store.stage(form).map_err(|error| Attempt::Final(error.into()))?;
+            let extracted = extract_whole(&compressed, inflater, inflated_max, &mut staged);
+            inflater.shrink(INFLATED_BYTES_MAX);
+            package.publish(extracted, staged, &store)
         };
-        let result = self.unpackers.run(may_wait, work).await;
+        self.unpack(&self.unpackers, wanted, work).await
+    }
+
+    /// Unpacks, checks, publishes.
+    async fn unpack_arriving(&self, wanted: &Wanted, mut reader: ChunkReader) -> Result<(), Attempt<FetchError>> {
+        let (store, form, package) = (self.store.clone(), self.form, wanted.clone());
+        let work = move |_: &mut Inflater| {
+            let mut staged = store.stage(form).map_err(|error| Attempt::Final(error.into()))?;
+            let extracted = extract(&mut reader, &mut staged);
+            if extracted.is_err() {
+                // Wrong bytes explain a wrong archive: hash what is left.
+                let _ = io::copy(&mut reader, &mut io::sink());
+            }
+            package.check(reader.hasher)?;
+            package.publish(extracted, staged, &store)
+        };
+        self.unpack(&self.streams, wanted, work).await
+    }
+
+    async fn unpack(
+        &self,
+        threads: &Unpackers,
+        wanted: &Wanted,
+        work: impl FnOnce(&mut Inflater) -> Result<Option<Entry>, Attempt<FetchError>> + Send + 'static,
+    ) -> Result<(), Attempt<FetchError>> {
+        let waiting = self.client.waits().begin(format!("unpacking {}", wanted.package), Unit::None);
+        let result = threads.run(work).await;
         drop(waiting);
-        let entry = result
-            .map_err(|source| Attempt::Final(FetchError::Thread { package: wanted.package.clone(), source }))??;
-        self.keep(&wanted.integrity, entry);
+        let no_thread = |source| FetchError::Thread { package: wanted.package.clone(), source };
+        self.keep(&wanted.integrity, result.map_err(|error| Attempt::Final(no_thread(error)))??);
         Ok(())
     }
 }
 
 impl Wanted {
-    /// Compares; without a hasher that has been done before.
-    fn check(&self, hasher: Option<Hasher>) -> Result<(), Attempt<FetchError>> {
-        let Some(hasher) = hasher else { return Ok(()) };
+    /// Whether what came is what was promised.
+    fn check(&self, hasher: Hasher) -> Result<(), Attempt<FetchError>> {
         self.integrity.check(hasher).map_err(|found| {
             let error = FetchError::Integrity {
                 package: self.package.clone(),
@@ -353,55 +390,62 @@ impl Wanted {
             Attempt::Again(error, None)
         })
     }
+
+    /// Publishes what was extracted from the right bytes.
+    fn publish(
+        &self,
+        extracted: Result<(), ExtractError>,
+        staged: Staged,
+        store: &Store,
+    ) -> Result<Option<Entry>, Attempt<FetchError>> {
+        let published = match extracted {
+            Ok(()) => store.publish(staged, &self.integrity).map_err(FetchError::from),
+            Err(ExtractError::Write { source, .. }) => Err(staged.write_error(source).into()),
+            Err(source) => Err(FetchError::Archive { package: self.package.clone(), source }),
+        };
+        published.map_err(Attempt::Final)
+    }
 }
 
 /// Reads chunks as they come, and hashes them.
 struct ChunkReader {
     current: Bytes,
     /// `Some(chunk)`, then `None` at the end. A queue that closes without `None` was cut off.
-    queue: Option<mpsc::Receiver<Option<Bytes>>>,
-    /// `None` once its result has been used.
-    hasher: Option<Hasher>,
+    queue: mpsc::Receiver<Option<Bytes>>,
+    is_over: bool,
+    hasher: Hasher,
 }
 
 impl ChunkReader {
-    fn new(wanted: &Wanted, current: Bytes, queue: Option<mpsc::Receiver<Option<Bytes>>>) -> Self {
-        Self { current, queue, hasher: Some(wanted.integrity.hasher()) }
+    fn new(wanted: &Wanted, current: Bytes, queue: mpsc::Receiver<Option<Bytes>>) -> Self {
+        Self { current, queue, is_over: false, hasher: wanted.integrity.hasher() }
+    }
+}
+
+impl BufRead for ChunkReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.current.is_empty() && !self.is_over {
+            match self.queue.blocking_recv() {
+                Some(Some(chunk)) => self.current = chunk,
+                Some(None) => self.is_over = true,
+                None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the download broke off")),
+            }
+        }
+        Ok(&self.current)
     }
 
-    fn is_whole(&self) -> bool {
-        self.queue.is_none()
-    }
-
-    /// All bytes, hashed now, if they are there.
-    fn whole(&mut self) -> Option<Bytes> {
-        if !self.is_whole() {
-            return None;
-        }
-        let bytes = std::mem::take(&mut self.current);
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&bytes);
-        }
-        Some(bytes)
+    fn consume(&mut self, count: usize) {
+        self.hasher.update(&self.current[..count]);
+        self.current.advance(count);
     }
 }
 
 impl Read for ChunkReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() {
-            let Some(queue) = &mut self.queue else { return Ok(0) };
-            match queue.blocking_recv() {
-                Some(Some(chunk)) => self.current = chunk,
-                Some(None) => self.queue = None,
-                None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the download broke off")),
-            }
-        }
-        let count = buffer.len().min(self.current.len());
-        buffer[..count].copy_from_slice(&self.current[..count]);
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&buffer[..count]);
-        }
-        self.current.advance(count);
+        let there = self.fill_buf()?;
+        let count = buffer.len().min(there.len());
+        buffer[..count].copy_from_slice(&there[..count]);
+        self.consume(count);
         Ok(count)
     }
 }

@@ -22,6 +22,13 @@ impl Inflater {
         Self { decompressor: Decompressor::new(), content: Vec::new() }
     }
 
+    /// Gives memory back beyond this length.
+    pub(crate) fn shrink(&mut self, bytes_max: u64) {
+        if self.content.len() as u64 > bytes_max {
+            self.content = Vec::new();
+        }
+    }
+
     /// The content of a single member that is not longer than `bytes_max`. `None` is for everything else, damage included: a
     /// decoder that takes it piece by piece knows what it is.
     pub(crate) fn whole(&mut self, compressed: &[u8], bytes_max: u64) -> Option<&[u8]> {

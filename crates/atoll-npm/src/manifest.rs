@@ -137,6 +137,13 @@ impl Manifest {
         })
     }
 
+    /// Whether it has a dependency of this name, of whatever kind.
+    pub fn depends_on(&self, name: &str) -> bool {
+        [&self.dependencies, &self.dev_dependencies, &self.optional_dependencies, &self.peer_dependencies]
+            .into_iter()
+            .any(|section| section.contains_key(name))
+    }
+
     /// Whether lifecycle scripts of the package with this name may run.
     pub fn allows_scripts_of(&self, name: &str) -> bool {
         self.allow_scripts.iter().any(|allowed| allowed == name)

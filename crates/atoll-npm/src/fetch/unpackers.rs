@@ -2,7 +2,7 @@
 //!
 //! A thread takes the next piece of work as soon as it is done with one, without asking whoever downloads. Results are kept
 //! for a moment, so that a number of them wake that one once: a thread tells what it has when it has nothing else to do, or
-//! [`TOLD_MAX`] of them, or before work that may wait for more to be downloaded.
+//! when that are as many as it may keep.
 
 use std::{
     collections::VecDeque,
@@ -16,9 +16,6 @@ use tokio::sync::oneshot;
 
 use crate::inflate::Inflater;
 
-/// Results that a thread keeps to itself at most.
-const TOLD_MAX: usize = 8;
-
 /// Sends a result to who waits for it.
 type Tell = Box<dyn FnOnce() + Send>;
 
@@ -29,10 +26,11 @@ pub(super) struct Unpackers {
     threads_max: usize,
 }
 
-#[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// Results that a thread tells at once, at most.
+    told_max: usize,
 }
 
 #[derive(Default)]
@@ -43,25 +41,21 @@ struct Queue {
     is_closed: bool,
 }
 
-struct Work {
-    run: Box<dyn FnOnce(&mut Inflater) -> Tell + Send>,
-    may_wait: bool,
-}
+type Work = Box<dyn FnOnce(&mut Inflater) -> Tell + Send>;
 
 impl Unpackers {
-    /// None yet: threads come when there is work.
-    pub(super) fn new(threads_max: usize) -> Self {
-        Self { shared: Arc::default(), threads: Mutex::default(), threads_max }
+    /// None yet: threads come when there is work. Each tells so many results at once.
+    pub(super) fn new(threads_max: usize, told_max: usize) -> Self {
+        let shared = Shared { queue: Mutex::default(), changed: Condvar::new(), told_max };
+        Self { shared: Arc::new(shared), threads: Mutex::default(), threads_max }
     }
 
-    /// Runs `work` on one of the threads, to its end, also when nobody waits for it any more. `may_wait`: for something that
-    /// whoever waits for results here has to do.
+    /// Runs `work` on one of the threads, to its end, also when nobody waits for it any more.
     ///
     /// # Errors
     /// When there is no thread and the system gives none.
     pub(super) async fn run<R: Send + 'static>(
         &self,
-        may_wait: bool,
         work: impl FnOnce(&mut Inflater) -> R + Send + 'static,
     ) -> io::Result<R> {
         let (sender, receiver) = oneshot::channel();
@@ -72,7 +66,7 @@ impl Unpackers {
                 let _ = sender.send(result);
             })
         };
-        self.push(Work { run: Box::new(run), may_wait })?;
+        self.push(Box::new(run))?;
         match receiver.await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(panic)) => panic::resume_unwind(panic),
@@ -134,11 +128,8 @@ impl Shared {
         let mut inflater = Inflater::new();
         let mut done: Vec<Tell> = Vec::new();
         while let Some(work) = self.next(&mut done) {
-            if work.may_wait {
-                tell(&mut done);
-            }
-            done.push((work.run)(&mut inflater));
-            if done.len() == TOLD_MAX {
+            done.push(work(&mut inflater));
+            if done.len() == self.told_max {
                 tell(&mut done);
             }
         }
@@ -182,7 +173,7 @@ mod tests {
         time::Duration,
     };
 
-    use futures_util::future::join_all;
+    use futures_util::{future::join_all, poll};
 
     use super::*;
 
@@ -191,57 +182,74 @@ mod tests {
 
     #[tokio::test]
     async fn everything_is_done_once_on_a_few_threads() {
-        let unpackers = Unpackers::new(3);
-        let count = Arc::new(AtomicUsize::new(0));
-        let results = join_all((0..100).map(|index| {
-            let count = Arc::clone(&count);
-            unpackers.run(index % 7 == 0, move |_| (index, count.fetch_add(1, Ordering::Relaxed)).0)
-        }));
-        let results: Vec<i32> = results.await.into_iter().map(Result::unwrap).collect();
-        assert_eq!(results, (0..100).collect::<Vec<_>>());
-        assert_eq!(count.load(Ordering::Relaxed), 100);
-        assert!((1..=3).contains(&unpackers.threads.lock().unwrap().len()));
+        for told_max in [1, 8] {
+            let unpackers = Unpackers::new(3, told_max);
+            let count = Arc::new(AtomicUsize::new(0));
+            let results = join_all((0..100).map(|index| {
+                let count = Arc::clone(&count);
+                unpackers.run(move |_| (index, count.fetch_add(1, Ordering::Relaxed)).0)
+            }));
+            let results: Vec<i32> = results.await.into_iter().map(Result::unwrap).collect();
+            assert_eq!(results, (0..100).collect::<Vec<_>>());
+            assert_eq!(count.load(Ordering::Relaxed), 100);
+            assert!((1..=3).contains(&unpackers.threads.lock().unwrap().len()));
+        }
+    }
+
+    /// Results that are told while a further piece of work runs on the only thread, of three that were done before.
+    async fn told_before(told_max: usize) -> usize {
+        let unpackers = Unpackers::new(1, told_max);
+        let (all_wait, go_on) = mpsc::channel::<()>();
+        let first = unpackers.run(move |_| go_on.recv_timeout(LONG).is_ok());
+        let others = join_all((0..2).map(|_| unpackers.run(|_| true)));
+        let (began, mut has_begun) = oneshot::channel();
+        let (end, may_end) = mpsc::channel::<()>();
+        let last = unpackers.run(move |_| {
+            began.send(()).unwrap();
+            may_end.recv_timeout(LONG).is_ok()
+        });
+        let (mut first, mut others, mut last) = (Box::pin(first), Box::pin(others), Box::pin(last));
+        assert!(poll!(&mut first).is_pending() && poll!(&mut others).is_pending() && poll!(&mut last).is_pending());
+        all_wait.send(()).unwrap();
+        (&mut has_begun).await.unwrap();
+        let told = usize::from(poll!(&mut first).is_ready()) + 2 * usize::from(poll!(&mut others).is_ready());
+        end.send(()).unwrap();
+        assert!(last.await.unwrap());
+        told
     }
 
     #[tokio::test]
-    async fn work_that_waits_for_a_download_holds_no_result_back() {
-        let unpackers = Unpackers::new(1);
-        let (sender, receiver) = mpsc::channel();
-        let first = unpackers.run(false, |_| "first");
-        let second = unpackers.run(true, move |_| receiver.recv_timeout(LONG));
-        let after_first = async {
-            let first = first.await.unwrap();
-            sender.send(first).unwrap();
-        };
-        let ((), second) = tokio::join!(after_first, second);
-        assert_eq!(second.unwrap(), Ok("first"));
+    async fn results_are_told_several_at_once() {
+        assert_eq!(told_before(1).await, 3);
+        assert_eq!(told_before(3).await, 3);
+        assert_eq!(told_before(4).await, 0);
     }
 
     #[tokio::test]
     async fn a_panic_is_of_who_waits_for_the_work() {
-        let unpackers = Arc::new(Unpackers::new(1));
+        let unpackers = Arc::new(Unpackers::new(1, 1));
         let others = Arc::clone(&unpackers);
-        let task = tokio::spawn(async move { others.run(false, |_| panic!("a fault")).await });
+        let task = tokio::spawn(async move { others.run(|_| panic!("a fault")).await });
         assert!(task.await.unwrap_err().is_panic());
-        assert_eq!(unpackers.run(false, |_| 1).await.unwrap(), 1, "the thread goes on");
+        assert_eq!(unpackers.run(|_| 1).await.unwrap(), 1, "the thread goes on");
     }
 
     #[tokio::test]
     async fn the_end_waits_for_what_has_begun_alone() {
-        let unpackers = Unpackers::new(1);
+        let unpackers = Unpackers::new(1, 1);
         let (began, has_begun) = mpsc::channel();
         let (sender, go_on) = mpsc::channel();
         let count = Arc::new(AtomicUsize::new(0));
         {
             let (first, second) = (Arc::clone(&count), Arc::clone(&count));
-            let first = unpackers.run(false, move |_| {
+            let first = unpackers.run(move |_| {
                 began.send(()).unwrap();
                 go_on.recv_timeout(LONG).unwrap();
                 first.fetch_add(1, Ordering::Relaxed)
             });
-            let second = unpackers.run(false, move |_| second.fetch_add(1, Ordering::Relaxed));
+            let second = unpackers.run(move |_| second.fetch_add(1, Ordering::Relaxed));
             let mut both = Box::pin(async { tokio::join!(first, second) });
-            assert!(futures_util::poll!(&mut both).is_pending());
+            assert!(poll!(&mut both).is_pending());
         }
         has_begun.recv_timeout(LONG).unwrap();
         let shared = Arc::clone(&unpackers.shared);

@@ -98,9 +98,13 @@ impl<'a> Tree<'a> {
             packages.iter().map(|package| fetcher.wanted(package.path, package.entry)).collect::<Result<_, _>>()?;
         let mut entries: Vec<Option<Entry>> = wanted.iter().map(|wanted| fetcher.take(&wanted.integrity)).collect();
         look_up(store, &wanted, &mut entries, &self.options.waits).await;
-        let missing: Vec<Wanted> = missing(&wanted, &entries).cloned().collect();
+        let mut missing: Vec<(&Package<'_>, &Wanted)> = (packages.iter().zip(&wanted).zip(&entries))
+            .filter(|(_, entry)| entry.is_none())
+            .map(|(package, _)| package)
+            .collect();
         if !missing.is_empty() {
-            fetcher.fetch_all(missing).await?;
+            missing.sort_by_key(|(package, _)| self.expected_work(package));
+            fetcher.fetch_all(missing.into_iter().map(|(_, wanted)| wanted.clone()).collect()).await?;
             for (wanted, entry) in wanted.iter().zip(&mut entries).filter(|(_, entry)| entry.is_none()) {
                 *entry = fetcher.take(&wanted.integrity);
             }
@@ -121,6 +125,19 @@ impl<'a> Tree<'a> {
             });
         }
         Ok(jobs)
+    }
+
+    /// A guess at how much there is to unpack, most first: no lockfile says it, and what is large and comes last keeps one
+    /// processor busy and the others waiting. Programs that were compiled for one platform are large mostly, and what a
+    /// project asks for by itself is larger than what that needs.
+    fn expected_work(&self, package: &Package<'_>) -> u8 {
+        let is_of_platform = !(package.entry.os.is_empty() && package.entry.cpu.is_empty());
+        let is_direct = self.resolved.manifest.depends_on(package.path.name());
+        match (is_of_platform, is_direct) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => 2,
+        }
     }
 
     fn may_run_scripts(&self, package: &Package<'_>) -> bool {

@@ -126,7 +126,7 @@ pub(crate) struct Download {
     url: String,
     received: u64,
     /// Bytes that were promised, where that is known.
-    total: Option<u64>,
+    pub(crate) total: Option<u64>,
     waiting: Waiting,
 }
 

@@ -67,9 +67,15 @@ impl PackWriter {
         content: &mut dyn BufRead,
     ) -> Result<(u64, [u8; blake3::OUT_LEN]), CopyError> {
         let offset = self.flushed + self.buffer.len() as u64;
-        let digest = copy(bytes, content, |piece| {
+        let digest = copy(bytes, content, |mut piece| {
+            while self.buffer.len() + piece.len() >= BUFFER_BYTES {
+                let (now, later) = piece.split_at(BUFFER_BYTES - self.buffer.len());
+                self.buffer.extend_from_slice(now);
+                self.flush()?;
+                piece = later;
+            }
             self.buffer.extend_from_slice(piece);
-            if self.buffer.len() < BUFFER_BYTES { Ok(()) } else { self.flush() }
+            Ok(())
         })?;
         Ok((offset, digest))
     }
