@@ -63,6 +63,9 @@ const UNPACKINGS: std::ops::RangeInclusive<usize> = 2..=8;
 const TOLD_MAX: usize = 8;
 /// Threads that unpack what is still arriving.
 const STREAMS_MAX: usize = 4;
+/// How much nicer the others are. What is arriving is the largest of all, and one thread has to do it: when it comes last,
+/// the other processors have nothing to do.
+const NICENESS: i32 = 5;
 /// Guesses of the resolver waiting for a download; more are forgotten, and fetched when they are certain.
 const GUESSES_MAX: usize = 4096;
 
@@ -166,14 +169,14 @@ impl<'a> Fetcher<'a> {
     /// A fetcher from these registries into this store, of packages to link from ([`Form::Unpacked`]).
     pub fn new(client: &'a RegistryClient, store: &'a Store, reporter: &'a dyn Reporter) -> Self {
         let processors = available_parallelism().map_or(*UNPACKINGS.start(), usize::from);
-        let unpackers = Unpackers::new(processors.clamp(*UNPACKINGS.start(), *UNPACKINGS.end()), TOLD_MAX);
+        let unpackers = Unpackers::new(processors.clamp(*UNPACKINGS.start(), *UNPACKINGS.end()), TOLD_MAX, NICENESS);
         Self {
             client,
             store,
             reporter,
             form: Form::Unpacked,
             unpackers,
-            streams: Unpackers::new(STREAMS_MAX, 1),
+            streams: Unpackers::new(STREAMS_MAX, 1, 0),
             large: Semaphore::new(LARGE_MAX),
             started: OnceLock::new(),
             begun: AtomicUsize::new(0),
@@ -293,8 +296,8 @@ impl<'a> Fetcher<'a> {
         let mut download = self.client.tarball_once(&wanted.url, &wanted.package).await.map_err(from_registry)?;
         let promised = download.total.map_or(0, |total| usize::try_from(total).unwrap_or(usize::MAX));
         let is_large = (BUFFERED_BYTES_MAX..LARGE_BYTES_MAX).contains(&promised);
-        // Held until it is unpacked.
-        let large = if is_large { self.large.try_acquire().ok() } else { None };
+        // Held until it is unpacked. Until then the network waits, too.
+        let large = if is_large { self.large.acquire().await.ok() } else { None };
         let buffered_max = if large.is_some() { LARGE_BYTES_MAX } else { BUFFERED_BYTES_MAX };
         let mut start = Vec::with_capacity(promised.min(buffered_max));
         while start.len() < buffered_max {

@@ -305,14 +305,8 @@ async fn lock_project(
 /// A digest of all that decides what an installation does.
 fn inputs_digest(options: &InstallOptions, manifest: &str, lock: Option<&str>) -> String {
     let Platform { os, cpu, libc } = &options.platform;
-    let [production, ignore_scripts, has_lock] =
-        [options.production, options.ignore_scripts, lock.is_some()].map(u8::from);
-    let linker = match options.linker {
-        None | Some(Linker::Hoisted) => 0,
-        Some(Linker::Virtual) => 1,
-        Some(Linker::Isolated) => 2,
-    };
-    let flags = [production, ignore_scripts, has_lock, linker];
+    let flags = [options.production, options.ignore_scripts, lock.is_some()].map(u8::from);
+    let linker = options.linker.map_or("", Linker::name);
     let libc = libc.as_deref().unwrap_or_default();
     state::inputs_digest(&[
         manifest.as_bytes(),
@@ -320,6 +314,7 @@ fn inputs_digest(options: &InstallOptions, manifest: &str, lock: Option<&str>) -
         os.as_bytes(),
         cpu.as_bytes(),
         libc.as_bytes(),
+        linker.as_bytes(),
         &flags,
     ])
 }

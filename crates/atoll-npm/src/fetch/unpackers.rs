@@ -31,6 +31,7 @@ struct Shared {
     changed: Condvar,
     /// Results that a thread tells at once, at most.
     told_max: usize,
+    niceness: i32,
 }
 
 #[derive(Default)]
@@ -44,9 +45,9 @@ struct Queue {
 type Work = Box<dyn FnOnce(&mut Inflater) -> Tell + Send>;
 
 impl Unpackers {
-    /// None yet: threads come when there is work. Each tells so many results at once.
-    pub(super) fn new(threads_max: usize, told_max: usize) -> Self {
-        let shared = Shared { queue: Mutex::default(), changed: Condvar::new(), told_max };
+    /// None yet: threads come when there is work. Each tells so many results at once, and is so much nicer than others.
+    pub(super) fn new(threads_max: usize, told_max: usize, niceness: i32) -> Self {
+        let shared = Shared { queue: Mutex::default(), changed: Condvar::new(), told_max, niceness };
         Self { shared: Arc::new(shared), threads: Mutex::default(), threads_max }
     }
 
@@ -125,6 +126,10 @@ impl Shared {
 
     /// What a thread does.
     fn work(&self) {
+        if self.niceness > 0 {
+            // Without it the order is another one, and nothing else.
+            let _ = atoll_sys::priority::lower_current_thread(self.niceness);
+        }
         let mut inflater = Inflater::new();
         let mut done: Vec<Tell> = Vec::new();
         while let Some(work) = self.next(&mut done) {
@@ -183,7 +188,7 @@ mod tests {
     #[tokio::test]
     async fn everything_is_done_once_on_a_few_threads() {
         for told_max in [1, 8] {
-            let unpackers = Unpackers::new(3, told_max);
+            let unpackers = Unpackers::new(3, told_max, 5);
             let count = Arc::new(AtomicUsize::new(0));
             let results = join_all((0..100).map(|index| {
                 let count = Arc::clone(&count);
@@ -198,7 +203,7 @@ mod tests {
 
     /// Results that are told while a further piece of work runs on the only thread, of three that were done before.
     async fn told_before(told_max: usize) -> usize {
-        let unpackers = Unpackers::new(1, told_max);
+        let unpackers = Unpackers::new(1, told_max, 0);
         let (all_wait, go_on) = mpsc::channel::<()>();
         let first = unpackers.run(move |_| go_on.recv_timeout(LONG).is_ok());
         let others = join_all((0..2).map(|_| unpackers.run(|_| true)));
@@ -227,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_of_who_waits_for_the_work() {
-        let unpackers = Arc::new(Unpackers::new(1, 1));
+        let unpackers = Arc::new(Unpackers::new(1, 1, 0));
         let others = Arc::clone(&unpackers);
         let task = tokio::spawn(async move { others.run(|_| panic!("a fault")).await });
         assert!(task.await.unwrap_err().is_panic());
@@ -236,7 +241,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_waits_for_what_has_begun_alone() {
-        let unpackers = Unpackers::new(1, 1);
+        let unpackers = Unpackers::new(1, 1, 0);
         let (began, has_begun) = mpsc::channel();
         let (sender, go_on) = mpsc::channel();
         let count = Arc::new(AtomicUsize::new(0));

@@ -4,8 +4,13 @@ use std::{
     collections::HashSet,
     fs::{self, File},
     io::{self, BufRead, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
+};
+
+use atoll_sys::{
+    Errno,
+    fs::{Mode, OFlags, make_dir_at, open_at, open_root, unlink_at},
 };
 
 use super::{
@@ -19,10 +24,10 @@ use super::{
 /// What the proofs of unpacked entries are for.
 const PURPOSE: &str = "atoll store entry 2";
 
-/// A directory in the making.
+/// A directory in the making. What is in it is named relative to it: the kernel then walks a part of the path only.
 #[derive(Debug)]
 pub(super) struct DirectoryWriter {
-    dir: PathBuf,
+    dir: OwnedFd,
     made: HashSet<String>,
 }
 
@@ -38,18 +43,25 @@ impl DirectoryWriter {
         fs::create_dir_all(dir)?;
         let dir = files_dir(dir);
         fs::create_dir(&dir)?;
-        Ok(Self { dir, made: HashSet::new() })
+        Ok(Self { dir: open_root(&dir)?, made: HashSet::new() })
     }
 
     /// Makes a directory, and those above it, unless that has been done.
     pub(super) fn directory(&mut self, path: &str) -> io::Result<()> {
-        if path.is_empty() || self.made.contains(path) {
-            return Ok(());
-        }
-        fs::create_dir_all(self.dir.join(path))?;
-        let mut end = path.len();
-        while end > 0 && self.made.insert(path[..end].to_owned()) {
-            end = path[..end].rfind('/').unwrap_or(0);
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        for path in ends.map(|end| &path[..end]).filter(|path| !path.is_empty()) {
+            if self.made.contains(path) {
+                continue;
+            }
+            match make_dir_at(&self.dir, path.as_bytes(), Mode::from_raw_mode(0o777)) {
+                // It may be there under a name that this file system takes for the same.
+                Err(Errno::EXIST) => {
+                    open_at(&self.dir, path.as_bytes(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
+                        .map_err(|_| Errno::EXIST)?;
+                }
+                made => made?,
+            }
+            self.made.insert(path.to_owned());
         }
         Ok(())
     }
@@ -62,10 +74,10 @@ impl DirectoryWriter {
         bytes: u64,
         content: &mut dyn BufRead,
     ) -> Result<Written, CopyError> {
-        let mode = if executable { 0o755 } else { 0o644 };
-        let place = self.dir.join(path);
-        let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(place);
-        let mut file = opened.map_err(CopyError::Write)?;
+        let mode = Mode::from_raw_mode(if executable { 0o755 } else { 0o644 });
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let opened = open_at(&self.dir, path.as_bytes(), flags, mode).map_err(io::Error::from);
+        let mut file = File::from(opened.map_err(CopyError::Write)?);
         let content = copy(bytes, content, |piece| file.write_all(piece))?;
         let metadata = file.metadata().map_err(CopyError::Write)?;
         Ok(Written { content, modified_ns: modified_ns(&metadata) })
@@ -73,7 +85,7 @@ impl DirectoryWriter {
 
     /// Takes a file away, for another one of its name.
     pub(super) fn remove(&self, path: &str) -> io::Result<()> {
-        fs::remove_file(self.dir.join(path))
+        Ok(unlink_at(&self.dir, path.as_bytes())?)
     }
 }
 
