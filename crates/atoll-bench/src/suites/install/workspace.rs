@@ -27,6 +27,8 @@ const SETTLE_TIMEOUT: Duration = Duration::from_mins(3);
 pub(super) struct Workspace {
     root: PathBuf,
     moved: RefCell<u64>,
+    /// What was moved aside, and is in memory.
+    remembered: RefCell<Vec<PathBuf>>,
 }
 
 impl Workspace {
@@ -36,7 +38,7 @@ impl Workspace {
             fs::remove_dir_all(&root).map_err(failed(&root))?;
         }
         make_directory(&root.join("aside"))?;
-        let workspace = Self { root, moved: RefCell::new(0) };
+        let workspace = Self { root, moved: RefCell::new(0), remembered: RefCell::default() };
         workspace.settle()?;
         Ok(workspace)
     }
@@ -53,11 +55,14 @@ impl Workspace {
     pub(super) fn move_aside(&self, path: &Path) -> Result<(), BenchError> {
         let mut moved = self.moved.borrow_mut();
         *moved += 1;
-        match fs::rename(path, self.root.join(format!("aside/{moved}"))) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(BenchError::File { path: path.to_owned(), source })
+        let aside = self.root.join(format!("aside/{moved}"));
+        match fs::rename(path, &aside) {
+            Ok(()) => {
+                self.remembered.borrow_mut().push(aside);
+                Ok(())
             }
-            _ => Ok(()),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(BenchError::File { path: path.to_owned(), source }),
         }
     }
 
@@ -74,10 +79,12 @@ impl Workspace {
         fs::write(&npmrc, format!("registry={}\n", registry::origin())).map_err(failed(&npmrc))
     }
 
-    /// Writes out what is in memory only: it would be written while the next one is measured.
+    /// Writes out what is in memory only: it would be written while the next one is measured. What was moved aside is then
+    /// taken out of the page cache: where that has filled the memory, the next one would pay for each page that it needs.
     pub(super) fn sync(&self) -> Result<(), BenchError> {
         let directory = fs::File::open(&self.root).map_err(failed(&self.root))?;
-        rustix::fs::syncfs(&directory).map_err(|error| failed(&self.root)(error.into()))
+        rustix::fs::syncfs(&directory).map_err(|error| failed(&self.root)(error.into()))?;
+        self.remembered.take().iter().try_for_each(|path| forget(path))
     }
 
     /// Deletes what was moved aside where space is short.
@@ -94,6 +101,7 @@ impl Workspace {
 
     fn delete(&self) -> Result<(), BenchError> {
         let aside = self.root.join("aside");
+        self.remembered.borrow_mut().clear();
         fs::remove_dir_all(&aside).map_err(failed(&aside))?;
         make_directory(&aside)
     }
@@ -133,6 +141,21 @@ impl Workspace {
     }
 }
 
+/// Has the kernel forget the content of files, in a file or a directory.
+fn forget(path: &Path) -> Result<(), BenchError> {
+    let kind = fs::symlink_metadata(path).map_err(failed(path))?.file_type();
+    if kind.is_dir() {
+        for entry in fs::read_dir(path).map_err(failed(path))? {
+            forget(&entry.map_err(failed(path))?.path())?;
+        }
+    } else if kind.is_file() {
+        let file = fs::File::open(path).map_err(failed(path))?;
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)
+            .map_err(|error| failed(path)(error.into()))?;
+    }
+    Ok(())
+}
+
 pub(super) fn make_directory(path: &Path) -> Result<(), BenchError> {
     fs::create_dir_all(path).map_err(failed(path))
 }
@@ -154,7 +177,10 @@ mod tests {
         let workspace = Workspace::new(directory.path().join("install")).expect("made");
         let old = workspace.root().join("old");
         fs::create_dir(&old).expect("writable");
+        fs::write(old.join("file"), "content").expect("writable");
         workspace.move_aside(&old).expect("moved");
+        workspace.sync().expect("written and forgotten");
+        assert!(workspace.remembered.borrow().is_empty());
         workspace.move_aside(&old).expect("what is not there needs not be moved");
         assert!(!old.exists());
         let aside = || fs::read_dir(workspace.root().join("aside")).expect("there").count();
