@@ -12,6 +12,8 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) is_get: bool,
+    /// Only what comes before the body is wanted.
+    pub(super) is_head: bool,
     pub(super) wanted: Option<Wanted>,
     /// Whether the answer may be compressed by gzip.
     pub(super) gzip: bool,
@@ -113,7 +115,7 @@ pub(super) fn read(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
     }
     let mut words = line.split_ascii_whitespace();
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let (is_get, target) = (method == "GET", target.to_owned());
+    let (is_get, is_head, target) = (method == "GET", method == "HEAD", target.to_owned());
     let mut keep_alive = words.next() == Some("HTTP/1.1");
     let (mut accept, mut gzip, mut if_none_match, mut body_bytes) = (String::new(), false, None, 0);
     while next(&mut line)? > 0 {
@@ -132,7 +134,7 @@ pub(super) fn read(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
         return Err(too_large());
     }
     io::copy(&mut io::Read::take(stream, body_bytes as u64), &mut io::sink())?;
-    Ok(Some(Request { is_get, wanted: Wanted::of(&target, &accept), gzip, if_none_match, keep_alive }))
+    Ok(Some(Request { is_get, is_head, wanted: Wanted::of(&target, &accept), gzip, if_none_match, keep_alive }))
 }
 
 #[cfg(test)]
@@ -171,7 +173,7 @@ mod tests {
             "GET /zod HTTP/1.1\r\nHost: a\r\nAccept: {ABBREVIATED}; q=1.0, */*\r\naccept-encoding: br, gzip\r\n\
              If-None-Match: \"x\"\r\n\r\n\
              POST /-/audit HTTP/1.1\r\ncontent-length: 5\r\n\r\nhello\
-             GET /zod HTTP/1.1\r\nconnection: close\r\n\r\n"
+             HEAD /zod HTTP/1.1\r\nconnection: close\r\n\r\n"
         );
         let mut stream = text.as_bytes();
         let first = read(&mut stream).expect("readable").expect("a request");
@@ -180,9 +182,9 @@ mod tests {
         assert!(first.is_get && first.gzip && first.keep_alive);
         assert_eq!(first.if_none_match.as_deref(), Some("\"x\""));
         let second = read(&mut stream).expect("readable").expect("a request");
-        assert!(!second.is_get && second.keep_alive && !second.gzip);
+        assert!(!second.is_get && !second.is_head && second.keep_alive && !second.gzip);
         let third = read(&mut stream).expect("readable").expect("a request");
-        assert!(third.is_get && !third.keep_alive);
+        assert!(third.is_head && !third.is_get && !third.keep_alive);
         assert_eq!(read(&mut stream).expect("the end"), None);
     }
 

@@ -226,7 +226,7 @@ impl Answer {
 
 impl Shared {
     fn answer(&self, request: &Request) -> Answer {
-        let Some(wanted) = request.wanted.as_ref().filter(|_| request.is_get) else {
+        let Some(wanted) = request.wanted.as_ref().filter(|_| request.is_get || request.is_head) else {
             return self.miss(request.wanted.as_ref().map_or_else(|| "no path".to_owned(), Wanted::key));
         };
         let kind = if wanted.is_tarball() { &self.counters.tarballs } else { &self.counters.documents };
@@ -272,8 +272,12 @@ impl Shared {
             return Ok(Answer::empty("304 Not Modified", &headers));
         }
         let path = self.recording.read().unwrap_or_else(PoisonError::into_inner).blob(blob);
-        let body = Some((File::open(path)?, blob.bytes));
-        self.counters.bytes.fetch_add(blob.bytes, Ordering::Relaxed);
+        let body = if request.is_head {
+            None
+        } else {
+            self.counters.bytes.fetch_add(blob.bytes, Ordering::Relaxed);
+            Some((File::open(path)?, blob.bytes))
+        };
         let status = match entry.status {
             200 => "200 OK",
             405 => "405 Method Not Allowed",
@@ -357,6 +361,11 @@ mod tests {
         );
         assert!(head.contains(r#"{"name":"a"}HTTP/1.1 200 OK"#), "{head}");
         let expected = Counts { documents: 1, tarballs: 1, bytes: 100_012, connections: 1, ..Counts::default() };
+        assert_eq!(registry.take_counts(), expected);
+
+        let head = text(&ask(&registry, "HEAD /a HTTP/1.1\r\nconnection: close\r\n\r\n"));
+        assert!(head.contains("content-length: 12\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+        let expected = Counts { documents: 1, connections: 1, ..Counts::default() };
         assert_eq!(registry.take_counts(), expected);
 
         assert!(text(&ask(&registry, &get("/absent", ""))).starts_with("HTTP/1.1 404"));
