@@ -7,6 +7,7 @@ mod cache;
 mod frames;
 mod policy;
 mod scheduler;
+mod upstreams;
 
 #[global_allocator]
 static ALLOCATOR: atoll_sys::count::Allocator = atoll_sys::count::Allocator;
