@@ -1,6 +1,9 @@
 //! Why an upstream did not give what it was asked for.
 
+use super::answer::Unusable;
 use crate::schedule::Ending;
+use http::StatusCode;
+use std::error::Error;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,6 +12,14 @@ use std::time::Duration;
 /// Why bytes of an object did not come. Each variant names the object.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
+    /// There is no store for this address.
+    #[error("{address} can't be read: {reason}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it, or missing.
+        reason: String,
+    },
     /// There is no such object.
     #[error("{object} does not exist: check the address, and that the object was not deleted")]
     NotFound {
@@ -31,15 +42,15 @@ pub enum UpstreamError {
         /// What shows it.
         reason: String,
     },
-    /// The store can't do what it was asked for.
-    #[error("{object} can't be read by ranges: {reason}")]
-    Unsupported {
+    /// The store refuses for another reason.
+    #[error("{object} could not be read: {reason}")]
+    Refused {
         /// Which object.
         object: Arc<str>,
-        /// What is missing.
+        /// What the store says.
         reason: String,
     },
-    /// The store failed, or is overloaded, for now.
+    /// The store failed, is overloaded, or gave something else than it was asked for.
     #[error("{object} could not be read: {reason}")]
     Failed {
         /// Which object.
@@ -50,12 +61,12 @@ pub enum UpstreamError {
         retry_after: Option<Duration>,
     },
     /// The connection broke, or was never made.
-    #[error("{object} could not be read: {source}")]
+    #[error("{object} could not be read: {reason}")]
     Broken {
         /// Which object.
         object: Arc<str>,
         /// What happened.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        reason: String,
     },
     /// The body ended too early.
     #[error("{object}: of bytes {} to {} only {received} came", .range.start, .range.end)]
@@ -81,26 +92,69 @@ impl UpstreamError {
     /// What this is to the scheduler: whether another attempt may help, and when.
     pub fn ending(&self) -> Ending {
         match self {
-            Self::NotFound { .. } | Self::Forbidden { .. } | Self::Changed { .. } | Self::Unsupported { .. } => {
-                Ending::Refused
-            }
+            Self::Address { .. }
+            | Self::NotFound { .. }
+            | Self::Forbidden { .. }
+            | Self::Changed { .. }
+            | Self::Refused { .. } => Ending::Refused,
             Self::Failed { retry_after, .. } => Ending::Failed { retry_after: *retry_after },
             Self::Broken { .. } | Self::Short { .. } | Self::File { .. } => Ending::Failed { retry_after: None },
         }
     }
 
-    pub(super) fn of_store(object: &Arc<str>, error: object_store::Error) -> Self {
+    pub(super) fn of_store(object: &Arc<str>, error: &object_store::Error) -> Self {
         use object_store::Error;
         let object = Arc::clone(object);
+        if let Some(unusable) = cause::<Unusable>(error) {
+            return Self::of_answer(object, unusable);
+        }
+        let reason = last_cause(error).to_string();
         match error {
             Error::NotFound { .. } => Self::NotFound { object },
-            Error::PermissionDenied { source, .. } | Error::Unauthenticated { source, .. } => {
-                Self::Forbidden { object, reason: source.to_string() }
-            }
-            Error::Precondition { source, .. } => Self::Changed { object, reason: source.to_string() },
-            Error::NotSupported { source } => Self::Unsupported { object, reason: source.to_string() },
-            Error::Generic { source, .. } => Self::Broken { object, source },
-            error => Self::Broken { object, source: Box::new(error) },
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Self::Forbidden { object, reason },
+            Error::Precondition { .. } => Self::Changed { object, reason },
+            _ => Self::Broken { object, reason },
         }
     }
+
+    fn of_answer(object: Arc<str>, unusable: &Unusable) -> Self {
+        let reason = unusable.to_string();
+        let (status, retry_after) = match unusable {
+            Unusable::Status { status, retry_after, .. } => (*status, *retry_after),
+            // When it was opened, the server did serve ranges, or there was no need for it.
+            Unusable::Whole { .. } | Unusable::Endless | Unusable::Range { .. } => {
+                return Self::Failed { object, reason, retry_after: None };
+            }
+        };
+        match status {
+            StatusCode::NOT_FOUND | StatusCode::GONE => Self::NotFound { object },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::Forbidden { object, reason },
+            // Each range that is asked for was within the object.
+            StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE => Self::Changed { object, reason },
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+                Self::Failed { object, reason, retry_after }
+            }
+            status if status.is_server_error() => Self::Failed { object, reason, retry_after },
+            _ => Self::Refused { object, reason },
+        }
+    }
+}
+
+/// The first of an error's causes that is of this kind.
+pub(super) fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// What is at the bottom of an error. Those above repeat it, or say what is known: that an object could not be read.
+fn last_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    causes(error).last().unwrap_or(error)
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
 }

@@ -10,8 +10,12 @@
 //! Nothing is tried again here. Whether that would help is what an error says ([`UpstreamError::ending`]), and when it is
 //! done is the [scheduler](crate::schedule)'s.
 
+mod answer;
 mod error;
 mod remote;
+mod store;
+mod transport;
 
 pub use error::UpstreamError;
 pub use remote::{Body, Remote};
+pub use store::store_for;

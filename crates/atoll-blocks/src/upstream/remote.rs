@@ -1,8 +1,12 @@
 //! One object, in one version.
 
 use super::UpstreamError;
+use super::answer::Unusable;
+use super::error::cause;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use http::StatusCode;
+use object_store::client::HttpError;
 use object_store::path::Path;
 use object_store::{GetOptions, GetResult, GetResultPayload, ObjectMeta, ObjectStore};
 use std::fs::File;
@@ -48,7 +52,7 @@ impl Remote {
         location: Path,
         prefix_bytes: u64,
     ) -> Result<(Self, Bytes), UpstreamError> {
-        let name: Arc<str> = format!("{location} in {store}").into();
+        let name: Arc<str> = format!("{store}/{location}").into();
         // A range of no bytes can't be asked for.
         let asked = 0..prefix_bytes.clamp(1, RANGE_END_MAX);
         let options = GetOptions::new().with_range(Some(asked.clone()));
@@ -56,7 +60,7 @@ impl Remote {
             Ok(result) => result,
             Err(error) => {
                 let Some(pinned) = empty(&*store, &location, &error).await else {
-                    return Err(UpstreamError::of_store(&name, error));
+                    return Err(UpstreamError::of_store(&name, &error));
                 };
                 let object = Arc::new(Object { store, location, name, pinned });
                 return Ok((Self { object }, Bytes::new()));
@@ -96,7 +100,7 @@ impl Remote {
             _ => {}
         }
         let result = object.store.get_opts(&object.location, options).await;
-        let result = result.map_err(|error| UpstreamError::of_store(&object.name, error))?;
+        let result = result.map_err(|error| UpstreamError::of_store(&object.name, &error))?;
         object.check_version(&result.meta)?;
         object.check_range(&result, &range)?;
         Ok(body(object, result, range))
@@ -134,12 +138,17 @@ fn is_strong(tag: &str) -> bool {
     !tag.starts_with("W/")
 }
 
-/// Stores refuse each range of an object of no bytes: whether that is why they refused this one.
+/// What is known of an object of no bytes. Stores refuse each range of it, so it has to be asked for as a whole.
 async fn empty(store: &dyn ObjectStore, location: &Path, error: &object_store::Error) -> Option<ObjectMeta> {
-    if !matches!(error, object_store::Error::Generic { .. }) {
+    let is_unsatisfiable = match cause::<Unusable>(error) {
+        Some(unusable) => matches!(unusable, Unusable::Status { status: StatusCode::RANGE_NOT_SATISFIABLE, .. }),
+        // Stores that speak no HTTP have no name for it.
+        None => matches!(error, object_store::Error::Generic { .. }) && cause::<HttpError>(error).is_none(),
+    };
+    if !is_unsatisfiable {
         return None;
     }
-    let meta = store.get_opts(location, GetOptions::new().with_head(true)).await.ok()?.meta;
+    let meta = store.get_opts(location, GetOptions::new()).await.ok()?.meta;
     (meta.size == 0).then_some(meta)
 }
 
@@ -162,7 +171,7 @@ fn of_stream(object: Arc<Object>, source: BoxStream<'static, object_store::Resul
             loop {
                 let mut bytes = match source.next().await {
                     Some(Ok(bytes)) => bytes,
-                    Some(Err(error)) => return Err(UpstreamError::of_store(&object.name, error)),
+                    Some(Err(error)) => return Err(UpstreamError::of_store(&object.name, &error)),
                     None => {
                         let (object, received) = (Arc::clone(&object.name), at - range.start);
                         return Err(UpstreamError::Short { object, range, received });
@@ -193,7 +202,7 @@ fn of_file(object: Arc<Object>, file: File, range: Range<u64>) -> Body {
             };
             let bytes = read.map_err(|error| UpstreamError::Broken {
                 object: Arc::clone(&object.name),
-                source: Box::new(error),
+                reason: error.to_string(),
             })??;
             Ok(Some((bytes, (object, file, end))))
         }
