@@ -1,7 +1,7 @@
 //! One connection: requests are read, and answered by the shape and the faults.
 
 use super::faults::Fault;
-use super::pace::{sleep_until, wake_exactly};
+use super::pace::{Alarm, sleep_until, wake_exactly};
 use super::{Object, Seen, Shared, Validator};
 use bytes::Bytes;
 use socket2::SockRef;
@@ -45,7 +45,7 @@ struct Answer {
 pub(super) fn serve(mut socket: TcpStream, connection: u64, shared: &Shared) -> io::Result<()> {
     wake_exactly();
     socket.set_nodelay(true)?;
-    let mut unread = Vec::new();
+    let (mut unread, mut alarm) = (Vec::new(), Alarm::default());
     while let Some(head) = read_head(&mut socket, &mut unread)? {
         let came = Instant::now();
         let (number, answer) = answer(&head, connection, shared)?;
@@ -58,6 +58,7 @@ pub(super) fn serve(mut socket: TcpStream, connection: u64, shared: &Shared) -> 
                 _ => {}
             }
         }
+        alarm.wait_until(begin);
         send(&mut socket, begin, &answer, shared)?;
         if answer.closes {
             return socket.shutdown(Shutdown::Both);
@@ -232,7 +233,7 @@ fn text(status: u16) -> &'static str {
     http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Unknown")
 }
 
-/// Writes an answer that begins at `begin`.
+/// Writes an answer that begins at `begin`, which is now.
 fn send(socket: &mut TcpStream, begin: Instant, answer: &Answer, shared: &Shared) -> io::Result<()> {
     let mut sender = Sender::new(socket, answer, shared);
     let length = answer.body.end - answer.body.start;
@@ -252,7 +253,6 @@ fn send(socket: &mut TcpStream, begin: Instant, answer: &Answer, shared: &Shared
     stops.sort_by_key(|(after, _)| *after);
 
     let (mut through, mut sent) = (begin, 0);
-    sender.reach(begin, begin)?;
     loop {
         while let Some((_, fault)) = stops.first().filter(|(after, _)| *after == sent) {
             sender.flush()?;
@@ -305,7 +305,7 @@ impl<'a> Sender<'a> {
     fn reach(&mut self, moment: Instant, begin: Instant) -> io::Result<()> {
         if moment > Instant::now() {
             let is_soon = self.due.is_empty() && moment.saturating_duration_since(begin) <= TOGETHER;
-            if moment > begin && !is_soon {
+            if !is_soon {
                 self.flush()?;
             }
             sleep_until(moment);

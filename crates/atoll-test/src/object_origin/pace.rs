@@ -89,6 +89,30 @@ pub(super) fn sleep_until(moment: Instant) {
     std::thread::sleep(moment.saturating_duration_since(Instant::now()));
 }
 
+/// How long before its moment a thread wakes at most, to be in time.
+const EARLY_MAX: Duration = Duration::from_micros(200);
+
+/// Waits more exactly than the kernel's timers wake: it learns how late they are, sleeps for less, and spins until the
+/// moment has come. One that gave its processor away meanwhile would be late again.
+#[derive(Debug, Default)]
+pub(super) struct Alarm {
+    late: Duration,
+}
+
+impl Alarm {
+    pub(super) fn wait_until(&mut self, moment: Instant) {
+        let wake = moment.checked_sub(self.late).unwrap_or(moment);
+        if wake > Instant::now() {
+            sleep_until(wake);
+            let late = Instant::now().saturating_duration_since(wake);
+            self.late = late.max(self.late * 7 / 8).min(EARLY_MAX);
+        }
+        while Instant::now() < moment {
+            std::hint::spin_loop();
+        }
+    }
+}
+
 /// A number in [0, 1) by two others (SplitMix64's finalizer).
 pub(super) fn fraction(seed: u64, number: u64) -> f64 {
     let mut mixed = seed ^ number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
