@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests work on the host's files")]
 
 mod cache;
+mod faulty_store;
 mod frames;
 mod policy;
 mod scheduler;

@@ -375,9 +375,11 @@ fn write_both(socket: &mut TcpStream, first: &[u8], second: &[u8]) -> io::Result
     }
 }
 
-/// Closes so that the client gets a reset: what it has not read yet may be lost too.
+/// Has the client get a reset when the connection is closed, which the error leads to. What the client has not read yet
+/// may be lost too.
 fn reset(socket: &TcpStream) -> io::Result<()> {
-    SockRef::from(socket).set_linger(Some(Duration::ZERO))
+    SockRef::from(socket).set_linger(Some(Duration::ZERO))?;
+    Err(io::ErrorKind::ConnectionReset.into())
 }
 
 /// Waits until the client closes.
