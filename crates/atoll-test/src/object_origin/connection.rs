@@ -4,16 +4,23 @@ use super::faults::Fault;
 use super::pace::{Alarm, sleep_until, wake_exactly};
 use super::{Object, Seen, Shared, Validator};
 use bytes::Bytes;
+use nix::sys::socket::sockopt::ReceiveTimestampns;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt};
+use nix::sys::time::TimeSpec;
+use rustix::time::{ClockId, clock_gettime};
 use socket2::SockRef;
 use std::fmt::Write as _;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSliceMut, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// A head of a request that is longer is none.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// A stamp that is older is of a clock that was set meanwhile.
+const STAMP_AGE_MAX: Duration = Duration::from_millis(10);
 /// Bytes that are late are written together, up to so many.
 const WRITE_BYTES_MAX: u64 = 256 << 10;
 /// The first bytes of a body that are sent as one.
@@ -45,9 +52,10 @@ struct Answer {
 pub(super) fn serve(mut socket: TcpStream, connection: u64, shared: &Shared) -> io::Result<()> {
     wake_exactly();
     socket.set_nodelay(true)?;
+    // A request comes when the kernel has it, and not when this thread is awake.
+    setsockopt(&socket, ReceiveTimestampns, &true)?;
     let (mut unread, mut alarm) = (Vec::new(), Alarm::default());
-    while let Some(head) = read_head(&mut socket, &mut unread)? {
-        let came = Instant::now();
+    while let Some((head, came)) = read_head(&socket, &mut unread)? {
         let (number, answer) = answer(&head, connection, shared)?;
         let mut begin = came + shared.shape.first_byte_of(number);
         for fault in &answer.faults {
@@ -67,21 +75,39 @@ pub(super) fn serve(mut socket: TcpStream, connection: u64, shared: &Shared) -> 
     Ok(())
 }
 
-/// The next request's head, or `None` when the client has closed. What follows it stays in `unread`.
-fn read_head(socket: &mut TcpStream, unread: &mut Vec<u8>) -> io::Result<Option<String>> {
+/// The next request's head and when the last of it came, or `None` when the client has closed. What follows stays in
+/// `unread`.
+fn read_head(socket: &TcpStream, unread: &mut Vec<u8>) -> io::Result<Option<(String, Instant)>> {
+    let mut came = Instant::now();
     loop {
         if let Some(end) = unread.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&unread[..end]).into_owned();
             unread.drain(..end + 4);
-            return Ok(Some(head));
+            return Ok(Some((head, came)));
         }
         let mut buffer = [0; 4096];
-        let read = socket.read(&mut buffer)?;
+        let mut pieces = [IoSliceMut::new(&mut buffer)];
+        let mut control = nix::cmsg_space!(TimeSpec);
+        let message = recvmsg::<()>(socket.as_raw_fd(), &mut pieces, Some(&mut control), MsgFlags::empty())?;
+        let stamp = message.cmsgs()?.find_map(|message| match message {
+            ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp),
+            _ => None,
+        });
+        let read = message.bytes;
+        came = stamp.map_or_else(Instant::now, instant);
         if read == 0 || unread.len() > HEAD_BYTES_MAX {
             return Ok(None);
         }
         unread.extend_from_slice(&buffer[..read]);
     }
+}
+
+/// The moment of a stamp by the clock of the day, which was just now.
+fn instant(stamp: TimeSpec) -> Instant {
+    let now = clock_gettime(ClockId::Realtime);
+    let nanoseconds = (now.tv_sec - stamp.tv_sec()) * 1_000_000_000 + (now.tv_nsec - stamp.tv_nsec());
+    let age = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0)).min(STAMP_AGE_MAX);
+    Instant::now().checked_sub(age).unwrap_or_else(Instant::now)
 }
 
 /// What a head asks for, the request's number, and the answer to it.

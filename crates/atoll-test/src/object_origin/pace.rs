@@ -77,11 +77,8 @@ impl Line {
 
 /// Makes the kernel wake this thread when it was asked to, and not up to 50 µs later.
 pub(super) fn wake_exactly() {
-    #[cfg(target_os = "linux")]
-    {
-        // Where that is forbidden, bytes are later.
-        let _ = rustix::thread::set_current_timer_slack(Some(std::num::NonZeroU64::MIN));
-    }
+    // Where that is forbidden, bytes are later.
+    let _ = rustix::thread::set_current_timer_slack(Some(std::num::NonZeroU64::MIN));
 }
 
 pub(super) fn sleep_until(moment: Instant) {
