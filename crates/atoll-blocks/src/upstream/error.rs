@@ -3,6 +3,7 @@
 use super::answer::Unusable;
 use crate::schedule::Ending;
 use http::StatusCode;
+use object_store::client::HttpError;
 use std::error::Error;
 use std::io;
 use std::ops::Range;
@@ -113,6 +114,7 @@ impl UpstreamError {
             Error::NotFound { .. } => Self::NotFound { object },
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Self::Forbidden { object, reason },
             Error::Precondition { .. } => Self::Changed { object, reason },
+            _ if is_forbidden_file(error) => Self::Forbidden { object, reason },
             _ => Self::Broken { object, reason },
         }
     }
@@ -140,6 +142,11 @@ impl UpstreamError {
     }
 }
 
+fn is_forbidden_file(error: &object_store::Error) -> bool {
+    let is_file = cause::<HttpError>(error).is_none();
+    is_file && cause::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
 /// The first of an error's causes that is of this kind.
 pub(super) fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     causes(error).find_map(|cause| cause.downcast_ref())
@@ -157,4 +164,33 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
         next = error.source();
         Some(error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::client::HttpErrorKind;
+
+    fn check(source: impl Error + Send + Sync + 'static) -> UpstreamError {
+        UpstreamError::of_store(
+            &"object".into(),
+            &object_store::Error::Generic { store: "test", source: Box::new(source) },
+        )
+    }
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_forbidden_and_a_connection_that_may_not_be_made_is_broken() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        assert!(matches!(check(denied()), UpstreamError::Forbidden { .. }));
+        assert!(matches!(check(io::Error::from(io::ErrorKind::TimedOut)), UpstreamError::Broken { .. }));
+        let connection = HttpError::new(HttpErrorKind::Connect, denied());
+        assert!(matches!(check(connection), UpstreamError::Broken { .. }));
+    }
+
+    #[test]
+    fn a_reason_is_what_is_at_the_bottom() {
+        let bottom = io::Error::other("the bottom");
+        let error = check(HttpError::new(HttpErrorKind::Unknown, bottom));
+        assert_eq!(error.to_string(), "object could not be read: the bottom");
+    }
 }

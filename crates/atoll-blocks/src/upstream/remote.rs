@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::task::spawn_blocking;
 
-/// The most bytes of a local file that are read at once: so many that a thread's start is little beside them, so few
-/// that the first frame need not wait for the last.
-const FILE_CHUNK_BYTES: u64 = 256 << 10;
+/// The most bytes of a file that are read at once, a usual frame: so many that waking a thread is little beside them, so
+/// few that the first frame need not wait for others, which matters where the file is on a server.
+const FILE_CHUNK_BYTES: u64 = 128 << 10;
 /// The end of the longest range: several servers keep offsets in 63 bits.
 const RANGE_END_MAX: u64 = i64::MAX as u64;
 

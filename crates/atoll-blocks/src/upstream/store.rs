@@ -31,7 +31,7 @@ fn no_retries() -> RetryConfig {
 /// * `file:///…`, and a path.
 ///
 /// `environment` has the variables with credentials and settings: those that begin with `AWS_`, `GOOGLE_` and `AZURE_`,
-/// with the meanings that object_store gives them, and `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, also in small letters.
+/// with the meanings that object_store gives them, Azure's `IDENTITY_ENDPOINT`, and `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, also in small letters.
 ///
 /// # Errors
 /// [`UpstreamError::Address`], for what is none of these, and settings that are not complete.
@@ -111,7 +111,14 @@ fn cloud(scheme: &str, rest: &str, environment: &BTreeMap<String, String>) -> Ma
             let store = with_settings!(GoogleCloudStorageBuilder, "GOOGLE_").build().map_err(failed)?;
             Arc::new(Named { name, store })
         }
-        _ => Arc::new(Named { name, store: with_settings!(MicrosoftAzureBuilder, "AZURE_").build().map_err(failed)? }),
+        _ => {
+            let mut builder = with_settings!(MicrosoftAzureBuilder, "AZURE_");
+            // Where Azure's own services have the machine's credentials.
+            if let Some(endpoint) = environment.get("IDENTITY_ENDPOINT") {
+                builder = builder.with_msi_endpoint(endpoint);
+            }
+            Arc::new(Named { name, store: builder.build().map_err(failed)? })
+        }
     };
     Ok((store, location))
 }

@@ -10,6 +10,7 @@ use super::answer::{Answer, Unusable, asked_range, judge};
 use async_trait::async_trait;
 use bytes::{Buf, Bytes};
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
+use http::uri::Scheme;
 use http::{Method, StatusCode, response};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
@@ -35,6 +36,8 @@ const REASON_BYTES_MAX: usize = 4096;
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
     client: Client,
+    /// Why TLS can't be: it is an error where TLS is wanted.
+    no_tls: Option<Arc<str>>,
 }
 
 /// Which proxies there are: URLs, and the hosts that are reached without one, separated by commas.
@@ -47,10 +50,11 @@ pub(super) struct Proxies {
 
 impl Transport {
     /// # Errors
-    /// A text that says what is missing: a proxy's URL is none, or the system has no root certificates.
+    /// A text that says which proxy's URL is none, or that there can't be a client.
     pub(super) fn new(proxies: &Proxies) -> Result<Self, String> {
+        let (tls, no_tls) = tls().map_err(|error| error.to_string())?;
         let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls().map_err(|error| format!("TLS can't be set up: {error}"))?)
+            .tls_backend_preconfigured(tls)
             // A connection for each request: one with many streams has one window, and one processor.
             .http1_only()
             .user_agent(concat!("atoll/", env!("CARGO_PKG_VERSION")))
@@ -70,12 +74,15 @@ impl Transport {
             let proxy = proxy.map_err(|_| format!("the proxy's address {url:?} is not a URL"))?;
             builder = builder.proxy(proxy.no_proxy(except.clone()));
         }
-        let client = builder.build().map_err(|error| format!("TLS can't be set up: {error}"))?;
-        Ok(Self { client })
+        let client = builder.build().map_err(|error| error.to_string())?;
+        Ok(Self { client, no_tls })
     }
 
     async fn send(&self, request: HttpRequest) -> Result<(response::Parts, reqwest::Body), HttpError> {
         let (parts, body) = request.into_parts();
+        if let Some(reason) = self.no_tls.as_ref().filter(|_| parts.uri.scheme() == Some(&Scheme::HTTPS)) {
+            return Err(HttpError::new(HttpErrorKind::Connect, NoTls(Arc::clone(reason))));
+        }
         let mut request = self.client.request(parts.method, parts.uri.to_string()).headers(parts.headers);
         request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         request = match body.as_bytes() {
@@ -185,15 +192,28 @@ fn broken(error: reqwest::Error) -> HttpError {
     HttpError::new(kind, error.without_url())
 }
 
-/// Root certificates of the system, verified by rustls with ring.
-fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
+/// TLS is wanted, and there is none.
+#[derive(Debug, thiserror::Error)]
+#[error("there can't be a connection by TLS: {0}")]
+struct NoTls(Arc<str>);
+
+/// Root certificates of the system, verified by rustls with ring. A machine without any can still do without TLS; why it
+/// has to is told too.
+fn tls() -> Result<(rustls::ClientConfig, Option<Arc<str>>), rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(&provider))?;
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous() // "Dangerous" is any verifier of one's own; this one is the platform's.
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
+    let builder =
+        rustls::ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    Ok(match rustls_platform_verifier::Verifier::new(provider) {
+        Ok(verifier) => {
+            // "Dangerous" is any verifier of one's own; this one is the platform's.
+            let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+            (builder.with_no_client_auth(), None)
+        }
+        Err(error) => {
+            let nobody = rustls::RootCertStore::empty();
+            (builder.with_root_certificates(nobody).with_no_client_auth(), Some(error.to_string().into()))
+        }
+    })
 }
 
 /// Follows a redirect unless it would go on for ever or drop encryption. Credentials are dropped by the client when the

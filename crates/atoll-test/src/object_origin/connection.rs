@@ -25,6 +25,9 @@ const STAMP_AGE_MAX: Duration = Duration::from_millis(10);
 const WRITE_BYTES_MAX: u64 = 256 << 10;
 /// The first bytes of a body that are sent as one.
 const FIRST_CHUNK_BYTES: u64 = 4096;
+/// A write that takes longer waits for the client to read. A shorter one is late by the machine's doing, and what follows
+/// is not later for that.
+const WRITE_TIME_MAX: Duration = Duration::from_millis(5);
 /// A head and what follows it within this time are written together.
 const TOGETHER: Duration = Duration::from_micros(20);
 
@@ -299,6 +302,9 @@ fn send(socket: &mut TcpStream, begin: Instant, answer: &Answer, shared: &Shared
         let next_stop = stops.first().map_or(length, |(after, _)| (*after).min(length));
         // The first ones are shorter: what is little comes sooner.
         let bytes = chunk_bytes.min(sent.max(FIRST_CHUNK_BYTES)).min(next_stop - sent);
+        if std::mem::take(&mut sender.was_blocked) {
+            through = through.max(Instant::now());
+        }
         through = shared.line.pass(through + pause, bytes);
         sender.reach(through, begin)?;
         sender.append(bytes)?;
@@ -318,13 +324,15 @@ struct Sender<'a> {
     /// What of the object is due and not written.
     due: Range<u64>,
     corrupt: Option<u64>,
+    /// The client did not read, so that the line was idle.
+    was_blocked: bool,
 }
 
 impl<'a> Sender<'a> {
     fn new(socket: &'a mut TcpStream, answer: &'a Answer, shared: &'a Shared) -> Self {
         let due = answer.body.start..answer.body.start;
         let (object, head) = (answer.object.clone(), Some(answer.head.as_str()));
-        Self { socket, shared, answer, object, head, due, corrupt: None }
+        Self { socket, shared, answer, object, head, due, corrupt: None, was_blocked: false }
     }
 
     /// Waits for a moment. What is due before is written before.
@@ -360,6 +368,7 @@ impl<'a> Sender<'a> {
         }
         // Counted before: who has got the bytes finds them counted.
         self.shared.bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        let begun = Instant::now();
         if framed.is_empty() {
             self.socket.write_all(&piece)?;
         } else {
@@ -368,6 +377,7 @@ impl<'a> Sender<'a> {
         if self.answer.is_chunked && !piece.is_empty() {
             self.socket.write_all(b"\r\n")?;
         }
+        self.was_blocked |= begun.elapsed() > WRITE_TIME_MAX;
         Ok(())
     }
 

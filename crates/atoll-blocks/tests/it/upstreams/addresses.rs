@@ -3,6 +3,7 @@
 use super::{bytes, content};
 use atoll_blocks::upstream::{Remote, UpstreamError, store_for};
 use atoll_test::object_origin::{ObjectOrigin, Shape};
+use std::process::Command;
 use std::time::Duration;
 
 fn origin() -> (ObjectOrigin, Vec<u8>) {
@@ -129,4 +130,23 @@ async fn a_file_has_a_url_and_a_path() {
     let missing = directory.path().join("missing");
     let error = open(missing.to_str().unwrap(), &[]).await.unwrap_err();
     assert!(error.to_string().starts_with(&format!("file://{} does not exist", missing.display())), "{error}");
+}
+
+/// Run by the test below, without root certificates.
+#[tokio::test]
+#[ignore = "needs an environment of its own"]
+async fn in_a_machine_without_certificates() {
+    let (origin, data) = origin();
+    check(&origin.url("object"), &[], "object", &origin, &data).await;
+    let error = open("https://127.0.0.1:1/object", &[]).await.unwrap_err();
+    assert!(error.to_string().contains("there can't be a connection by TLS: "), "{error}");
+}
+
+#[test]
+fn without_certificates_there_is_no_tls_and_all_else() {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "upstreams::addresses::in_a_machine_without_certificates", "--ignored"]);
+    let run = command.env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR").output().unwrap();
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && text.contains("1 passed"), "{text}");
 }
