@@ -4,9 +4,11 @@
 //! * [`frames`]: how an object is made of frames, and how a frame is verified; hostile input ends here.
 //! * [`schedule`]: which bytes are asked for, when, and who is woken: pure decisions.
 //! * [`simulate`]: the same decisions in virtual time, checked.
+//! * [`upstream`]: where the bytes come from: one version of one object, by ranges.
 
 #[expect(clippy::disallowed_methods, reason = "a cache owns its directory")]
 pub mod cache;
 pub mod frames;
 pub mod schedule;
 pub mod simulate;
+pub mod upstream;

@@ -4,9 +4,11 @@
 #![expect(clippy::disallowed_methods, reason = "tests work on the host's files")]
 
 mod cache;
+mod faulty_store;
 mod frames;
 mod policy;
 mod scheduler;
+mod upstreams;
 
 #[global_allocator]
 static ALLOCATOR: atoll_sys::count::Allocator = atoll_sys::count::Allocator;
