@@ -2,7 +2,8 @@
 //! simulate`.
 //!
 //! Each row is the mean over the callers of many rounds, each with a new object, by a scheduler that has measured its
-//! upstream before; `cold` is by one that has not, in its first round. Times are milliseconds.
+//! upstream before; `cold` is by one that has not, in its first round, and `opened` by one that has seen no more of it than
+//! the object's first 256 KiB. Times are milliseconds.
 
 #![expect(clippy::print_stdout, reason = "a program that prints a table")]
 
@@ -56,6 +57,13 @@ fn world(origin: Origin, is_shared: bool) -> World {
     World::new(Config::default(), link, move |_| Reply { first_byte: origin.first_byte, fault: None })
 }
 
+/// A world in which an object was just opened.
+fn opened(origin: Origin, is_shared: bool) -> World {
+    let mut world = world(origin, is_shared);
+    world.begin(origin.first_byte, 256 << 10);
+    world
+}
+
 /// Lets the scheduler measure its upstream.
 fn warm_up(world: &mut World) {
     for _ in 0..40 {
@@ -97,6 +105,7 @@ struct Row {
     bound: f64,
     mean: f64,
     cold: f64,
+    opened: f64,
     requests: f64,
     bytes: f64,
 }
@@ -122,10 +131,11 @@ fn rounds(
         let mean = waits.iter().map(|wait| milliseconds(*wait)).sum::<f64>() / waits.len() as f64;
         (mean, bound(&callers))
     };
-    let mut cold = 0.0;
-    for _ in 0..ROUNDS {
-        cold += one(&mut world(origin, is_shared), &mut random).0 / f64::from(ROUNDS);
-    }
+    let first_rounds = |world: fn(Origin, bool) -> World, random: &mut Random| {
+        (0..ROUNDS).map(|_| one(&mut world(origin, is_shared), random).0 / f64::from(ROUNDS)).sum()
+    };
+    let opened = first_rounds(opened, &mut Random(43));
+    let cold = first_rounds(world, &mut random);
     let mut warm = world(origin, is_shared);
     warm_up(&mut warm);
     let before = warm.counts();
@@ -138,7 +148,7 @@ fn rounds(
     let per_chunk = f64::from(ROUNDS) * chunks as f64;
     let requests = (warm.counts().requests - before.requests) as f64 / per_chunk;
     let bytes = (warm.counts().bytes - before.bytes) as f64 / (per_chunk * 4.0 * MIB as f64);
-    Row { bound: lower, mean, cold, requests, bytes }
+    Row { bound: lower, mean, cold, opened, requests, bytes }
 }
 
 fn at_once(random: &mut Random, frames: u32, chunks: u32) -> Vec<Caller> {
@@ -204,7 +214,7 @@ fn sequential(origin: Origin, bytes: u64) -> Row {
         world.close(object);
         took
     };
-    let cold = read_all(&mut world(origin, true));
+    let (cold, opened) = (read_all(&mut world(origin, true)), read_all(&mut opened(origin, true)));
     let mut warm = world(origin, true);
     warm_up(&mut warm);
     let before = warm.counts();
@@ -214,6 +224,7 @@ fn sequential(origin: Origin, bytes: u64) -> Row {
         bound: milliseconds(origin.first_byte) + bytes as f64 / origin.bandwidth * 1e3,
         mean,
         cold,
+        opened,
         requests: (warm.counts().requests - before.requests) as f64 / chunks,
         bytes: (warm.counts().bytes - before.bytes) as f64 / bytes as f64,
     }
@@ -230,7 +241,7 @@ fn compressed(origin: Origin) -> Row {
         world.close(object);
         milliseconds(waits[0])
     };
-    let cold = one(&mut world(origin, true));
+    let (cold, opened) = (one(&mut world(origin, true)), one(&mut opened(origin, true)));
     let mut warm = world(origin, true);
     warm_up(&mut warm);
     let before = warm.counts();
@@ -239,14 +250,18 @@ fn compressed(origin: Origin) -> Row {
         bound: milliseconds(origin.first_byte) + frame as f64 / origin.bandwidth * 1e3,
         mean,
         cold,
+        opened,
         requests: (warm.counts().requests - before.requests) as f64,
         bytes: (warm.counts().bytes - before.bytes) as f64 / (16 * frame) as f64,
     }
 }
 
 fn print(case: &str, row: &Row) {
-    let Row { bound, mean, cold, requests, bytes } = row;
-    println!("  {case:<46}{bound:>9.3}{mean:>9.3}{:>8.3}{cold:>9.3}{requests:>10.1}{bytes:>8.3}", mean / bound);
+    let Row { bound, mean, cold, opened, requests, bytes } = row;
+    println!(
+        "  {case:<46}{bound:>9.3}{mean:>9.3}{:>8.3}{cold:>9.3}{opened:>9.3}{requests:>10.1}{bytes:>8.3}",
+        mean / bound
+    );
 }
 
 fn main() {
@@ -257,8 +272,8 @@ fn main() {
         let shared = move |bytes: u64| move |_: &[Caller]| first_byte + transfer(bytes * u64::from(CALLERS));
         println!("{}", origin.name);
         println!(
-            "  {:<46}{:>9}{:>9}{:>8}{:>9}{:>10}{:>8}",
-            "case", "bound", "mean", "ratio", "cold", "requests", "bytes"
+            "  {:<46}{:>9}{:>9}{:>8}{:>9}{:>9}{:>10}{:>8}",
+            "case", "bound", "mean", "ratio", "cold", "opened", "requests", "bytes"
         );
         for is_shared in [false, true] {
             let how = if is_shared { "shared" } else { "own bandwidth" };

@@ -51,6 +51,12 @@ impl PresenceMap {
         })
     }
 
+    /// Puts a frame into the set; whether it was not there. Of several threads that do so, one is told that.
+    pub fn insert_one(&self, frame: u32) -> bool {
+        let mask = 1 << (frame % WORD_BITS);
+        self.words[(frame / WORD_BITS) as usize].fetch_or(mask, Ordering::SeqCst) & mask == 0
+    }
+
     /// Puts frames into the set.
     pub fn insert(&self, frames: Range<u32>) {
         for (word, mask) in words_of(frames) {
@@ -70,13 +76,22 @@ impl PresenceMap {
         words_of(frames).map(|(word, mask)| (self.words[word].load(Ordering::SeqCst) & mask).count_ones()).sum()
     }
 
+    /// Runs of frames that are in the set.
+    pub(crate) fn present_runs(&self) -> impl Iterator<Item = Range<u32>> {
+        self.runs(true)
+    }
+
     /// Runs of frames that are not in the set.
     pub(super) fn absent_runs(&self) -> impl Iterator<Item = Range<u32>> {
+        self.runs(false)
+    }
+
+    fn runs(&self, are_present: bool) -> impl Iterator<Item = Range<u32>> {
         let mut begin = 0;
         std::iter::from_fn(move || {
-            let is_absent = |frame: &u32| !self.contains(*frame..frame + 1);
-            let start = (begin..self.frames).find(is_absent)?;
-            let end = (start..self.frames).find(|frame| !is_absent(frame)).unwrap_or(self.frames);
+            let belongs = |frame: &u32| self.contains(*frame..frame + 1) == are_present;
+            let start = (begin..self.frames).find(belongs)?;
+            let end = (start..self.frames).find(|frame| !belongs(frame)).unwrap_or(self.frames);
             begin = end;
             Some(start..end)
         })
@@ -200,6 +215,7 @@ mod tests {
         map.insert(60..70);
         let taken: Vec<u32> = std::iter::from_fn(|| map.take_any(62..200)).collect();
         assert_eq!(map.absent_runs().collect::<Vec<_>>(), [0..60, 62..200]);
+        assert_eq!(map.present_runs().next(), Some(60..62));
         assert_eq!(taken, [62, 63, 64, 65, 66, 67, 68, 69]);
         assert_eq!(members(&map), [60, 61]);
     }

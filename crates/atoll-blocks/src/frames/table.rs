@@ -2,6 +2,7 @@
 
 use super::header::Header;
 use crate::schedule::Layout;
+use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
 
@@ -141,21 +142,40 @@ impl FrameTable {
     /// # Panics
     /// If there is no such frame, or `content` has another length.
     pub fn open(&self, frame: u32, stored: &[u8], content: &mut [u8]) -> Result<(), FrameError> {
-        let entry = &self.entries[frame as usize];
         assert_eq!(content.len() as u64, self.header.content_of(frame), "room for exactly a frame's content");
+        if self.check(frame, stored)?.is_compressed {
+            return decompress(frame, stored, content);
+        }
+        content.copy_from_slice(stored);
+        Ok(())
+    }
+
+    /// Checks what is stored of a frame, and gives its content: the same bytes, if they are stored raw.
+    ///
+    /// # Panics
+    /// If there is no such frame.
+    pub fn content(&self, frame: u32, stored: Bytes) -> Result<Bytes, FrameError> {
+        if !self.check(frame, &stored)?.is_compressed {
+            return Ok(stored);
+        }
+        let mut content = vec![0; self.header.content_of(frame) as usize];
+        decompress(frame, &stored, &mut content)?;
+        Ok(content.into())
+    }
+
+    /// The entry of a frame, if this is what was stored.
+    fn check(&self, frame: u32, stored: &[u8]) -> Result<&Entry, FrameError> {
+        let entry = &self.entries[frame as usize];
         let is_what_was_stored =
             stored.len() == entry.stored_bytes as usize && blake3::hash(stored).as_bytes() == &entry.digest;
-        if !is_what_was_stored {
-            return Err(FrameError::Digest(frame));
-        }
-        if !entry.is_compressed {
-            content.copy_from_slice(stored);
-            return Ok(());
-        }
-        match zstd::bulk::decompress_to_buffer(stored, content) {
-            Ok(length) if length == content.len() => Ok(()),
-            _ => Err(FrameError::Content(frame)),
-        }
+        if is_what_was_stored { Ok(entry) } else { Err(FrameError::Digest(frame)) }
+    }
+}
+
+fn decompress(frame: u32, stored: &[u8], content: &mut [u8]) -> Result<(), FrameError> {
+    match zstd::bulk::decompress_to_buffer(stored, content) {
+        Ok(length) if length == content.len() => Ok(()),
+        _ => Err(FrameError::Content(frame)),
     }
 }
 

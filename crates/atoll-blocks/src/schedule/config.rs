@@ -42,6 +42,8 @@ pub struct Config {
     pub background_attempts_max: u32,
     /// Attempts for a frame that came damaged; then those who wait for it are told so.
     pub corrupt_attempts_max: u32,
+    /// When what comes can't be kept, nothing but demand is asked for for so long.
+    pub not_kept_pause: Duration,
     /// The most that is read ahead of a sequential reader, in bytes.
     pub readahead_bytes_max: u64,
     /// What chance begins with: equal seeds and equal histories give equal decisions.
@@ -67,6 +69,7 @@ impl Default for Config {
             retry_max: Duration::from_secs(5),
             background_attempts_max: 3,
             corrupt_attempts_max: 3,
+            not_kept_pause: Duration::from_secs(1),
             readahead_bytes_max: 16 << 20,
             seed: 0,
         }

@@ -72,6 +72,11 @@ impl Estimate {
         Duration::from_secs_f64(self.first_byte.min(self.base * JITTER))
     }
 
+    /// Whether requests stand in line at the upstream.
+    pub(super) fn stands_in_line(&self) -> bool {
+        self.first_byte > self.base * JITTER
+    }
+
     /// Bytes that arrive within the [lead](Self::lead).
     pub(super) fn lead_bytes(&self) -> f64 {
         self.lead().as_secs_f64() * self.bandwidth
@@ -117,6 +122,19 @@ impl Estimate {
         }
         self.first_byte = self.first_byte.max(1e-6);
         self.base = self.base.max(1e-6);
+    }
+
+    /// Something else than a request took so long to its first byte, and then brought bytes this fast: better than a guess,
+    /// though a connection may have been made on the way. A lower bandwidth than was guessed is not believed: such a short
+    /// read begins slowly.
+    pub(super) fn saw_beginning(&mut self, first_byte: Duration, bandwidth: f64) {
+        if !self.measured_first_byte {
+            self.first_byte = first_byte.as_secs_f64().max(1e-6);
+            self.base = self.first_byte;
+        }
+        if !self.measured_bandwidth {
+            self.bandwidth = self.bandwidth.max(bandwidth);
+        }
     }
 
     /// A request was given up before its first byte: it would have taken longer.
@@ -174,6 +192,20 @@ mod tests {
         assert!(late > Duration::from_millis(100) && late < Duration::from_millis(113), "{late:?}");
         // The mean is not carried away.
         assert!(estimate.first_byte() < Duration::from_millis(30));
+    }
+
+    #[test]
+    fn a_beginning_is_better_than_a_guess_and_worse_than_a_measurement() {
+        let mut estimate = Estimate::new(Duration::from_millis(20), 100e6);
+        let now = |estimate: &Estimate| (estimate.first_byte().as_millis(), estimate.bandwidth() as u64);
+        estimate.saw_beginning(Duration::from_millis(3), 20e6);
+        assert_eq!(now(&estimate), (3, 100_000_000));
+        estimate.saw_beginning(Duration::from_millis(50), 400e6);
+        assert_eq!(now(&estimate), (50, 400_000_000));
+        estimate.saw_first_byte(Duration::from_millis(2));
+        estimate.saw_bytes(1_000_000, Duration::from_millis(5));
+        estimate.saw_beginning(Duration::from_millis(50), 400e6);
+        assert_eq!(now(&estimate), (2, 200_000_000));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(super) struct Flight {
     pub(super) first_byte_at: Option<Duration>,
     /// When its last bytes came, or when it was started.
     pub(super) last_progress: Duration,
+    /// Nothing more of it is taken for now.
+    is_held: bool,
     /// The request whose first byte is late, as long as it is not decided which of the two stays.
     pub(super) hedges: Option<RequestId>,
     /// The request that was started since this one's first byte is late.
@@ -57,6 +59,7 @@ impl Flight {
             started_at: now,
             first_byte_at: None,
             last_progress: now,
+            is_held: false,
             hedges: None,
             hedge: None,
             is_looked_at: false,
@@ -103,6 +106,7 @@ impl Scheduler {
         self.last_arrival = now;
         flight.received = received;
         flight.last_progress = now;
+        flight.is_held = false;
         self.in_flight_bytes -= new;
         if flight.first_byte_at.is_none() {
             flight.first_byte_at = Some(now);
@@ -111,6 +115,14 @@ impl Scheduler {
             self.settle_hedge(now, request);
         }
         self.pump(now);
+    }
+
+    /// Nothing more of this request is taken until something of it [arrives](Self::arrived) again: that nothing comes is not
+    /// the upstream's doing. Once somebody waits for it, it counts as stalled all the same.
+    pub fn hold(&mut self, request: RequestId) {
+        if let Some(flight) = self.flights.get_mut(&request) {
+            flight.is_held = true;
+        }
     }
 
     /// The first byte of one of two requests for the same bytes has come: the other one goes.
@@ -192,17 +204,17 @@ impl Scheduler {
     }
 
     /// When something has to be decided about a request.
-    pub(super) fn flight_deadline(&self, flight: &Flight) -> Duration {
-        let timeout = self.timeout_at(flight);
-        self.hedge_at(flight).map_or(timeout, |hedge| hedge.min(timeout))
+    pub(super) fn flight_deadline(&self, flight: &Flight) -> Option<Duration> {
+        self.timeout_at(flight).into_iter().chain(self.hedge_at(flight)).min()
     }
 
-    fn timeout_at(&self, flight: &Flight) -> Duration {
+    fn timeout_at(&self, flight: &Flight) -> Option<Duration> {
         let patience = match flight.first_byte_at {
             None => self.config.first_byte_timeout,
             Some(_) => self.config.stall_timeout,
         };
-        flight.last_progress + patience
+        let is_held = flight.is_held && flight.class != Class::Demand;
+        (!is_held).then_some(flight.last_progress + patience)
     }
 
     fn hedge_at(&self, flight: &Flight) -> Option<Duration> {
@@ -215,10 +227,11 @@ impl Scheduler {
 
     /// Gives up what has stalled, and hedges what is late.
     pub(super) fn look_at_flights(&mut self, now: Duration) {
+        let is_past = |deadline: Option<Duration>| deadline.is_some_and(|deadline| deadline <= now);
         let due = |scheduler: &Self| {
             let mut flights = scheduler.flights.iter();
-            let due = flights.find(|(_, flight)| scheduler.flight_deadline(flight) <= now);
-            due.map(|(request, flight)| (*request, scheduler.timeout_at(flight) <= now))
+            let due = flights.find(|(_, flight)| is_past(scheduler.flight_deadline(flight)));
+            due.map(|(request, flight)| (*request, is_past(scheduler.timeout_at(flight))))
         };
         while let Some((request, has_stalled)) = due(self) {
             if has_stalled {

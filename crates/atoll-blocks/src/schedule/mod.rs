@@ -10,8 +10,11 @@
 //! that are verified, and then are there. It is told
 //!
 //! * what is wanted: [`Scheduler::read`], [`Scheduler::cancel`], [`Scheduler::prefetch`], [`Scheduler::hit`];
-//! * what has become of its requests: [`Scheduler::arrived`], [`Scheduler::verified`], [`Scheduler::ended`];
-//! * what else changes which frames are there: [`Scheduler::mark_ready`], [`Scheduler::forget`];
+//! * what has become of its requests: [`Scheduler::arrived`], [`Scheduler::verified`], [`Scheduler::ended`], and
+//!   [`Scheduler::hold`];
+//! * what else changes which frames are there: [`Scheduler::mark_ready`], [`Scheduler::forget`]; and that what comes
+//!   can't be kept: [`Scheduler::hold_background`];
+//! * what else shows how fast the upstream is: [`Scheduler::measured`];
 //! * that time has passed: [`Scheduler::tick`], due at [`Scheduler::next_deadline`].
 //!
 //! After each of these calls the caller takes the [actions](Action) and carries them out in their order. Moments are

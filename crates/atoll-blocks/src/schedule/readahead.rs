@@ -3,7 +3,7 @@
 use super::actions::{Action, Class, ObjectId};
 use super::layout::Layout;
 use super::scheduler::{Scheduler, Task};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 /// Readers of one object that are told apart; beyond, the one that has not been seen for longest is forgotten.
@@ -44,31 +44,30 @@ impl Reader {
             || (self.next..=self.ahead.max(self.next)).contains(&frames.start)
     }
 
-    /// It has read these frames. What to read ahead now.
+    /// It has read these frames. What to read ahead now, if anything is, in windows of so many bytes.
     fn advance(
         &mut self,
         frames: &Range<u32>,
         layout: &Layout,
-        window_min: u64,
-        window_max: u64,
+        windows: Option<RangeInclusive<u64>>,
     ) -> Option<Range<u32>> {
         self.next = frames.end;
         self.ahead = self.ahead.max(self.next);
         self.mark = None;
         let last = layout.frames().checked_sub(1)?;
-        if self.in_order < IN_ORDER_MIN {
+        let Some(windows) = windows.filter(|_| self.in_order >= IN_ORDER_MIN) else {
             // Nobody reports reads of frames that are there: two marks on the way to the end of the chunk tell whether
             // the reader goes on, and before it gets there.
             let chunk_end = layout.chunk_of(frames.end.min(last)).end;
             let middle = self.next + chunk_end.saturating_sub(self.next) / 2;
             self.mark = (middle > self.next && middle < chunk_end).then_some(middle);
             return None;
-        }
+        };
         let begin = layout.offset(self.next);
         let left = layout.offset(self.ahead) - begin;
         let mut more = None;
         if self.window == 0 || left < self.window / 2 {
-            self.window = (self.window * 2).clamp(window_min, window_max.max(window_min));
+            self.window = (self.window * 2).clamp(*windows.start(), *windows.end());
             let end = layout.complete_before(begin + self.window, layout.frames()).max(self.ahead);
             more = (end > self.ahead).then_some(self.ahead..end);
             self.ahead = end;
@@ -88,12 +87,16 @@ impl Scheduler {
 
     /// Somebody reads these frames: is it a reader that goes on?
     pub(super) fn follow(&mut self, id: ObjectId, frames: &Range<u32>) {
-        // What is asked for now comes after a time to a first byte: less than the product would be too late in any
-        // case.
-        let window_min = (self.estimate.lead_bytes() as u64).max(self.segment_bytes() * 2);
-        let window_max = (self.estimate.lead_bytes() * DELAY_PRODUCTS) as u64;
-        let window_max = window_max.min(self.config.readahead_bytes_max);
+        let two_segments = self.segment_bytes() * 2;
+        let lead_bytes = self.estimate.lead_bytes();
         let Some(object) = self.objects.get_mut(&id) else { return };
+        // What is asked for now comes after a time to a first byte: less than the product would be too late in any case.
+        // But few reads in a row promise little, and the rest of their chunk comes anyway.
+        let chunk_bytes = object.layout.bytes(&object.layout.chunk_of(frames.start));
+        let window_min = (lead_bytes as u64).min(chunk_bytes).max(two_segments);
+        let window_max = ((lead_bytes * DELAY_PRODUCTS) as u64).min(self.config.readahead_bytes_max);
+        // Where requests stand in line, those for what is only likely to be read make it longer for everybody.
+        let windows = (!self.estimate.stands_in_line()).then_some(window_min..=window_max.max(window_min));
         let readers = &mut object.streams.readers;
         let mut reader = match readers.iter().position(|reader| reader.goes_on_with(frames)) {
             Some(place) => {
@@ -102,7 +105,7 @@ impl Scheduler {
             }
             None => Reader::default(),
         };
-        let ahead = reader.advance(frames, &object.layout, window_min, window_max);
+        let ahead = reader.advance(frames, &object.layout, windows);
         if let Some(frame) = reader.mark {
             self.actions.push_back(Action::Watch { object: id, frame });
         }

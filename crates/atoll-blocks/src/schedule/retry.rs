@@ -18,14 +18,16 @@ pub(super) struct Retry {
     delayed: Vec<(Duration, Class, Task)>,
     /// Failures since the last frame.
     failures: u32,
-    /// Nothing but demand before this.
-    pub(super) background_at: Duration,
+    /// Nothing but demand before this, because of failures.
+    background_at: Duration,
+    /// Nor before this, since what came could not be kept.
+    kept_at: Duration,
     random: u64,
 }
 
 impl Retry {
     pub(super) fn new(seed: u64) -> Self {
-        Self { delayed: Vec::new(), failures: 0, background_at: Duration::ZERO, random: seed }
+        Self { delayed: Vec::new(), failures: 0, background_at: Duration::ZERO, kept_at: Duration::ZERO, random: seed }
     }
 
     pub(super) fn next_due(&self) -> Option<Duration> {
@@ -42,8 +44,9 @@ impl Retry {
         }
     }
 
-    pub(super) fn holds_background(&self, now: Duration) -> bool {
-        now < self.background_at
+    /// Until when nothing but demand is asked for, if it is not already.
+    pub(super) fn background_held_until(&self, now: Duration) -> Option<Duration> {
+        Some(self.background_at.max(self.kept_at)).filter(|until| now < *until)
     }
 
     /// A frame arrived.
@@ -76,6 +79,16 @@ impl Retry {
 }
 
 impl Scheduler {
+    /// What comes can't be kept: for a [while](Config::not_kept_pause) nothing is asked for that nobody waits for.
+    pub fn hold_background(&mut self, now: Duration) {
+        self.retry.kept_at = now + self.config.not_kept_pause;
+    }
+
+    /// The pause before something that is not a request of the scheduler's is tried again, after so many attempts.
+    pub(crate) fn pause(&mut self, attempts: u32) -> Duration {
+        self.retry.pause(attempts, &self.config)
+    }
+
     /// A request ended before these frames of it had arrived; `attempts` ended so without any frame.
     pub(super) fn try_again(&mut self, now: Duration, class: Class, task: Task, retry_after: Option<Duration>) {
         self.retry.failed(now, &self.config);

@@ -109,6 +109,14 @@ impl Scheduler {
         (self.estimate.first_byte(), self.estimate.bandwidth())
     }
 
+    /// Something that was not a request of the scheduler's took so long to its first byte, and then brought so many bytes
+    /// within this time. It counts until requests have been measured.
+    pub fn measured(&mut self, first_byte: Duration, bytes: u64, transfer: Duration) {
+        // Of what comes in one piece it can't be said how fast it came.
+        let bandwidth = if transfer.is_zero() { 0.0 } else { bytes as f64 / transfer.as_secs_f64() };
+        self.estimate.saw_beginning(first_byte, bandwidth);
+    }
+
     /// Does what is due. To be called at [`Scheduler::next_deadline`]; calls before have no effect.
     pub fn tick(&mut self, now: Duration) {
         self.time_out_reads(now);
@@ -119,7 +127,7 @@ impl Scheduler {
     /// When [`Scheduler::tick`] has something to do, if nothing happens before.
     pub fn next_deadline(&self) -> Option<Duration> {
         let read = self.reads.first_key_value().map(|(_, read)| read.deadline);
-        let flight = self.flights.values().map(|flight| self.flight_deadline(flight)).min();
+        let flight = self.flights.values().filter_map(|flight| self.flight_deadline(flight)).min();
         [read, flight, self.retry.next_due(), self.paced_at].into_iter().flatten().min()
     }
 
@@ -147,8 +155,9 @@ impl Scheduler {
             let mut end = object.layout.cut(&run, segment);
             if end == run.end && run.end == task.frames.end {
                 // The frames behind come along: a few for the sake of the request, and more if nobody else's bytes wait
-                // for them.
-                let extent = if self.pace(now).is_due(now) { segment } else { self.config.segment_bytes_min };
+                // for them, and they are of use.
+                let is_free = self.pace(now).is_due(now) && self.retry.background_held_until(now).is_none();
+                let extent = if is_free { segment } else { self.config.segment_bytes_min };
                 let chunk = object.layout.chunk_of(run.end - 1);
                 let longer = object.absent_run(run.start..chunk.end).map_or(run.end, |longer| longer.end);
                 end = object.layout.cut(&(run.start..longer), extent).max(run.end);
@@ -191,9 +200,11 @@ impl Scheduler {
     /// The first run of the first task of the first class that has one. Tasks that are done are removed.
     fn next_paced(&mut self, now: Duration) -> Option<(Class, ObjectId, Range<u32>, u32)> {
         for class in [Class::Demand, Class::Readahead, Class::Prefetch, Class::Fill] {
-            if class != Class::Demand && self.retry.holds_background(now) {
+            if class != Class::Demand
+                && let Some(until) = self.retry.background_held_until(now)
+            {
                 let waits = self.paced[class as usize..].iter().any(|queue| !queue.is_empty());
-                self.paced_at = waits.then_some(self.retry.background_at);
+                self.paced_at = waits.then_some(until);
                 return None;
             }
             while let Some(task) = self.paced[class as usize].front().cloned() {

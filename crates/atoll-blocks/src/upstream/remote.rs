@@ -52,6 +52,16 @@ impl Remote {
         location: Path,
         prefix_bytes: u64,
     ) -> Result<(Self, Bytes), UpstreamError> {
+        let (remote, prefix) = Self::open_body(store, location, prefix_bytes).await?;
+        Ok((remote, collect(prefix).await?))
+    }
+
+    /// [`Remote::open`], with the bytes as they come.
+    pub async fn open_body(
+        store: Arc<dyn ObjectStore>,
+        location: Path,
+        prefix_bytes: u64,
+    ) -> Result<(Self, Body), UpstreamError> {
         let name: Arc<str> = format!("{store}/{location}").into();
         // A range of no bytes can't be asked for.
         let asked = 0..prefix_bytes.clamp(1, RANGE_END_MAX);
@@ -63,14 +73,14 @@ impl Remote {
                     return Err(UpstreamError::of_store(&name, &error));
                 };
                 let object = Arc::new(Object { store, location, name, pinned });
-                return Ok((Self { object }, Bytes::new()));
+                return Ok((Self { object }, stream::empty().boxed()));
             }
         };
         let pinned = result.meta.clone();
         let prefix = 0..prefix_bytes.min(pinned.size);
         let object = Arc::new(Object { store, location, name, pinned });
         object.check_range(&result, &(0..asked.end.min(object.pinned.size)))?;
-        let bytes = if prefix.is_empty() { Bytes::new() } else { collect(body(&object, result, prefix)).await? };
+        let bytes = if prefix.is_empty() { stream::empty().boxed() } else { body(&object, result, prefix) };
         Ok((Self { object }, bytes))
     }
 

@@ -1,20 +1,18 @@
 //! The cache: what is read is what was stored, whatever else happens.
 
+use crate::children::{folder, in_namespace, kills, spawn};
 use atoll_blocks::cache::{Cache, CacheError, CachedObject, Limits, Lookup, PresenceMap, Stored};
 use atoll_blocks::frames::Header;
 use atoll_sys::count;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 const FRAME: u64 = 128 << 10;
 const MIB: u64 = 1 << 20;
 const ROOMY: Limits = Limits { bytes_max: 1 << 40, free_bytes_min: 0 };
-/// Times that a process is killed.
-const KILLS: u64 = 24;
 
 /// The header of an object of so many bytes, as if it had been packed; `seed` tells objects apart.
 fn header(bytes: u64, seed: u8) -> Header {
@@ -195,7 +193,7 @@ fn a_directory_has_one_owner() {
     refused();
     drop(object);
     Cache::open(folder.path(), ROOMY).unwrap();
-    let mut other = spawn("child_owns", folder.path());
+    let mut other = spawn("cache::child_owns", folder.path());
     while !folder.path().join("owned").exists() {
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -308,11 +306,11 @@ fn readers_see_whole_frames_while_others_store_and_evict() {
 fn a_process_that_is_killed_leaves_no_wrong_byte() {
     let folder = tempfile::tempdir().unwrap();
     let header = header(64 * MIB, 3);
-    let (mut survived, mut bytes) = (0, 0);
-    for kill in 0..KILLS {
-        let mut child = spawn("child_stores_and_evicts", folder.path());
+    let (mut survived, mut bytes, kills) = (0, 0, kills());
+    for kill in 0..kills {
+        let mut child = spawn("cache::child_stores_and_evicts", folder.path());
         // From before it has opened the cache, to when it has evicted for some time.
-        std::thread::sleep(Duration::from_millis(5 + kill * kill));
+        std::thread::sleep(Duration::from_millis(5 + (kill % 24).pow(2)));
         child.kill().unwrap();
         child.wait().unwrap();
         let cache = Cache::open(folder.path(), ROOMY).unwrap();
@@ -323,7 +321,7 @@ fn a_process_that_is_killed_leaves_no_wrong_byte() {
         bytes = bytes.max(cache.bytes());
     }
     // It was killed after it had stored something, and what had been written down was found.
-    assert!(survived >= KILLS / 4, "{survived} of {KILLS}");
+    assert!(survived >= kills / 4, "{survived} of {kills}");
     assert!(bytes >= 8 * MIB, "{bytes}");
 }
 
@@ -348,7 +346,7 @@ fn child_stores_and_evicts() {
 #[test]
 fn a_full_disk_is_passed_by() {
     let folder = tempfile::tempdir().unwrap();
-    in_namespace("mount -t tmpfs -o size=24m none \"$TEST_CACHE\"", "child_fills_its_disk", folder.path());
+    in_namespace("mount -t tmpfs -o size=24m none \"$TEST_CACHE\"", "cache::child_fills_its_disk", folder.path());
 }
 
 /// Not a test by itself: its folder is a disk of 24 MiB.
@@ -418,40 +416,4 @@ fn child_fills_its_disk() {
 fn a_map_names_its_pages() {
     let map = PresenceMap::new(100_000);
     assert_eq!((map.pages(), PresenceMap::page_of(0), PresenceMap::page_of(99_999)), (4, 0, 3));
-}
-
-fn folder() -> PathBuf {
-    PathBuf::from(std::env::var_os("TEST_CACHE").expect("set by the parent"))
-}
-
-fn command(program: &Path, folder: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.env("TEST_CACHE", folder).stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
-fn arguments(test: &str) -> [String; 4] {
-    ["--exact".into(), format!("cache::{test}"), "--ignored".into(), "--quiet".into()]
-}
-
-/// Starts a test of this module in a process of its own.
-fn spawn(test: &str, folder: &Path) -> Child {
-    command(&std::env::current_exe().unwrap(), folder).args(arguments(test)).spawn().unwrap()
-}
-
-/// Runs a test of this module where `script` has mounted something, if this machine lets anybody do that.
-#[expect(clippy::print_stderr, reason = "a test that tested nothing says why")]
-fn in_namespace(script: &str, test: &str, folder: &Path) {
-    let unshare = || {
-        let mut command = command(Path::new("unshare"), folder);
-        command.args(["--mount", "--user", "--map-root-user", "sh", "-ec", &format!("{script}\nexec \"$@\""), "sh"]);
-        command
-    };
-    if !unshare().arg("true").status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no mount namespace can be made here, which takes root or unprivileged user namespaces");
-        return;
-    }
-    let run = unshare().arg(std::env::current_exe().unwrap()).args(arguments(test)).stderr(Stdio::inherit()).output();
-    let run = run.unwrap();
-    assert!(run.status.success(), "{test}: {}", String::from_utf8_lossy(&run.stdout));
 }

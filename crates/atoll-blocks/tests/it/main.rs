@@ -4,9 +4,12 @@
 #![expect(clippy::disallowed_methods, reason = "tests work on the host's files")]
 
 mod cache;
+mod children;
 mod faulty_store;
+mod fleets;
 mod frames;
 mod policy;
+mod reading;
 mod scheduler;
 mod upstreams;
 

@@ -147,6 +147,23 @@ fn a_stall_is_a_stall_however_much_came_before() {
     assert_eq!(world.scheduler().stats().failures, 1);
 }
 
+#[test]
+fn what_the_caller_does_not_take_has_not_stalled_until_somebody_waits() {
+    let mut scheduler = Scheduler::new(Config::default());
+    let object = scheduler.open(chunk());
+    let at = Duration::from_secs;
+    scheduler.prefetch(at(0), object, 0..64);
+    let start = starts(&mut scheduler).remove(0);
+    scheduler.arrived(at(1), start.request, FRAME);
+    scheduler.hold(start.request);
+    scheduler.tick(at(60));
+    assert_eq!(actions(&mut scheduler), []);
+    assert!(matches!(scheduler.read(at(60), object, 1..2), Answer::Waits(_)));
+    scheduler.tick(at(60));
+    assert!(actions(&mut scheduler).contains(&Action::Abort(start.request)));
+    assert_eq!(scheduler.stats().failures, 1);
+}
+
 /// Reads 2000 frames, each of a chunk of its own and not in order, from an origin that is 50 times later for every so
 /// manieth of them after the first 200. How many reads took long.
 fn read_with_late_first_bytes(late_one_in: u64) -> (World, u64) {
@@ -249,4 +266,26 @@ fn a_closed_object_is_let_go() {
     scheduler.ended(Duration::ZERO, start.request, Ending::Complete);
     assert_eq!(scheduler.read(Duration::ZERO, object, 0..1), Answer::Ready);
     assert_eq!(actions(&mut scheduler), []);
+}
+
+#[test]
+fn what_can_t_be_kept_is_not_fetched_unless_somebody_waits() {
+    let mut scheduler = Scheduler::new(Config::default());
+    let object = scheduler.open(chunk());
+    scheduler.hold_background(Duration::ZERO);
+    let Answer::Waits(_) = scheduler.read(Duration::ZERO, object, 5..6) else { panic!() };
+    let demand = starts(&mut scheduler).remove(0);
+    let mut started = Vec::new();
+    let mut now = Duration::ZERO;
+    while now < Config::default().not_kept_pause {
+        started.extend(starts(&mut scheduler));
+        now = scheduler.next_deadline().unwrap().max(now);
+        scheduler.tick(now);
+    }
+    assert!(started.is_empty(), "{started:?}");
+    // No more than what a request is worth.
+    assert_eq!(demand.frames, 5..21);
+    // Later, the rest of the chunk comes.
+    let later = starts(&mut scheduler);
+    assert!(later.iter().all(|start| start.class == Class::Fill) && !later.is_empty(), "{later:?}");
 }

@@ -1,7 +1,4 @@
-//! The scheduler in virtual time, against an origin with a time to first byte, a bandwidth, and faults.
-//!
-//! A [`World`] carries out what a [`Scheduler`] orders, and keeps books of its own, by which it checks after each order
-//! that the scheduler's promises hold: it panics where one doesn't. So every simulation is a test as well.
+//! A scheduler, an origin, and the time.
 
 use crate::schedule::{
     Action, Answer, Class, Config, Ending, Layout, ObjectId, ReadId, RequestId, Scheduler, Start, Why,
@@ -163,6 +160,13 @@ impl World {
         let books = Books { layout, ready: BTreeSet::new(), watched: BTreeSet::new(), lost: BTreeSet::new() };
         self.objects.insert(object, books);
         object
+    }
+
+    /// Has the scheduler know what reading the beginning of an object has shown.
+    pub fn begin(&mut self, first_byte: Duration, bytes: u64) {
+        let transfer = Duration::from_secs_f64(bytes as f64 / self.link.bandwidth);
+        self.now += first_byte + transfer;
+        self.scheduler.measured(first_byte, bytes, transfer);
     }
 
     /// [`Scheduler::close`].
