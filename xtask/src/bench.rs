@@ -10,12 +10,18 @@ use crate::{Failure, packages};
 const IN_ENGINE: &str = "in engine";
 
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
-    let mut bench = cargo(&["run", "--quiet", "--package", "atoll-bench", "--"]);
+    let mut bench = cargo(&["run", "--quiet", "--package", "atoll-bench"]);
+    // Here the tool itself is what is measured, and nothing else is.
+    let measures_itself = arguments.first().is_some_and(|suite| suite == "blocks");
+    if measures_itself {
+        bench.arg("--release");
+    }
+    bench.arg("--");
     // Paths among the arguments are meant as seen from here.
     bench.args(arguments).current_dir(std::env::current_dir()?);
     let asks_for_help =
         arguments.is_empty() || arguments.iter().any(|argument| argument == "--help" || argument == "-h");
-    if !asks_for_help {
+    if !asks_for_help && !measures_itself {
         packages::ensure(&[packages::NPM, packages::WRK])?;
         if !arguments.iter().any(|argument| argument.starts_with("--atoll")) {
             repository::run(&mut cargo(&["build", "--release", "--package", "atoll"]))?;

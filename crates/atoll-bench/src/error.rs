@@ -60,6 +60,9 @@ pub(crate) enum BenchError {
     /// The frozen registry.
     #[error("the registry")]
     Registry(#[from] crate::registry::RegistryError),
+    /// Reading parts of objects.
+    #[error("objects")]
+    Blocks(#[from] crate::suites::blocks::BlocksError),
     /// A file of the system could not be read, or the report not be written.
     #[error("{path}")]
     File { path: PathBuf, source: io::Error },

@@ -69,7 +69,7 @@ struct Arguments {
     json: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Suite {
     /// Served apps: start-up and cold starts, requests per second, latency, CPU per request, memory, noisy neighbours.
     Runtime,
@@ -77,6 +77,8 @@ enum Suite {
     Fs,
     /// Package managers with a frozen registry: from nothing, from a lockfile, from a warm cache, with everything there.
     Install,
+    /// Reading parts of remote objects: by whole chunks, streamed, and by the product, beside what is possible at all.
+    Blocks,
 }
 
 impl Suite {
@@ -85,6 +87,7 @@ impl Suite {
             Self::Runtime => "runtime",
             Self::Fs => "fs",
             Self::Install => "install",
+            Self::Blocks => "blocks",
         }
     }
 
@@ -93,16 +96,21 @@ impl Suite {
             Self::Runtime => Peer::SERVERS,
             Self::Fs => Peer::PROGRAMS,
             Self::Install => Peer::INSTALLERS,
+            // What it measures is a part of this executable, and so is what that is compared with.
+            Self::Blocks => &[],
         }
     }
 }
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if let [first, child @ ..] = &words[..]
-        && first == measured::COMMAND
-    {
-        return measured::in_between(child);
+    if let [first, rest @ ..] = &words[..] {
+        if first == measured::COMMAND {
+            return measured::in_between(rest);
+        }
+        if first == suites::blocks::ORIGIN {
+            return suites::blocks::serve_origin(rest);
+        }
     }
     let arguments = Arguments::parse();
     match run(&arguments) {
@@ -119,24 +127,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<Report, BenchError> {
     let repository = Repository::find()?;
-    let peers = arguments.peers.of(arguments.suite.peers())?;
-    systems::install_peers(&repository, &peers)?;
-
     let mut report = Report::new(arguments.suite.name(), std::env::args().skip(1).collect(), machine::describe()?);
-    let mut present = Vec::new();
     let apps = Apps::of(&repository)?;
-    for system in System::all(&repository, &apps, arguments.atoll.as_deref(), &peers) {
-        match system.version() {
-            Ok(version) => {
-                report.versions.insert(system.name.to_owned(), version);
-                present.push(system);
-            }
-            Err(error) => {
-                eprintln!("{}: skipped: {}", system.name, error.chain());
-                report.skipped.insert(system.name.to_owned(), error.chain());
-            }
-        }
-    }
+    let peers = arguments.peers.of(arguments.suite.peers())?;
+    let present = match arguments.suite {
+        Suite::Blocks => Vec::new(),
+        _ => present(arguments, &repository, &apps, &peers, &mut report)?,
+    };
 
     let mut plan = if arguments.quick { Plan::QUICK } else { Plan::FULL };
     plan.rounds = arguments.rounds.unwrap_or(plan.rounds);
@@ -149,9 +146,35 @@ fn run(arguments: &Arguments) -> Result<Report, BenchError> {
             let engine_bench = arguments.engine_bench.as_deref();
             suites::runtime::measure(&present, &apps, &plan, &selection, engine_bench, &mut report)?;
         }
+        Suite::Blocks => suites::blocks::measure(&repository, &plan, &selection, &mut report)?,
     }
     if let Some(path) = &arguments.json {
         report.write(path)?;
     }
     Ok(report)
+}
+
+/// The systems that are programs and that are there; the report has their versions.
+fn present(
+    arguments: &Arguments,
+    repository: &Repository,
+    apps: &Apps,
+    peers: &[Peer],
+    report: &mut Report,
+) -> Result<Vec<System>, BenchError> {
+    systems::install_peers(repository, peers)?;
+    let mut present = Vec::new();
+    for system in System::all(repository, apps, arguments.atoll.as_deref(), peers) {
+        match system.version() {
+            Ok(version) => {
+                report.versions.insert(system.name.to_owned(), version);
+                present.push(system);
+            }
+            Err(error) => {
+                eprintln!("{}: skipped: {}", system.name, error.chain());
+                report.skipped.insert(system.name.to_owned(), error.chain());
+            }
+        }
+    }
+    Ok(present)
 }

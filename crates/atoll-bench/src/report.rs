@@ -38,6 +38,9 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// System → version.
     pub(crate) versions: BTreeMap<String, String>,
+    /// What the suite's random choices begin with, where it makes any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seed: Option<u64>,
     /// The arguments that repeat this run.
     pub(crate) command: Vec<String>,
     pub(crate) results: Vec<Row>,
@@ -79,6 +82,7 @@ impl Report {
             suite,
             machine,
             versions: BTreeMap::new(),
+            seed: None,
             command,
             results: Vec::new(),
             targets: Vec::new(),
@@ -135,7 +139,8 @@ impl Report {
         let gibibytes = machine.memory_bytes as f64 / f64::from(1 << 30);
         let mut text = format!("{} · {}\n", self.suite, self.command.join(" "));
         let _ = writeln!(text, "{}, {} cores, {gibibytes:.0} GiB, {}", machine.cpu, machine.cores, machine.kernel);
-        let versions: Vec<String> = self.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        let versions = self.versions.iter().map(|(name, version)| format!("{name} {version}"));
+        let versions: Vec<String> = versions.chain(self.seed.map(|seed| format!("seed {seed}"))).collect();
         let _ = writeln!(text, "{}", versions.join(", "));
 
         let mut case = "";

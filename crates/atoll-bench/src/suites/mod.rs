@@ -1,5 +1,6 @@
 //! The suites, and the plan that each of them follows: rounds, turns, warm-up.
 
+pub(crate) mod blocks;
 pub(crate) mod fs;
 pub(crate) mod install;
 pub(crate) mod runtime;
@@ -28,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) idle_deployments: u32,
     /// Workers that are made and retired, and how many of them before the level that memory is compared with.
     pub(crate) retired: Retired,
+    /// Objects that are read from in a turn, one after another; the turn's figure is the mean of all waits.
+    pub(crate) faults: u32,
 }
 
 /// Workers of one server, each for one request.
@@ -47,6 +50,7 @@ impl Plan {
         cold_deployments: 128,
         idle_deployments: 1000,
         retired: Retired { level: 500, all: 10_000 },
+        faults: 24,
     };
     /// To see whether everything works.
     pub(crate) const QUICK: Self = Self {
@@ -57,6 +61,7 @@ impl Plan {
         cold_deployments: 50,
         idle_deployments: 100,
         retired: Retired { level: 200, all: 1000 },
+        faults: 4,
     };
 
     /// The rounds, the warm-up first: number and whether the systems take their turns in the reverse order.
@@ -120,38 +125,59 @@ fn run_all(
     Ok(())
 }
 
-/// Runs `case` for all systems, interleaved, and adds its rows to the report. A failure is recorded, and the system takes
-/// no more turns in this case: its figures would be of a selection of good runs. A system that does not take what it is
-/// told is skipped.
+/// Runs `case` for all systems, interleaved, and adds its rows to the report.
 fn run(case: &dyn Case, systems: &[System], plan: &Plan, report: &mut Report) {
-    let metrics = case.metrics();
+    let systems: Vec<&System> = systems.iter().filter(|system| case.includes(system)).collect();
+    let measure = |system: &&System| Ok(vec![(system.name, case.measure(system, plan)?)]);
+    take_turns(case.name(), case.metrics(), &systems, |system| system.name, plan, report, measure);
+}
+
+/// What a turn found out: for each column of the table, a figure per metric. Columns that have no figure for the last
+/// metrics give fewer.
+type Figures = Vec<(&'static str, Vec<f64>)>;
+
+/// Has all systems take their turns in each round, every other round in the reverse order, and adds the rows of the case to
+/// the report. A failure is recorded, and the system takes no more turns in this case: its figures would be of a selection
+/// of good runs. A system that does not take what it is told is skipped.
+fn take_turns<S>(
+    case: &str,
+    metrics: Vec<Metric<'_>>,
+    systems: &[S],
+    name_of: impl Fn(&S) -> &'static str,
+    plan: &Plan,
+    report: &mut Report,
+    mut measure: impl FnMut(&S) -> Result<Figures, BenchError>,
+) {
     let mut runs: Vec<BTreeMap<&'static str, Vec<f64>>> = vec![BTreeMap::new(); metrics.len()];
-    let mut standing: Vec<&System> = systems.iter().filter(|system| case.includes(system)).collect();
+    let mut standing: Vec<&S> = systems.iter().collect();
     for (round, reversed) in plan.rounds() {
-        let turns: Vec<&System> = if reversed { standing.iter().rev().copied().collect() } else { standing.clone() };
+        let turns: Vec<&S> = if reversed { standing.iter().rev().copied().collect() } else { standing.clone() };
         for system in turns {
-            match case.measure(system, plan) {
+            match measure(system) {
                 Ok(figures) => {
-                    progress(case.name(), round, plan, system.name, &metrics, &figures);
-                    if round == 0 {
-                        continue;
-                    }
-                    for (runs, figure) in runs.iter_mut().zip(figures) {
-                        runs.entry(system.name).or_default().push(figure);
+                    for (name, figures) in figures {
+                        progress(case, round, plan, name, &metrics, &figures);
+                        if round == 0 {
+                            continue;
+                        }
+                        for (runs, figure) in runs.iter_mut().zip(figures) {
+                            runs.entry(name).or_default().push(figure);
+                        }
                     }
                 }
                 Err(error) => {
-                    record(report, case.name(), system.name, round, &error);
-                    standing.retain(|other| other.name != system.name);
+                    let name = name_of(system);
+                    record(report, case, name, round, &error);
+                    standing.retain(|other| name_of(other) != name);
                     for runs in &mut runs {
-                        runs.remove(system.name);
+                        runs.remove(name);
                     }
                 }
             }
         }
     }
     for (metric, runs) in metrics.into_iter().zip(&runs) {
-        report.add(case.name(), metric, runs);
+        report.add(case, metric, runs);
     }
 }
 
