@@ -364,7 +364,9 @@ mod tests {
         }
         feeds.blocking_send(fed.part(0, at..CHUNK_BYTES)).unwrap();
         drop(feeds);
-        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        for reader in readers {
+            reader.join().unwrap();
+        }
         // When it is stored nobody asks again.
         while fed.object.lock().contains_key(&0) {
             std::thread::yield_now();

@@ -26,7 +26,7 @@ const WARM_UPS: usize = 8;
 /// A sequential reader reads so much at a time.
 const PIECE_BYTES: usize = 128 << 10;
 /// How long what nobody waits for may take to come.
-const COMPLETE_TIMEOUT: Duration = Duration::from_secs(60);
+const COMPLETE_TIMEOUT: Duration = Duration::from_mins(1);
 const COMPLETE_PAUSE: Duration = Duration::from_micros(500);
 
 /// Who reads what of an object.
@@ -127,9 +127,9 @@ impl Faults {
         let of_all: u64 = reads.iter().map(frames_of).sum();
         match self.pattern {
             Pattern::Staggered { .. } => self.line.wait_staggered(reads),
-            Pattern::Sequential { .. } => self.line.wait(stored.stored_bytes),
+            Pattern::Sequential { .. } => self.line.wait(stored.frames_bytes),
             // All of its frames are alike.
-            Pattern::OneFrame { .. } => self.line.wait(of_all * stored.stored_bytes / stored.packed.bytes),
+            Pattern::OneFrame { .. } => self.line.wait(of_all * stored.frames_bytes / stored.packed.bytes),
             Pattern::OneChunk { .. } | Pattern::ThreeChunks { .. } if self.is_shared => self.line.wait(of_all),
             Pattern::OneChunk { .. } | Pattern::ThreeChunks { .. } => self.line.wait(of_all / reads.len() as u64),
         }
@@ -163,7 +163,7 @@ impl Prepared<'_> {
         drop(stack);
         stack::clear(&self.directory)?;
 
-        let stored_bytes: u64 = counted.iter().map(|stored| stored.stored_bytes).sum();
+        let stored_bytes: u64 = counted.iter().map(|stored| stored.frames_bytes).sum();
         let chunks = self.case.object_bytes().div_ceil(CHUNK_BYTES) * self.samples as u64;
         let bytes = (after.bytes - before.bytes) as f64 / stored_bytes as f64;
         let requests = (after.requests - before.requests) as f64 / chunks as f64;
@@ -242,7 +242,7 @@ mod tests {
         let content = Content { seed: 1, is_compressible: case.is_compressed };
         let packed = Packed { content, bytes, frame_bits: case.frame_bits };
         let identity = Identity([0; 32]);
-        let stored = Stored { name: String::new(), identity, head_bytes: 0, stored_bytes, packed };
+        let stored = Stored { name: String::new(), identity, head_bytes: 0, frames_bytes: stored_bytes, packed };
         case.bound(&case.reads(&mut Draw::new(1), bytes), &stored).as_micros()
     }
 

@@ -69,7 +69,7 @@ pub(super) struct Stored {
     /// Header and table.
     pub(super) head_bytes: u64,
     /// Frames.
-    pub(super) stored_bytes: u64,
+    pub(super) frames_bytes: u64,
     pub(super) packed: Packed,
 }
 
@@ -86,8 +86,15 @@ pub(super) struct Counts {
 struct Ready {
     /// The URL of an object with an empty name.
     url: String,
-    /// Of each object: identity, bytes of header and table, bytes of the frames.
-    objects: Vec<(String, u64, u64)>,
+    objects: Vec<Description>,
+}
+
+/// What the process says of an object that it has made.
+#[derive(Debug, Serialize, Deserialize)]
+struct Description {
+    identity: String,
+    head_bytes: u64,
+    frames_bytes: u64,
 }
 
 /// A running origin. It ends when it is dropped.
@@ -117,10 +124,10 @@ impl Origin {
         let mut origin = Self { child, orders: Some(orders), answers, url: String::new(), objects: Vec::new() };
         let ready: Ready = origin.answer()?;
         origin.url = ready.url;
-        let stored = ready.objects.into_iter().zip(&plan.objects).enumerate();
-        let stored = stored.map(|(index, ((identity, head_bytes, stored_bytes), packed))| {
+        let stored = ready.objects.into_iter().zip(&plan.objects).enumerate().map(|(index, (described, packed))| {
+            let Description { identity, head_bytes, frames_bytes } = described;
             let identity = Identity::parse(&identity).ok_or_else(|| broken(&"an identity has 64 digits"))?;
-            Ok(Stored { name: name(index), identity, head_bytes, stored_bytes, packed: *packed })
+            Ok(Stored { name: name(index), identity, head_bytes, frames_bytes, packed: *packed })
         });
         origin.objects = stored.collect::<Result<_, BlocksError>>()?;
         Ok(origin)
@@ -189,13 +196,13 @@ fn run(arguments: &[OsString]) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 impl Packed {
-    /// The object, and what [`Ready`] says of it.
-    fn pack(&self) -> Result<(Vec<u8>, (String, u64, u64)), BlocksError> {
+    fn pack(&self) -> Result<(Vec<u8>, Description), BlocksError> {
         let level = self.content.is_compressible.then_some(LEVEL);
         let mut object = Cursor::new(Vec::new());
         let packing = Packing { frame_bits: self.frame_bits, level };
         let header = pack(&mut self.content.reader(), self.bytes, packing, &mut object)?;
-        let (begin, end) = (header.frames_begin(), header.object_bytes());
-        Ok((object.into_inner(), (header.identity().to_string(), begin, end - begin)))
+        let head_bytes = header.frames_begin();
+        let (identity, frames_bytes) = (header.identity().to_string(), header.object_bytes() - head_bytes);
+        Ok((object.into_inner(), Description { identity, head_bytes, frames_bytes }))
     }
 }
