@@ -86,23 +86,27 @@ pub(super) fn sleep_until(moment: Instant) {
     std::thread::sleep(moment.saturating_duration_since(Instant::now()));
 }
 
+/// By how much what is learned grows at least.
+const GROWTH: Duration = Duration::from_micros(1);
 /// How long before its moment a thread wakes at most, to be in time.
 const EARLY_MAX: Duration = Duration::from_micros(200);
 
-/// Waits more exactly than the kernel's timers wake: it learns how late they are, sleeps for less, and spins until the
-/// moment has come. One that gave its processor away meanwhile would be late again.
+/// Waits more exactly than the kernel's timers wake: it learns how late they are at least, sleeps for so much less, and spins
+/// for what is left until the moment has come. To spin for longer, as late as they are at most, would make it more exact
+/// where processors are idle; where clients need them, it would make those late.
 #[derive(Debug, Default)]
 pub(super) struct Alarm {
-    late: Duration,
+    late: Option<Duration>,
 }
 
 impl Alarm {
     pub(super) fn wait_until(&mut self, moment: Instant) {
-        let wake = moment.checked_sub(self.late).unwrap_or(moment);
+        let wake = moment.checked_sub(self.late.unwrap_or_default()).unwrap_or(moment);
         if wake > Instant::now() {
             sleep_until(wake);
-            let late = Instant::now().saturating_duration_since(wake);
-            self.late = late.max(self.late * 7 / 8).min(EARLY_MAX);
+            let late = Instant::now().saturating_duration_since(wake).min(EARLY_MAX);
+            // It grows slowly, so that one that was late by chance is not learned.
+            self.late = Some(self.late.map_or(late, |least| late.min(least * 9 / 8 + GROWTH)));
         }
         while Instant::now() < moment {
             std::hint::spin_loop();

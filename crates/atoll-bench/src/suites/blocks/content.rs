@@ -7,7 +7,12 @@ use serde::{Deserialize, Serialize};
 
 /// The unit in which content is made.
 const WORD_BYTES: u64 = 8;
-/// Of so many words of what can be compressed, this many are random and the others zero: two fifths are stored.
+/// What can be compressed is made of pieces of so many words, of two kinds: one piece has five different bytes in no order,
+/// as text has few; the next two have two random words of five, and zeros. zstd stores 0.43 of it, and takes as long to make
+/// content of that as with machine code that it stores 0.43 of.
+const PIECE_WORDS: u64 = 512;
+const PIECES: u64 = 3;
+const LETTERS: u16 = 5;
 const GROUP_WORDS: u64 = 5;
 const RANDOM_WORDS: u64 = 2;
 
@@ -15,16 +20,21 @@ const RANDOM_WORDS: u64 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Content {
     pub(super) seed: u64,
-    /// Whether zstd stores it in two fifths of its bytes; else it stays as long as it is.
+    /// Whether zstd stores it in 0.43 of its bytes; else it stays as long as it is.
     pub(super) is_compressible: bool,
 }
 
 impl Content {
     fn word(self, index: u64) -> [u8; WORD_BYTES as usize] {
-        if self.is_compressible && index % GROUP_WORDS >= RANDOM_WORDS {
-            return [0; WORD_BYTES as usize];
+        let random = mix(mix(self.seed) ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_le_bytes();
+        if !self.is_compressible {
+            return random;
         }
-        mix(mix(self.seed) ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_le_bytes()
+        match (index / PIECE_WORDS % PIECES, index % GROUP_WORDS) {
+            (0, _) => random.map(|byte| (u16::from(byte) * LETTERS >> 8) as u8),
+            (_, word) if word < RANDOM_WORDS => random,
+            _ => [0; WORD_BYTES as usize],
+        }
     }
 
     /// Writes what is at `offset`, which is a multiple of a word, as `bytes` is.
@@ -88,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn two_fifths_of_what_can_be_compressed_are_stored() {
+    fn what_can_be_compressed_is_stored_in_less_than_half() {
         let stored = |is_compressible| {
             let mut content = Content { seed: 1, is_compressible }.reader();
             let packing = Packing { frame_bits: 18, level: Some(3) };
             let header = pack(&mut content, 1 << 20, packing, &mut Cursor::new(Vec::new())).unwrap();
             (header.object_bytes() - header.frames_begin()) as f64 / f64::from(1 << 20)
         };
-        assert!((0.39..0.42).contains(&stored(true)), "{}", stored(true));
+        assert!((0.42..0.45).contains(&stored(true)), "{}", stored(true));
         assert!((stored(false) - 1.0).abs() < f64::EPSILON);
     }
 }
