@@ -31,7 +31,7 @@ impl Content {
             return random;
         }
         match (index / PIECE_WORDS % PIECES, index % GROUP_WORDS) {
-            (0, _) => random.map(|byte| (u16::from(byte) * LETTERS >> 8) as u8),
+            (0, _) => random.map(|byte| ((u16::from(byte) * LETTERS) >> 8) as u8),
             (_, word) if word < RANDOM_WORDS => random,
             _ => [0; WORD_BYTES as usize],
         }
