@@ -71,7 +71,7 @@ impl Cached {
         let read = opened.read(0, &mut content);
         read.map_err(|source| BlocksError::Read { offset: 0, bytes: OBJECT_BYTES, source })?;
         callers::check(stored, 0, &content)?;
-        super::faults::wait_for(&stack, OBJECT_BYTES)?;
+        super::faults::wait_for(&stack, 1 << FRAME_BITS, OBJECT_BYTES >> FRAME_BITS)?;
         let path = stack.file_of(stored);
         let file = File::open(&path).map_err(|source| BenchError::File { path, source })?;
         Ok(Self { opened, file, directory: directory.to_owned(), _stack: stack })

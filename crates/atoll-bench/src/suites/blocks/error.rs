@@ -38,6 +38,6 @@ pub(crate) enum BlocksError {
     #[error("a read of object {object} got a wrong byte near {offset}")]
     Wrong { object: u64, offset: u64 },
     /// A chunk that did not become complete.
-    #[error("{found} of {expected} bytes were in the cache {seconds} s after the last read")]
+    #[error("{found} of {expected} frames had come {seconds} s after the last read")]
     Incomplete { found: u64, expected: u64, seconds: u64 },
 }

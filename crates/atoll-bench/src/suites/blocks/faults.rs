@@ -178,7 +178,8 @@ impl Prepared<'_> {
         Ok(all)
     }
 
-    /// Reads an object that nobody has read, waits until all of it has come, and compares all of it.
+    /// Reads an object that nobody has read, waits until all of it has come, and compares all of it: what is not in the cache
+    /// then is fetched again, and counted again.
     fn sample(
         &self,
         stack: &Stack,
@@ -186,10 +187,11 @@ impl Prepared<'_> {
         stored: &Stored,
         draw: &mut Draw,
     ) -> Result<Vec<Waited>, BlocksError> {
-        let before = stack.cached_bytes();
+        let frame_bytes = 1 << self.case.frame_bits;
+        let before = stack.settled_frames(frame_bytes);
         let reads = self.case.reads(draw, stored.packed.bytes);
         let waited = callers::read_all(opened, stored, &reads, PIECE_BYTES)?;
-        wait_for(stack, before + stored.packed.bytes)?;
+        wait_for(stack, frame_bytes, before + stored.packed.bytes / frame_bytes)?;
         let mut all = vec![0; stored.packed.bytes as usize];
         let read = opened.read(0, &mut all);
         read.map_err(|source| BlocksError::Read { offset: 0, bytes: stored.packed.bytes, source })?;
@@ -198,12 +200,12 @@ impl Prepared<'_> {
     }
 }
 
-/// Waits until so many bytes are in the cache: what nobody waits for has come, too.
-pub(super) fn wait_for(stack: &Stack, expected: u64) -> Result<(), BlocksError> {
+/// Waits until so many frames have come and been stored, or dropped: what nobody waits for has come, too.
+pub(super) fn wait_for(stack: &Stack, frame_bytes: u64, expected: u64) -> Result<(), BlocksError> {
     let began = Instant::now();
-    while stack.cached_bytes() < expected {
+    while stack.settled_frames(frame_bytes) < expected {
         if began.elapsed() > COMPLETE_TIMEOUT {
-            let (found, seconds) = (stack.cached_bytes(), COMPLETE_TIMEOUT.as_secs());
+            let (found, seconds) = (stack.settled_frames(frame_bytes), COMPLETE_TIMEOUT.as_secs());
             return Err(BlocksError::Incomplete { found, expected, seconds });
         }
         std::thread::sleep(COMPLETE_PAUSE);

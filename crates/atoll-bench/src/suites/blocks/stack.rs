@@ -94,9 +94,16 @@ impl Stack {
         })
     }
 
-    /// Bytes of content that are in the cache.
-    pub(super) fn cached_bytes(&self) -> u64 {
-        self.cache.bytes()
+    /// Frames of `frame_bytes` bytes that have come so far, and are in the cache, or were found to have no room there: the
+    /// reader keeps what somebody waits for in memory when the disk is behind, and drops it then.
+    pub(super) fn settled_frames(&self, frame_bytes: u64) -> u64 {
+        match &self.policy {
+            Chosen::Chunks(_) => self.cache.bytes() / frame_bytes,
+            Chosen::Reader(reader) => {
+                let stats = reader.stats();
+                stats.kept_frames + stats.not_kept_frames
+            }
+        }
     }
 
     /// The file that has an object's content, as far as it is there.
