@@ -4,7 +4,7 @@ use super::origin::Fault;
 use super::{FRAME, MIB, ROOMY, Reply, Scene, config};
 use atoll_blocks::reader::{Cause, ReadError, ReaderConfig};
 use atoll_blocks::schedule::{self, Why};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Requests for the beginning of the object, which are answered well.
@@ -71,17 +71,21 @@ fn a_frame_that_is_always_damaged_fails_alone() {
 
 #[test]
 fn a_panic_fails_who_waits_for_it_and_nobody_else() {
-    let scene = Scene::new(8 * MIB, |nth, _| match nth {
-        OPENING => Reply { first_byte: Duration::from_millis(50), ..Reply::with(0, Fault::Panic) },
-        _ => Reply { first_byte: Duration::from_millis(100), ..Reply::default() },
+    let first_frame = Scene::new(8 * MIB, |_, _| Reply::default()).header.frames_begin();
+    let has_panicked = AtomicBool::new(false);
+    let scene = Scene::new(8 * MIB, move |nth, range| {
+        // At once: a request whose first byte is late would have another one beside it.
+        if nth >= OPENING && range.contains(&first_frame) && !has_panicked.swap(true, Ordering::SeqCst) {
+            return Reply::with(0, Fault::Panic);
+        }
+        Reply { first_byte: Duration::from_millis(if nth < OPENING { 0 } else { 100 }), ..Reply::default() }
     });
     std::thread::scope(|scope| {
-        let unlucky = scope.spawn(|| scene.refused(0..10));
+        let other = scope.spawn(|| scene.read(6 * MIB..6 * MIB + 10));
         while scene.origin.requests().len() <= OPENING {
             std::thread::yield_now();
         }
-        let other = scope.spawn(|| scene.read(6 * MIB..6 * MIB + 10));
-        let said = unlucky.join().unwrap();
+        let said = scene.refused(0..10);
         assert!(said.contains("a request panicked: injected"), "{said}");
         other.join().unwrap();
     });
