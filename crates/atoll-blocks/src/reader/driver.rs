@@ -252,6 +252,10 @@ impl Driver {
         }
     }
 
+    pub(super) fn is_idle(&self) -> bool {
+        self.lock().scheduler.is_idle()
+    }
+
     pub(super) fn stats(&self) -> ReaderStats {
         let state = self.lock();
         ReaderStats { schedule: state.scheduler.stats(), ..state.stats }

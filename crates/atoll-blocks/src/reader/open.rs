@@ -89,6 +89,11 @@ impl Reader {
         self.driver.kept.empty().await;
     }
 
+    /// Whether nothing is under way, and nothing will be unless somebody reads.
+    pub fn is_idle(&self) -> bool {
+        self.driver.is_idle()
+    }
+
     /// What has been done so far.
     pub fn stats(&self) -> ReaderStats {
         self.driver.stats()

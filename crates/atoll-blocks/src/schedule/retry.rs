@@ -30,6 +30,10 @@ impl Retry {
         Self { delayed: Vec::new(), failures: 0, background_at: Duration::ZERO, kept_at: Duration::ZERO, random: seed }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.delayed.is_empty()
+    }
+
     pub(super) fn next_due(&self) -> Option<Duration> {
         self.delayed.iter().map(|(due, ..)| *due).min()
     }

@@ -117,6 +117,12 @@ impl Scheduler {
         self.estimate.saw_beginning(first_byte, bandwidth);
     }
 
+    /// Whether nothing is under way, and nothing will be unless somebody wants something.
+    pub fn is_idle(&self) -> bool {
+        let has_tasks = !self.demand.is_empty() || self.paced.iter().any(|queue| !queue.is_empty());
+        self.flights.is_empty() && !has_tasks && self.retry.is_empty()
+    }
+
     /// Does what is due. To be called at [`Scheduler::next_deadline`]; calls before have no effect.
     pub fn tick(&mut self, now: Duration) {
         self.time_out_reads(now);

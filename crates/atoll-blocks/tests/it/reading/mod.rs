@@ -132,17 +132,20 @@ impl Scene {
         self.origin.requests().into_iter().filter(|range| range.start >= begin).collect()
     }
 
-    /// Waits until nothing comes any more, and all that came is in the cache.
+    /// Waits until nothing comes any more, and all that came is in the cache. Where something is wanted and does not come,
+    /// since the cache has no room or the origin is away, for a second in which nothing happens.
     fn settle(&self) {
-        let mut before = None;
-        loop {
-            std::thread::sleep(Duration::from_millis(40));
+        let (mut before, mut unchanged) = (None, 0);
+        while unchanged < 25 {
+            let is_idle = self.reader.is_idle();
             self.runtime.block_on(self.reader.flush());
-            let now = (self.reader.stats(), self.origin.requests().len());
-            if before == Some(now) {
+            if is_idle {
                 return;
             }
-            before = Some(now);
+            std::thread::sleep(Duration::from_millis(40));
+            let now = Some((self.reader.stats(), self.origin.requests().len()));
+            unchanged = if now == before { unchanged + 1 } else { 0 };
+            before = now;
         }
     }
 
