@@ -24,6 +24,7 @@ use crate::{
         unit_of,
     },
     lock::{InstallPath, LockEntry, Lockfile},
+    manifest::Manifest,
     plan::{Package, Plan, is_within},
     report::{Progress, Reporter, Stage as Step, Warning},
     scripts::{self, Runner, Surroundings},
@@ -103,7 +104,7 @@ impl<'a> Tree<'a> {
             .map(|(package, _)| package)
             .collect();
         if !missing.is_empty() {
-            missing.sort_by_key(|(package, _)| self.expected_work(package));
+            missing.sort_by_key(|(package, _)| expected_work(&self.resolved.manifest, package.path, package.entry));
             fetcher.fetch_all(missing.into_iter().map(|(_, wanted)| wanted.clone()).collect()).await?;
             for (wanted, entry) in wanted.iter().zip(&mut entries).filter(|(_, entry)| entry.is_none()) {
                 *entry = fetcher.take(&wanted.integrity);
@@ -125,19 +126,6 @@ impl<'a> Tree<'a> {
             });
         }
         Ok(jobs)
-    }
-
-    /// A guess at how much there is to unpack, most first: no lockfile says it, and what is large and comes last keeps one
-    /// processor busy and the others waiting. Programs that were compiled for one platform are large mostly, and what a
-    /// project asks for by itself is larger than what that needs.
-    fn expected_work(&self, package: &Package<'_>) -> u8 {
-        let is_of_platform = !(package.entry.os.is_empty() && package.entry.cpu.is_empty());
-        let is_direct = self.resolved.manifest.depends_on(package.path.name());
-        match (is_of_platform, is_direct) {
-            (true, _) => 0,
-            (false, true) => 1,
-            (false, false) => 2,
-        }
     }
 
     fn may_run_scripts(&self, package: &Package<'_>) -> bool {
@@ -458,7 +446,42 @@ async fn look_up(store: &Store, wanted: &[Wanted], entries: &mut [Option<Entry>]
     }
 }
 
+/// A guess at how much there is to unpack, most first: no lockfile says it, and what is large and comes last keeps one
+/// processor busy and the others waiting. Programs that were compiled for one platform are large mostly, and what a
+/// project asks for by itself is larger than what that needs.
+fn expected_work(manifest: &Manifest, path: &InstallPath, entry: &LockEntry) -> u8 {
+    let is_of_platform = !(entry.os.is_empty() && entry.cpu.is_empty());
+    match (is_of_platform, manifest.depends_on(path.name())) {
+        (true, _) => 0,
+        (false, true) => 1,
+        (false, false) => 2,
+    }
+}
+
 /// Those that have no entry.
 fn missing<'w>(wanted: &'w [Wanted], entries: &[Option<Entry>]) -> impl Iterator<Item = &'w Wanted> {
     wanted.iter().zip(entries).filter(|(_, entry)| entry.is_none()).map(|(wanted, _)| wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_probably_large_is_fetched_first() {
+        let manifest =
+            Manifest::parse("package.json", r#"{"dependencies":{"next":"*"},"devDependencies":{"vite":"*"}}"#).unwrap();
+        let lists = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+        let of = |os: &[&str], cpu: &[&str]| LockEntry { os: lists(os), cpu: lists(cpu), ..LockEntry::default() };
+        let mut packages = [
+            ("node_modules/ms", of(&[], &[])),
+            ("node_modules/vite", of(&[], &[])),
+            ("node_modules/next", of(&[], &[])),
+            ("node_modules/@esbuild/linux-x64", of(&["linux"], &["x64"])),
+            ("node_modules/a/node_modules/wasm", of(&[], &["wasm32"])),
+        ];
+        packages.sort_by_key(|(path, entry)| expected_work(&manifest, &InstallPath::parse(path).unwrap(), entry));
+        let order = packages.map(|(path, _)| path.rsplit_once("node_modules/").unwrap().1);
+        assert_eq!(order, ["@esbuild/linux-x64", "wasm", "vite", "next", "ms"]);
+    }
 }
