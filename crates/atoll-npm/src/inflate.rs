@@ -34,7 +34,8 @@ impl Inflater {
     pub(crate) fn whole(&mut self, compressed: &[u8], bytes_max: u64) -> Option<&[u8]> {
         let length = length_of_single(compressed).filter(|length| *length <= bytes_max)? as usize;
         if self.content.len() < length {
-            self.content.resize(length, 0);
+            // What is in there is of no use, and new pages are zero already.
+            self.content = vec![0; length];
         }
         let content = &mut self.content[..length];
         let written = self.decompressor.gzip_decompress(compressed, content).ok()?;

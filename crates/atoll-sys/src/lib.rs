@@ -12,7 +12,8 @@
 //!   when it runs short.
 //! * [`mounts`]: what is mounted where. [`locks`]: who holds a lock. [`overlay`]: where a file of an overlayfs lies.
 //! * [`process`]: whose the process is. [`priority`]: who goes first. [`readiness`]: waiting for a descriptor.
-//! * [`terminal`]: a terminal's mode. [`timer`]: a timer that is a descriptor. [`usage`]: what ended processes have used. [`threads`]: what threads are in.
+//! * [`terminal`]: a terminal's mode. [`timer`]: a timer that is a descriptor. [`usage`]: what ended processes have used.
+//!   [`threads`]: what threads are in.
 //! * `count` (feature): system calls made by this thread, for tests.
 
 #[cfg(not(target_os = "linux"))]

@@ -231,8 +231,17 @@ impl Reporter for NetworkThreads {
     }
 }
 
-/// Not a test by itself: installs in a process of its own, and writes down how often that one waited and whether it had
-/// threads for the network.
+/// What an installation in a process of its own needed.
+struct Needed {
+    /// Voluntary context switches.
+    switches: i64,
+    /// Whether it had threads for the network.
+    has_network: bool,
+    /// The most memory that was resident, in KiB.
+    resident_kib: u64,
+}
+
+/// Not a test by itself: installs in a process of its own, and writes down what it needed.
 #[tokio::test]
 #[ignore = "runs in the child processes of another test"]
 async fn child() {
@@ -242,12 +251,15 @@ async fn child() {
     let switches = || getrusage(UsageWho::RUSAGE_SELF).unwrap().voluntary_context_switches();
     let before = switches();
     install(options(Path::new(&dir), Path::new(&home), &variable("TEST_REGISTRY"), ""), &threads).await.unwrap();
-    let found = format!("{} {}", switches() - before, threads.0.into_inner());
+    let switches = switches() - before;
+    // getrusage(2) counts what the parent had before the exec as well.
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")).unwrap();
+    let found = format!("{switches} {} {most}", threads.0.into_inner());
     fs::write(variable("TEST_RESULT"), found).unwrap();
 }
 
-/// Voluntary context switches of an installation in another process, and whether it had threads for the network.
-fn counted_installation(scene: &Scene) -> (i64, bool) {
+fn counted_installation(scene: &Scene) -> Needed {
     let result = scene.home().join("result");
     let status = Command::new(env::current_exe().unwrap())
         .args(["--exact", "link::child", "--ignored", "--quiet"])
@@ -260,8 +272,31 @@ fn counted_installation(scene: &Scene) -> (i64, bool) {
         .unwrap();
     assert!(status.success());
     let found = fs::read_to_string(result).unwrap();
-    let (switches, has_network) = found.split_once(' ').unwrap();
-    (switches.parse().unwrap(), has_network == "true")
+    let [switches, has_network, resident] = found.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    Needed {
+        switches: switches.parse().unwrap(),
+        has_network: has_network == "true",
+        resident_kib: resident.parse().unwrap(),
+    }
+}
+
+#[test]
+fn large_packages_are_not_all_in_memory_at_once() {
+    const PACKAGES: usize = 14;
+    const BYTES: usize = 12 << 20;
+    let dependencies: serde_json::Map<_, _> =
+        (0..PACKAGES).map(|package| (format!("p{package}"), "*".into())).collect();
+    let scene = Scene::new(&serde_json::json!({ "dependencies": dependencies }).to_string());
+    let content = noise(BYTES);
+    for package in 0..PACKAGES {
+        // Each has another integrity.
+        let name = format!("p{package}");
+        scene.registry.publish(&Package::new(&name, "1.0.0").file("name", &name).file("blob", &content));
+    }
+    let Needed { resident_kib, .. } = counted_installation(&scene);
+    let all_kib = ((PACKAGES * BYTES) >> 10) as u64;
+    assert!(resident_kib < all_kib * 2 / 3, "{resident_kib} KiB for packages of {all_kib} KiB");
+    assert!(fs::read(scene.path("node_modules/p13/blob")).unwrap() == content);
 }
 
 #[test]
@@ -276,11 +311,10 @@ fn a_warm_installation_hardly_waits_and_needs_nothing_of_the_network() {
         }
         scene.registry.publish(&published);
     }
-    let (_, has_network) = counted_installation(&scene);
-    assert!(has_network, "what is not stored is asked for");
+    assert!(counted_installation(&scene).has_network, "what is not stored is asked for");
     fs::remove_dir_all(scene.path("node_modules")).unwrap();
     scene.registry.forget_requests();
-    let (switches, has_network) = counted_installation(&scene);
+    let Needed { switches, has_network, .. } = counted_installation(&scene);
     assert!(!has_network && scene.registry.requests().is_empty());
     assert!(switches <= SWITCHES_MAX, "{switches} for {} files", COUNTED_PACKAGES * COUNTED_FILES);
     assert!(scene.exists("node_modules/p199/1/9.js"));
