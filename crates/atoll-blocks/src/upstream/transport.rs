@@ -50,7 +50,7 @@ pub(super) struct Proxies {
 
 impl Transport {
     /// # Errors
-    /// A text that says which proxy's URL is none, or that there can't be a client.
+    /// A text that says which proxy's address is no URL, or that there can't be a client.
     pub(super) fn new(proxies: &Proxies) -> Result<Self, String> {
         let (tls, no_tls) = tls().map_err(|error| error.to_string())?;
         let mut builder = Client::builder()
@@ -68,10 +68,11 @@ impl Transport {
             .no_zstd()
             .no_proxy();
         let except = proxies.except.as_deref().and_then(NoProxy::from_string);
-        let http = proxies.http.as_deref().map(|url| (url, Proxy::http(url)));
-        let https = proxies.https.as_deref().map(|url| (url, Proxy::https(url)));
-        for (url, proxy) in [http, https].into_iter().flatten() {
-            let proxy = proxy.map_err(|_| format!("the proxy's address {url:?} is not a URL"))?;
+        let http = proxies.http.as_deref().map(|url| ("HTTP_PROXY", Proxy::http(url)));
+        let https = proxies.https.as_deref().map(|url| ("HTTPS_PROXY", Proxy::https(url)));
+        for (variable, proxy) in [http, https].into_iter().flatten() {
+            // What it says may have a password in it.
+            let proxy = proxy.map_err(|_| format!("the proxy's address in {variable} is not a URL"))?;
             builder = builder.proxy(proxy.no_proxy(except.clone()));
         }
         let client = builder.build().map_err(|error| error.to_string())?;
