@@ -455,7 +455,7 @@ impl Read for ChunkReader {
 
 /// A source for the resolver that starts downloading what will very likely be needed.
 pub struct Eager<'a> {
-    client: &'a RegistryClient,
+    client: &'a Arc<RegistryClient>,
     guesses: mpsc::Sender<Arc<VersionDocument>>,
     reporter: &'a dyn Reporter,
     asked: AtomicUsize,
@@ -471,7 +471,7 @@ pub struct Guesses(mpsc::Receiver<Arc<VersionDocument>>);
 
 impl<'a> Eager<'a> {
     /// A source for this project, and the guesses that it passes on.
-    pub fn new(client: &'a RegistryClient, manifest: &Manifest, reporter: &'a dyn Reporter) -> (Self, Guesses) {
+    pub fn new(client: &'a Arc<RegistryClient>, manifest: &Manifest, reporter: &'a dyn Reporter) -> (Self, Guesses) {
         let (sender, receiver) = mpsc::channel(GUESSES_MAX);
         let (asked, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let sections = [

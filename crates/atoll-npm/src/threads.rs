@@ -8,6 +8,8 @@ use std::{
     thread,
 };
 
+use tokio::task::JoinError;
+
 /// Threads at most. Reading the store and making links is bound by the kernel's locks: more were measured to gain nothing.
 const THREADS_MAX: usize = 4;
 
@@ -17,15 +19,18 @@ const SHARE_MIN: usize = 64;
 /// Runs blocking work on a thread, from now on and to its end, also when nobody waits for it any more.
 pub(crate) fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> impl Future<Output = R> {
     let working = tokio::task::spawn_blocking(work);
-    async {
-        match working.await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => panic::resume_unwind(panic),
-                // The runtime is shutting down: nobody waits for this any more.
-                Err(_) => std::future::pending().await,
-            },
-        }
+    async { result(working.await).await }
+}
+
+/// What a task came to, its panic included.
+pub(crate) async fn result<R>(ended: Result<R, JoinError>) -> R {
+    match ended {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => panic::resume_unwind(panic),
+            // The runtime is shutting down: nobody waits for this any more.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

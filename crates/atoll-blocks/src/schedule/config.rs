@@ -27,6 +27,9 @@ pub struct Config {
     pub bandwidth_prior: f64,
     /// How late the caller's timers may be: what is paced goes that much earlier.
     pub timer_granularity: Duration,
+    /// A demand's request whose first byte is later than 99 of 100 were may have a second one beside it. Without, a slow
+    /// answer is waited for, and no byte is asked for twice.
+    pub hedges: bool,
     /// A request without a first byte for this long has failed.
     pub first_byte_timeout: Duration,
     /// A request without a further byte for this long has failed. There is no limit on the time that a whole body
@@ -62,6 +65,7 @@ impl Default for Config {
             first_byte_prior: Duration::from_millis(20),
             bandwidth_prior: 100e6,
             timer_granularity: Duration::ZERO,
+            hedges: true,
             first_byte_timeout: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(30),

@@ -219,7 +219,7 @@ impl Scheduler {
 
     fn hedge_at(&self, flight: &Flight) -> Option<Duration> {
         let decided = flight.first_byte_at.is_some() || flight.is_looked_at || flight.hedges.is_some();
-        if decided || flight.class != Class::Demand {
+        if !self.config.hedges || decided || flight.class != Class::Demand {
             return None;
         }
         self.estimate.late_first_byte().map(|late| flight.started_at + late)

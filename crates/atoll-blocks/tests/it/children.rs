@@ -45,7 +45,7 @@ pub(crate) fn in_namespace(script: &str, test: &str, folder: &Path) {
         eprintln!("skipped: no mount namespace can be made here, which takes root or unprivileged user namespaces");
         return;
     }
-    let run = unshare().arg(std::env::current_exe().unwrap()).args(arguments(test)).stderr(Stdio::inherit()).output();
+    let run = unshare().arg(std::env::current_exe().unwrap()).args(arguments(test)).stdout(Stdio::piped()).output();
     let run = run.unwrap();
-    assert!(run.status.success(), "{test}: {}", String::from_utf8_lossy(&run.stdout));
+    assert!(run.status.success(), "{test}: {}\n{}", run.status, String::from_utf8_lossy(&run.stdout));
 }

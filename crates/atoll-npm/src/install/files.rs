@@ -120,7 +120,7 @@ impl Resolved {
 pub(super) async fn resolve_project(
     options: &InstallOptions,
     files: &ProjectFiles,
-    client: &RegistryClient,
+    client: &Arc<RegistryClient>,
     fetcher: &Fetcher<'_>,
     reporter: &dyn Reporter,
     summary: &mut Summary,

@@ -55,6 +55,9 @@ pub const PACKUMENT_BYTES_MAX: u64 = 256 << 20;
 pub const TARBALL_BYTES_MAX: u64 = 1 << 30;
 /// Requests under way at once.
 pub const REQUESTS_MAX: usize = 48;
+/// A document that came in so many bytes at most is parsed by the thread that received it, which takes it a millisecond: less
+/// than two changes of threads where many come at once.
+const PARSED_AT_ONCE_BYTES_MAX: usize = 64 << 10;
 /// Longest pause between two attempts that a server may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(20);
 
@@ -143,8 +146,8 @@ impl RegistryClient {
         network: &Network,
         offline: bool,
         waits: &Waits,
-    ) -> Result<Self, RegistryError> {
-        Ok(Self {
+    ) -> Result<Arc<Self>, RegistryError> {
+        Ok(Arc::new(Self {
             transport: Transport::new(network, waits)?,
             npmrc,
             cache: PackumentCache::new(cache_dir, key),
@@ -153,7 +156,7 @@ impl RegistryClient {
             offline,
             permits: Semaphore::new(REQUESTS_MAX),
             counters: Counters::default(),
-        })
+        }))
     }
 
     /// What is waited for.
@@ -175,12 +178,17 @@ impl RegistryClient {
     ///
     /// # Errors
     /// See [`RegistryError`].
-    pub async fn fetch_packument(&self, name: &str) -> Result<Arc<Packument>, RegistryError> {
+    pub async fn fetch_packument(self: &Arc<Self>, name: &str) -> Result<Arc<Packument>, RegistryError> {
         let url = packument_url(self.npmrc.registry_for(name), name);
         if self.offline {
             let offline = || RegistryError::Offline { what: format!("\"{name}\"") };
             return self.kept(name, &url).await?.ok_or_else(offline);
         }
+        let (client, name) = (Arc::clone(self), name.to_owned());
+        self.transport.spawn(async move { client.packument_from(&name, url).await }).await
+    }
+
+    async fn packument_from(&self, name: &str, url: String) -> Result<Arc<Packument>, RegistryError> {
         let permit = self.permits.acquire().await;
         // Asking the file system takes microseconds, less than another thread would.
         let mut etag = self.cache.etag(&url);
@@ -249,13 +257,15 @@ impl RegistryClient {
         drop(download);
         let (sent, cache) = (Sent { etag, is_gzip, body }, self.cache.clone());
         let (name, url) = (name.to_owned(), url.to_owned());
-        let parsed = blocking(move || {
+        let is_small = sent.body.len() <= PARSED_AT_ONCE_BYTES_MAX;
+        let parsing = move || {
             let packument = parse(&name, &url, decoded(&url, &sent)?.into_owned())?;
             // What cannot be kept is downloaded again next time.
             let _ = cache.write(&url, &sent);
             Ok(packument)
-        });
-        parsed.await.map(Some).map_err(|error| match error {
+        };
+        let parsed = if is_small { parsing() } else { blocking(parsing).await };
+        parsed.map(Some).map_err(|error| match error {
             RegistryError::Transport { .. } => Attempt::Again(error, None),
             other => Attempt::Final(other),
         })
@@ -385,7 +395,7 @@ impl RegistryClient {
     }
 }
 
-impl PackumentSource for RegistryClient {
+impl PackumentSource for Arc<RegistryClient> {
     async fn packument(&self, name: &str) -> Result<Arc<Packument>, SourceError> {
         self.fetch_packument(name).await.map_err(|error| match error {
             RegistryError::NotFound { .. } => SourceError::NotFound { name: name.to_owned() },

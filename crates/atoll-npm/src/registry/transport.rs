@@ -10,7 +10,10 @@
 use std::{future::Future, pin::pin, sync::Arc, sync::OnceLock, task::Poll};
 
 use reqwest::{Client, NoProxy, Proxy, redirect};
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::JoinSet,
+};
 
 use super::{Network, REQUESTS_MAX, RegistryError, connecting::NoteConnections, dns, http_text};
 use crate::{threads, waits::Waits};
@@ -71,16 +74,33 @@ impl Transport {
 
     /// Polls `future`, which makes requests, where the client's threads are: what it starts, they go on with.
     pub(super) async fn within<F: Future>(&self, future: F) -> F::Output {
-        let runtime = self.runtime.get_or_init(|| {
-            let workers = threads::count();
-            Builder::new_multi_thread().worker_threads(workers).thread_name("network").enable_all().build().ok()
-        });
         let mut future = pin!(future);
         std::future::poll_fn(|context| -> Poll<F::Output> {
-            let _inside = runtime.as_ref().map(Runtime::enter);
+            let _inside = self.runtime().map(Runtime::enter);
             future.as_mut().poll(context)
         })
         .await
+    }
+
+    /// Has `future`, which makes requests, polled by the client's threads: the connections are theirs, so between a request's
+    /// beginning and its result nobody else is woken. It ends when the caller does not wait any more.
+    pub(super) async fn spawn<F: Future<Output: Send> + Send + 'static>(&self, future: F) -> F::Output {
+        let Some(runtime) = self.runtime() else { return future.await };
+        // A set of one: unlike a task, it ends what is in it when it is dropped.
+        let mut task = JoinSet::new();
+        task.spawn_on(future, runtime.handle());
+        match task.join_next().await {
+            Some(ended) => threads::result(ended).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn runtime(&self) -> Option<&Runtime> {
+        let start = || {
+            let workers = threads::count();
+            Builder::new_multi_thread().worker_threads(workers).thread_name("network").enable_all().build().ok()
+        };
+        self.runtime.get_or_init(start).as_ref()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A cache that can't keep everything, or anything.
 
-use super::{FRAME, KIB, MIB, Reply, Scene, config};
+use super::{FRAME, KIB, MIB, Reply, Scene, config, patient};
 use atoll_blocks::cache::Limits;
 use atoll_blocks::reader::ReaderConfig;
 use std::fs::OpenOptions;
@@ -9,7 +9,7 @@ const NOTHING: Limits = Limits { bytes_max: 0, free_bytes_min: 0 };
 
 #[test]
 fn what_can_t_be_kept_is_passed_on() {
-    let scene = Scene::with(4 * MIB, NOTHING, config(), |_, _| Reply::default());
+    let scene = Scene::with(4 * MIB, NOTHING, patient(), |_, _| Reply::default());
     scene.read(0..10);
     scene.settle();
     // What is read in small parts is fetched once all the same, and not with all of its chunk.

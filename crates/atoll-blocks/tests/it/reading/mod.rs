@@ -63,6 +63,19 @@ fn config() -> ReaderConfig {
     ReaderConfig { schedule, prefix_bytes: 1, ..ReaderConfig::default() }
 }
 
+/// For tests that count: nothing is asked for again because this machine has other things to do.
+fn patient() -> ReaderConfig {
+    let day = Duration::from_secs(86_400);
+    let schedule = schedule::Config {
+        hedges: false,
+        first_byte_timeout: day,
+        stall_timeout: day,
+        read_timeout: day,
+        ..config().schedule
+    };
+    ReaderConfig { schedule, ..config() }
+}
+
 /// An object, where it lies, and who reads it.
 struct Scene {
     content: Vec<u8>,
@@ -82,6 +95,11 @@ fn runtime() -> Runtime {
 impl Scene {
     fn new(bytes: usize, plan: impl Fn(usize, &Range<u64>) -> Reply + Send + Sync + 'static) -> Self {
         Self::with(bytes, ROOMY, config(), plan)
+    }
+
+    /// With an origin that answers at once, and patience.
+    fn patient(bytes: usize) -> Self {
+        Self::with(bytes, ROOMY, patient(), |_, _| Reply::default())
     }
 
     fn with(

@@ -1,7 +1,7 @@
 //! Opening an object: one request, and nothing is believed.
 
 use super::origin::{Fault, Origin};
-use super::{FRAME, MIB, PACKING, ROOMY, Reply, Scene, config, content, packed, runtime};
+use super::{FRAME, MIB, PACKING, ROOMY, Reply, Scene, config, content, packed, patient, runtime};
 use atoll_blocks::cache::Cache;
 use atoll_blocks::frames::Identity;
 use atoll_blocks::reader::{OpenError, Reader, ReaderConfig};
@@ -29,7 +29,7 @@ fn a_table_that_comes_with_the_header_takes_one_request_and_a_longer_one_two() {
     for (prefix_bytes, requests) in
         [(128 + 64 * 36, 1), (128 + 64 * 36 - 1, 2), (0, 2), (5 * FRAME as u64, 1), (1 << 40, 1)]
     {
-        let config = ReaderConfig { prefix_bytes, ..config() };
+        let config = ReaderConfig { prefix_bytes, ..patient() };
         let scene = Scene::with(MIB, ROOMY, config, |_, _| Reply::default());
         assert_eq!(scene.origin.requests().len(), requests, "{prefix_bytes}");
         scene.read(0..MIB);

@@ -1,6 +1,6 @@
 //! The order in which one reader reads is what the next one finds fetched.
 
-use super::{FRAME, MIB, ROOMY, Reply, Scene, config};
+use super::{FRAME, MIB, ROOMY, Reply, Scene, config, patient};
 use atoll_blocks::reader::{ReaderConfig, Trace, TraceError};
 use atoll_blocks::schedule::{self, Class};
 use atoll_sys::count;
@@ -36,7 +36,10 @@ fn a_trace_is_fetched_in_its_order_and_nothing_else() {
     let first = Scene::new(8 * MIB, |_, _| Reply::default());
     start(&first);
     let trace = first.object.trace();
-    let scene = Scene::new(8 * MIB, |_, _| Reply::default());
+    // One after the other: of several at once, any can be the first to get to the origin.
+    let schedule = schedule::Config { requests_max: 2, reserved_requests: 1, ..patient().schedule };
+    let config = ReaderConfig { schedule, ..patient() };
+    let scene = Scene::with(8 * MIB, ROOMY, config, |_, _| Reply::default());
     scene.object.prefetch(&trace).unwrap();
     scene.settle();
     let waited = scene.reader.stats().waited_reads;

@@ -1,6 +1,6 @@
 //! What is read is what was packed, from wherever it comes.
 
-use super::{FRAME, KIB, MIB, Reply, Scene};
+use super::{FRAME, KIB, MIB, ROOMY, Reply, Scene, patient};
 use atoll_blocks::schedule::Class;
 use atoll_sys::count;
 use futures_util::FutureExt;
@@ -39,7 +39,7 @@ fn tasks_read_as_threads_do() {
 
 #[test]
 fn what_is_in_the_cache_is_read_by_one_call_without_lock_or_allocation() {
-    let scene = Scene::new(2 * MIB, |_, _| Reply::default());
+    let scene = Scene::patient(2 * MIB);
     scene.read(0..2 * MIB);
     scene.settle();
     let requests = scene.origin.requests().len();
@@ -61,13 +61,13 @@ fn what_is_in_the_cache_is_read_by_one_call_without_lock_or_allocation() {
 
 #[test]
 fn every_byte_is_fetched_once() {
-    let scene = Scene::new(5 * MIB, |_, _| Reply::default());
+    let scene = Scene::patient(5 * MIB);
     std::thread::scope(|scope| {
         for thread in 0..8 {
             let scene = &scene;
             scope.spawn(move || {
                 for step in 0..40 {
-                    let begin = (thread * 7919 + step * 104_729) % (5 * MIB - 9000);
+                    let begin = (thread * 7919 + step * 131_071) % (5 * MIB - 9000);
                     scene.read(begin..begin + 9000);
                 }
             });
@@ -102,7 +102,8 @@ fn a_read_begins_with_what_is_wanted_and_does_not_wait_for_the_rest() {
 #[test]
 fn who_leaves_ends_nothing() {
     let slow = Reply { first_byte: Duration::from_millis(200), ..Reply::default() };
-    let scene = Scene::new(MIB, move |nth, _| if nth < 2 { Reply::default() } else { slow });
+    let plan = move |nth, _: &_| if nth < 2 { Reply::default() } else { slow };
+    let scene = Scene::with(MIB, ROOMY, patient(), plan);
     let mut buffer = [0; 100];
     {
         let mut read = std::pin::pin!(scene.object.read(7 * FRAME as u64, &mut buffer));
@@ -120,7 +121,8 @@ fn who_leaves_ends_nothing() {
 
 #[test]
 fn a_sequential_reader_is_read_ahead_of_through_the_cache() {
-    let scene = Scene::new(32 * MIB, |_, _| Reply { first_byte: Duration::from_millis(4), ..Reply::default() });
+    let late = Reply { first_byte: Duration::from_millis(4), ..Reply::default() };
+    let scene = Scene::with(32 * MIB, ROOMY, patient(), move |_, _| late);
     for begin in (0..32 * MIB).step_by(4 * KIB) {
         scene.read(begin..begin + 4 * KIB);
     }
