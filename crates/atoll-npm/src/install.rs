@@ -156,8 +156,13 @@ pub struct Summary {
 ///
 /// # Errors
 /// See [`InstallError`]. The project is then as it was before.
-pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Result<Summary, InstallError> {
+pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result<Summary, InstallError> {
     let started = Instant::now();
+    let summary = install_all(options, reporter).await?;
+    Ok(Summary { elapsed: started.elapsed(), ..summary })
+}
+
+async fn install_all(mut options: InstallOptions, reporter: &dyn Reporter) -> Result<Summary, InstallError> {
     let key = open_key(&options.state_dir)?;
     let dir = std::path::absolute(&options.project_dir).unwrap_or_else(|_| options.project_dir.clone());
     let project = lock_project(&dir, &key, reporter, &options.waits).await?;
@@ -182,11 +187,11 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     {
         if linker == Linker::Virtual {
             if let Some(summary) = virtually(reporter).again(&before, lock_text).await? {
-                return Ok(Summary { elapsed: started.elapsed(), ..summary });
+                return Ok(summary);
             }
         } else if let Some(marker) = installed.current(&project.dir, &before) {
             let installed = marker.packages.len();
-            return Ok(Summary { up_to_date: true, installed, elapsed: started.elapsed(), ..Summary::default() });
+            return Ok(Summary { up_to_date: true, installed, ..Summary::default() });
         }
     }
 
@@ -202,7 +207,7 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
         lockfile::write(&project, &files, &resolved, &key)?;
         summary.up_to_date = !resolved.changes_files(&files);
         summary.locked = Some(resolved.lock.packages.keys().filter(|path| !path.is_root()).count());
-        (summary.bytes, summary.elapsed) = (client.bytes_received(), started.elapsed());
+        summary.bytes = client.bytes_received();
         return Ok(summary);
     }
 
@@ -212,7 +217,7 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
         let inputs = inputs(&resolved.manifest_text, Some(resolved.lock_text()));
         let done = virtually(reporter).install(&wanted, &resolved, &inputs, &fetcher, &store).await?;
         let (downloaded, bytes, saved) = (fetcher.stored(), client.bytes_received(), summary.saved);
-        return Ok(Summary { downloaded, bytes, saved, elapsed: started.elapsed(), ..done });
+        return Ok(Summary { downloaded, bytes, saved, ..done });
     }
     let plan = if linker == Linker::Isolated {
         installed.date_marker(&project.dir);
@@ -241,7 +246,6 @@ pub async fn install(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     tree.commit(&files, key).await?;
 
     warn_of_deprecated(plan.build.iter().map(|package| (package.path, package.entry)), &resolved.lock, reporter);
-    summary.elapsed = started.elapsed();
     Ok(summary)
 }
 

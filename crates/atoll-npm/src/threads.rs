@@ -34,6 +34,12 @@ pub(crate) async fn result<R>(ended: Result<R, JoinError>) -> R {
     }
 }
 
+/// Drops something large on a thread of its own, which nobody waits for.
+pub(crate) fn drop_elsewhere<T: Send + 'static>(value: T) {
+    // Where there is no thread to be had, it is dropped here.
+    let _ = thread::Builder::new().name("drop".to_owned()).spawn(move || drop(value));
+}
+
 /// What `work` makes of each item, in their order, on several threads where there are many.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: &(impl Fn(&T) -> R + Sync)) -> Vec<R> {
     let share = items.len().div_ceil(count()).max(SHARE_MIN);

@@ -9,6 +9,12 @@ use std::{
     fs, io,
     io::Read as _,
     path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread::{self, JoinHandle},
 };
 
 use crate::store::MachineKey;
@@ -25,10 +31,23 @@ const IDENTITY: &str = "identity";
 /// Largest file that is read: a packument at its limit and a little.
 const FILE_BYTES_MAX: u64 = super::PACKUMENT_BYTES_MAX + HEAD_BYTES as u64;
 
+/// Bodies that wait to be kept, at most: 64 MiB. What comes when there are more is kept by who brings it.
+const WAITING_BYTES_MAX: usize = 64 << 20;
+/// How much nicer the thread is that keeps them: everything else is more urgent, and the tree is built by one thread alone.
+const NICENESS: i32 = 10;
+
 #[derive(Clone, Debug)]
 pub(super) struct PackumentCache {
     dir: PathBuf,
     key: MachineKey,
+}
+
+/// Keeps packuments in a cache, behind those who bring them.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    cache: PackumentCache,
+    waiting_bytes: Arc<AtomicUsize>,
+    thread: Mutex<Option<(mpsc::Sender<(String, Sent)>, JoinHandle<()>)>>,
 }
 
 /// A packument as a registry sends it.
@@ -97,6 +116,62 @@ impl PackumentCache {
 
     fn path(&self, url: &str) -> PathBuf {
         self.dir.join(blake3::hash(url.as_bytes()).to_hex().as_str())
+    }
+}
+
+impl Keeper {
+    pub(super) fn new(cache: &PackumentCache) -> Self {
+        Self { cache: cache.clone(), waiting_bytes: Arc::default(), thread: Mutex::default() }
+    }
+
+    /// Keeps an answer, sooner or later. What cannot be kept is downloaded again next time.
+    pub(super) fn keep(&self, url: String, sent: Sent) {
+        let waiting = &self.waiting_bytes;
+        let bytes = sent.body.len();
+        if waiting.fetch_add(bytes, Ordering::Relaxed) + bytes > WAITING_BYTES_MAX {
+            waiting.fetch_sub(bytes, Ordering::Relaxed);
+            let _ = self.cache.write(&url, &sent);
+            return;
+        }
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.is_none() {
+            *thread = self.start();
+        }
+        let left = match &*thread {
+            Some((sender, _)) => sender.send((url, sent)).err().map(|mpsc::SendError(left)| left),
+            None => Some((url, sent)),
+        };
+        drop(thread);
+        if let Some((url, sent)) = left {
+            let _ = self.cache.write(&url, &sent);
+        }
+    }
+
+    /// `None` when the system has no thread to give.
+    fn start(&self) -> Option<(mpsc::Sender<(String, Sent)>, JoinHandle<()>)> {
+        let (sender, receiver) = mpsc::channel::<(String, Sent)>();
+        let (cache, waiting) = (self.cache.clone(), Arc::clone(&self.waiting_bytes));
+        let work = move || {
+            // Without it the order is another one, and nothing else.
+            let _ = atoll_sys::priority::lower_current_thread(NICENESS);
+            for (url, sent) in receiver {
+                let _ = cache.write(&url, &sent);
+                waiting.fetch_sub(sent.body.len(), Ordering::Relaxed);
+            }
+        };
+        let thread = thread::Builder::new().name("packuments".to_owned()).spawn(work).ok()?;
+        Some((sender, thread))
+    }
+}
+
+impl Drop for Keeper {
+    /// Waits until all is kept.
+    fn drop(&mut self) {
+        if let Some((sender, thread)) = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            drop(sender);
+            // A panic has been reported, and what it left is not believed.
+            let _ = thread.join();
+        }
     }
 }
 

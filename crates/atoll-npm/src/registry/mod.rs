@@ -44,7 +44,7 @@ use crate::{
     threads::blocking,
     waits::{Bytes as Amount, Unit, Waiting, Waits},
 };
-use cache::{PackumentCache, Sent};
+use cache::{Keeper, PackumentCache, Sent};
 pub(crate) use error::Attempt;
 pub use error::RegistryError;
 use transport::Transport;
@@ -107,6 +107,7 @@ pub struct RegistryClient {
     transport: Transport,
     npmrc: Npmrc,
     cache: PackumentCache,
+    keeper: Keeper,
     network: Network,
     waits: Waits,
     offline: bool,
@@ -147,10 +148,12 @@ impl RegistryClient {
         offline: bool,
         waits: &Waits,
     ) -> Result<Arc<Self>, RegistryError> {
+        let cache = PackumentCache::new(cache_dir, key);
         Ok(Arc::new(Self {
             transport: Transport::new(network, waits)?,
             npmrc,
-            cache: PackumentCache::new(cache_dir, key),
+            keeper: Keeper::new(&cache),
+            cache,
             network: network.clone(),
             waits: waits.clone(),
             offline,
@@ -255,20 +258,20 @@ impl RegistryClient {
             body.extend_from_slice(&chunk);
         }
         drop(download);
-        let (sent, cache) = (Sent { etag, is_gzip, body }, self.cache.clone());
-        let (name, url) = (name.to_owned(), url.to_owned());
+        let sent = Sent { etag, is_gzip, body };
         let is_small = sent.body.len() <= PARSED_AT_ONCE_BYTES_MAX;
+        let (name, url) = (name.to_owned(), url.to_owned());
         let parsing = move || {
             let packument = parse(&name, &url, decoded(&url, &sent)?.into_owned())?;
-            // What cannot be kept is downloaded again next time.
-            let _ = cache.write(&url, &sent);
-            Ok(packument)
+            Ok((packument, url, sent))
         };
         let parsed = if is_small { parsing() } else { blocking(parsing).await };
-        parsed.map(Some).map_err(|error| match error {
+        let (packument, url, sent) = parsed.map_err(|error| match error {
             RegistryError::Transport { .. } => Attempt::Again(error, None),
             other => Attempt::Final(other),
-        })
+        })?;
+        self.keeper.keep(url, sent);
+        Ok(Some(packument))
     }
 
     /// Starts one download of this package; the caller retries.

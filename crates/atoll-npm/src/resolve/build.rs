@@ -1,17 +1,13 @@
 //! The loop that grows the tree: take the shallowest package with something missing, gather what it asks for, place it.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    sync::Arc,
-};
-
-use indexmap::{IndexMap, IndexSet};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     can_place::Verdict,
     collation::{self, CollationKey},
     error::{PeerConflict, ResolveError, TooComplex},
     graph::{EdgeId, EdgeKind, Graph, NodeId, Package},
+    maps::{HashMap, HashSet, IndexSet},
     pick::pick,
     place::Placement,
     spec::Spec,
@@ -73,7 +69,7 @@ impl Asked {
         &mut self,
         regular: [&DependencyMap; COUNT],
         peers: &DependencyMap,
-        meta: &IndexMap<String, PeerMeta>,
+        meta: &indexmap::IndexMap<String, PeerMeta>,
     ) {
         let mandatory = peers.keys().filter(|name| !meta.get(*name).is_some_and(|meta| meta.optional));
         for name in regular.into_iter().flat_map(DependencyMap::keys).chain(mandatory) {
@@ -133,19 +129,24 @@ impl<'a> Builder<'a> {
             known,
             node_version,
             queue: BTreeSet::new(),
-            queued: HashSet::new(),
-            seen: HashSet::new(),
-            stand_ins: HashMap::new(),
-            group_sources: HashMap::new(),
-            placed_by_name: HashMap::new(),
-            packages: HashMap::new(),
+            queued: HashSet::default(),
+            seen: HashSet::default(),
+            stand_ins: HashMap::default(),
+            group_sources: HashMap::default(),
+            placed_by_name: HashMap::default(),
+            packages: HashMap::default(),
             failures: Vec::new(),
             empty: Arc::new(Package { name: Arc::from(""), version: None, entry: LockEntry::default() }),
             asked,
-            left_out: HashSet::new(),
-            left_open: HashSet::new(),
+            left_out: HashSet::default(),
+            left_open: HashSet::default(),
             has_changed: false,
         }
+    }
+
+    /// What takes the longest to drop.
+    pub(super) fn into_graph(self) -> Graph {
+        self.graph
     }
 
     /// Lists a node of the project's tree, so that later namesakes find it.
@@ -240,7 +241,7 @@ impl<'a> Builder<'a> {
         {
             return Ok(dep);
         }
-        let mut required = HashSet::from([node]);
+        let mut required = HashSet::from_iter([node]);
         self.gather(edge, kind.is_peer().then_some(stand_in), None, &mut required, 0)
     }
 
@@ -385,7 +386,7 @@ fn entry_of(document: &VersionDocument) -> LockEntry {
 
 /// Nodes that an optional dependency's failure takes with it.
 pub(super) fn optional_set(graph: &Graph, node: NodeId) -> IndexSet<NodeId> {
-    let mut set = IndexSet::from([node]);
+    let mut set = IndexSet::from_iter([node]);
     let mut next = 0;
     while let Some(&at) = set.get_index(next) {
         next += 1;

@@ -2,11 +2,10 @@
 //!
 //! Nothing here changes the tree.
 
-use std::collections::HashSet;
-
-use indexmap::IndexSet;
-
-use super::graph::{EdgeId, Graph, NodeId};
+use super::{
+    graph::{EdgeId, Graph, NodeId},
+    maps::{HashSet, IndexSet},
+};
 
 /// What placing a package in a folder would mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +160,7 @@ impl Checker<'_> {
             (Some(new), Some(old)) => new >= old,
             _ => false,
         };
-        let can_replace = || graph.can_replace(dep, current, &HashSet::new());
+        let can_replace = || graph.can_replace(dep, current, &HashSet::default());
         if is_newer && can_replace() {
             let verdict = self.with_peers(Verdict::Replace, check, inner, path);
             if verdict != Verdict::Conflict {
@@ -221,7 +220,7 @@ impl Checker<'_> {
     /// Whether the new group satisfies every peer edge that leads from `entry` into the old one.
     fn can_clobber(&self, group: NodeId, entry: NodeId) -> bool {
         let graph = self.graph;
-        let mut walk = IndexSet::from([entry]);
+        let mut walk = IndexSet::from_iter([entry]);
         let mut next = 0;
         while let Some(&peer) = walk.get_index(next) {
             next += 1;

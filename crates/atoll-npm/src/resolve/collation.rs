@@ -36,15 +36,29 @@ pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     })
 }
 
+/// Weights of ASCII characters; capitals have those of small letters.
+const WEIGHTS: [u8; 128] = {
+    let mut weights = [0; 128];
+    let mut place = 0;
+    while place < BEFORE_LETTERS.len() {
+        weights[BEFORE_LETTERS[place] as usize] = place as u8 + 1;
+        place += 1;
+    }
+    let mut letter = 0;
+    while letter < 26 {
+        weights[(b'a' + letter) as usize] = 0x80 + letter;
+        weights[(b'A' + letter) as usize] = 0x80 + letter;
+        letter += 1;
+    }
+    weights
+};
+
 fn weight(c: char) -> u32 {
     /// Above every weight of ASCII.
     const BEYOND_ASCII: u32 = 0x100;
-    match c {
-        'a'..='z' | 'A'..='Z' => 0x80 + u32::from(c.to_ascii_lowercase() as u8 - b'a'),
-        _ if c.is_ascii() => {
-            BEFORE_LETTERS.iter().position(|&b| char::from(b) == c).map_or(0, |place| place as u32 + 1)
-        }
-        _ => BEYOND_ASCII + u32::from(c),
+    match WEIGHTS.get(c as usize) {
+        Some(&weight) => u32::from(weight),
+        None => BEYOND_ASCII + u32::from(c),
     }
 }
 

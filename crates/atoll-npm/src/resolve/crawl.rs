@@ -5,10 +5,7 @@
 //! what is there. Where the project itself depends on a package, and its version will do for others, no other is followed: they
 //! share it. A packument that the crawl did not foresee sends it off once more.
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 
@@ -16,6 +13,7 @@ use super::{
     Options, PackumentSource, SourceError,
     build::{Asked, Known},
     error::ResolveError,
+    maps::{HashMap, HashSet},
     pick::pick,
     seed::Existing,
     spec::Spec,
@@ -60,9 +58,9 @@ pub(super) async fn crawl<S: PackumentSource>(
     source: &S,
     options: &Options,
 ) -> Result<(), Box<ResolveError>> {
-    let mut frontier = Frontier { existing, visited: HashSet::new(), requested: HashSet::new() };
+    let mut frontier = Frontier { existing, visited: HashSet::default(), requested: HashSet::default() };
     let mut requests = FuturesUnordered::new();
-    let mut waiting: HashMap<String, Vec<(String, Arc<Spec>)>> = HashMap::new();
+    let mut waiting: HashMap<String, Vec<(String, Arc<Spec>)>> = HashMap::default();
     let mut unasked: VecDeque<String> = VecDeque::new();
     let mut pending = wanted;
     loop {

@@ -1,11 +1,8 @@
 //! Questions about edges: is this one satisfied, who depends on whom alone, what can stand in for what.
 
-use std::collections::{HashMap, HashSet};
-
-use indexmap::{IndexMap, IndexSet};
-
 use super::{
     graph::{EdgeId, EdgeProblem, Graph, NodeId},
+    maps::{HashMap, HashSet, IndexMap, IndexSet},
     overrides::Rules,
 };
 
@@ -154,7 +151,7 @@ impl Graph {
         if self.is_same_package(other, node) {
             return true;
         }
-        if !self.can_replace(other, node, &HashSet::new()) {
+        if !self.can_replace(other, node, &HashSet::default()) {
             return false;
         }
         let (mine, theirs) = (&self[node].package.version, &self[other].package.version);
@@ -178,7 +175,7 @@ impl Graph {
 
     /// The package in whose tarball this one comes, if it comes in one.
     pub(super) fn bundler(&self, node: NodeId) -> Option<NodeId> {
-        let mut path = HashSet::new();
+        let mut path = HashSet::default();
         self.bundler_via(node, &mut path)
     }
 
@@ -228,15 +225,15 @@ impl Graph {
     /// The groups of peers that a node belongs to, by the edge through which each came into the tree.
     pub(super) fn peer_groups(&self, node: NodeId) -> IndexMap<EdgeId, IndexSet<NodeId>> {
         let joins = |edge: EdgeId| self[edge].kind.is_peer() && self.is_valid(edge);
-        let mut all = IndexSet::from([node]);
+        let mut all = IndexSet::from_iter([node]);
         let mut next = 0;
         while let Some(&at) = all.get_index(next) {
             next += 1;
             all.extend(self[at].edges_out.values().filter(|&&edge| joins(edge)).filter_map(|&edge| self[edge].to));
             all.extend(self[at].edges_in.iter().filter(|&&edge| joins(edge)).map(|&edge| self[edge].from));
         }
-        let mut downward: HashMap<NodeId, IndexSet<NodeId>> = HashMap::new();
-        let mut groups = IndexMap::new();
+        let mut downward: HashMap<NodeId, IndexSet<NodeId>> = HashMap::default();
+        let mut groups = IndexMap::default();
         for &peer in &all {
             for &edge in &self[peer].edges_in {
                 let is_entry = !self[edge].kind.is_peer() || self.is_top(self[edge].from);
@@ -253,7 +250,7 @@ impl Graph {
     }
 
     fn peers_below(&self, node: NodeId) -> IndexSet<NodeId> {
-        let mut group = IndexSet::from([node]);
+        let mut group = IndexSet::from_iter([node]);
         let mut next = 0;
         while let Some(&at) = group.get_index(next) {
             next += 1;

@@ -1,8 +1,9 @@
 //! Which packages are only there for development, for optional dependencies or for peers.
 
-use std::collections::HashMap;
-
-use super::graph::{Graph, NodeId};
+use super::{
+    graph::{Graph, NodeId},
+    maps::HashMap,
+};
 
 /// What npm writes beside an entry. All flags start set; each way from the project to a package clears those that do not
 /// hold along it.

@@ -7,12 +7,11 @@
 //! Invariant: the target of every edge is what Node's lookup finds from the edge's source, in the source's own tree.
 //! [`Graph::attach`] and [`Graph::detach`], the only ways to change a tree, keep it.
 
-use std::{collections::HashMap, sync::Arc};
-
-use indexmap::{IndexMap, IndexSet};
+use std::sync::Arc;
 
 use super::{
     collation::CollationKey,
+    maps::{HashMap, IndexMap, IndexSet},
     overrides::{Before, Rules},
     spec::Spec,
 };
@@ -204,9 +203,9 @@ impl Graph {
             parent: None,
             root: id,
             source,
-            children: IndexMap::new(),
-            edges_out: IndexMap::new(),
-            edges_in: IndexSet::new(),
+            children: IndexMap::default(),
+            edges_out: IndexMap::default(),
+            edges_in: IndexSet::default(),
             failure: None,
             link: None,
             rules: None,
@@ -370,12 +369,14 @@ impl Graph {
         self[node].parent = Some(parent);
         let root = self[parent].root;
         self.move_to(node, root);
-        let edges = self.edges_by_key.get(&key).cloned().unwrap_or_default();
-        for edge in edges {
+        // Looking edges up again makes none.
+        let Some(edges) = self.edges_by_key.get_mut(&key).map(std::mem::take) else { return };
+        for &edge in &edges {
             if !self[edge].is_detached && self.is_within(self[edge].from, parent) {
                 self.reload(edge);
             }
         }
+        self.edges_by_key.insert(key, edges);
     }
 
     /// Takes a node, with everything below it, out of its tree.

@@ -25,6 +25,7 @@ mod edges;
 mod error;
 mod flags;
 mod graph;
+mod maps;
 mod output;
 mod overrides;
 mod peers;
@@ -33,12 +34,13 @@ mod place;
 pub(crate) mod seed;
 mod spec;
 
-use std::{collections::HashMap, future::Future, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 pub use error::{Asker, PeerConflict, ResolveError, TooComplex};
 pub use spec::SpecKind;
 
 use build::{Asked, Builder, Halt, Known};
+use maps::HashMap;
 use overrides::Rules;
 use seed::{Existing, root_entry};
 
@@ -46,6 +48,7 @@ use crate::{
     lock::{Disagreement, InstallPath, LockEntry, Lockfile},
     manifest::Manifest,
     packument::{Packument, VersionDocument},
+    threads,
     version::Version,
 };
 
@@ -110,7 +113,7 @@ pub async fn resolve<S: PackumentSource>(
     let rules = checked_rules(manifest)?;
     let root = root_entry(manifest);
     let (direct, in_existing) = (crawl::Direct::of(&root), Existing::of(existing));
-    let mut known: Known = HashMap::new();
+    let mut known: Known = HashMap::default();
     let mut asked = Asked::default();
     asked.hear_entry(&root);
     for (path, entry) in existing.into_iter().flat_map(|lockfile| &lockfile.packages) {
@@ -120,11 +123,15 @@ pub async fn resolve<S: PackumentSource>(
     for _ in 0..ROUNDS_MAX {
         let mut builder = Builder::new(&known, asked.clone(), options.node_version.as_ref());
         let outcome = attempt(&mut builder, &root, rules.as_ref(), existing);
-        asked = builder.asked;
+        asked = std::mem::take(&mut builder.asked);
         match outcome {
             // What was left out before it was known that somebody asks for it has to be gathered.
             Ok(_) if builder.left_out.iter().any(|name| asked.has(name)) => {}
-            Ok(lockfile) => return Ok(lockfile),
+            Ok(lockfile) => {
+                let graph = builder.into_graph();
+                threads::drop_elsewhere((graph, known));
+                return Ok(lockfile);
+            }
             Err(Halt::Failed(error)) => return Err(*error),
             Err(Halt::Missing(wanted)) => {
                 let crawled = crawl::crawl(wanted, &mut known, &mut asked, &direct, &in_existing, source, options);
@@ -164,7 +171,7 @@ fn attempt(
 
 /// What a lockfile lacks for a project that asks for exactly what it says.
 pub(crate) fn misfits(manifest: &Manifest, lock: &Lockfile) -> impl Iterator<Item = Disagreement> {
-    let known = Known::new();
+    let known = Known::default();
     let mut builder = Builder::new(&known, Asked::default(), None);
     let rules = Rules::parse(&manifest.overrides).unwrap_or_default();
     let project = builder.plant(&root_entry(manifest), rules);

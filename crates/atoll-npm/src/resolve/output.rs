@@ -1,8 +1,6 @@
 //! From the finished tree to a lockfile.
 
-use std::{collections::HashMap, sync::Arc};
-
-use indexmap::{IndexMap, IndexSet};
+use std::sync::Arc;
 
 use super::{
     build::{Builder, optional_set},
@@ -10,6 +8,7 @@ use super::{
     error::{Asker, PeerConflict, ResolveError},
     flags::{self, Flags},
     graph::{EdgeId, EdgeKind, Graph, NodeId},
+    maps::{HashMap, IndexSet},
 };
 use crate::lock::{InstallPath, LockEntry, Lockfile};
 
@@ -36,7 +35,7 @@ impl Builder<'_> {
             name: root.name.clone().or_else(|| previous.and_then(|lockfile| lockfile.name.clone())),
             version: root.version.clone(),
             requires: true,
-            packages: packages.into_iter().collect::<IndexMap<_, _>>(),
+            packages: packages.into_iter().collect(),
             extra: previous.map(|lockfile| lockfile.extra.clone()).unwrap_or_default(),
         })
     }
@@ -47,7 +46,7 @@ impl Builder<'_> {
         let flags = flags::compute(&self.graph, project);
         let failed: Vec<NodeId> =
             self.graph.subtree(project).into_iter().filter(|&node| self.graph[node].failure.is_some()).collect();
-        let mut dropped: IndexSet<NodeId> = IndexSet::new();
+        let mut dropped: IndexSet<NodeId> = IndexSet::default();
         for node in failed {
             if !flags[&node].optional {
                 let index = self.graph[node].failure.unwrap_or_default();

@@ -4,13 +4,12 @@
 //! place. They are gathered as siblings below a *stand-in*: a node with the dependencies of the package that asks, but
 //! without its place in the tree. Within that scratch tree, edges between peers resolve as they will in the real one.
 
-use std::collections::HashSet;
-
 use super::{
     build::{Builder, Halt},
     collation,
     error::PeerConflict,
     graph::{EdgeId, EdgeKind, NodeId},
+    maps::HashSet,
 };
 
 /// Longest chain of peers of peers that is followed. Real packages stay below 20.
@@ -113,7 +112,7 @@ impl Builder<'_> {
                 return Err(self.peer_conflict(edge, Some(own)));
             };
             let dep = self.gather(edge, None, None, required, chain + 1)?;
-            if self.graph.can_replace(dep, current, &HashSet::new()) {
+            if self.graph.can_replace(dep, current, &HashSet::default()) {
                 self.gather(edge, Some(parent), None, required, chain + 1)?;
                 continue;
             }

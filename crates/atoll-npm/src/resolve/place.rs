@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexSet;
-
 use super::{
     build::{Builder, Halt},
     can_place::{Check, Context, Verdict},
     error::PeerConflict,
     graph::{EdgeId, NodeId},
+    maps::IndexSet,
 };
 
 /// What was done for one edge.
@@ -40,7 +39,7 @@ impl Builder<'_> {
         let from = parent.map_or(self.graph[edge].from, |parent| done[parent].start);
         let start = self.graph.deepest_target(from, edge);
         let index = done.len();
-        done.push(Placement { edge, dep, check: None, placed: None, disturbed: IndexSet::new(), parent, start });
+        done.push(Placement { edge, dep, check: None, placed: None, disturbed: IndexSet::default(), parent, start });
         if self.graph[edge].to.is_some() && self.graph.is_valid(edge) {
             return Ok(());
         }
@@ -186,7 +185,7 @@ impl Builder<'_> {
     fn replace_old(&mut self, old: NodeId, new: NodeId) -> IndexSet<NodeId> {
         let graph = &self.graph;
         let target = graph[old].parent;
-        let mut leftovers: IndexSet<NodeId> = IndexSet::new();
+        let mut leftovers: IndexSet<NodeId> = IndexSet::default();
         for (key, &edge) in &graph[old].edges_out {
             if let Some(to) = graph[edge].to
                 && !graph[new].edges_out.contains_key(key)
@@ -195,7 +194,7 @@ impl Builder<'_> {
             }
         }
         // Groups of peers at this level that the new version does not suit: those that can, go deeper.
-        let mut moving: IndexSet<NodeId> = IndexSet::new();
+        let mut moving: IndexSet<NodeId> = IndexSet::default();
         let mut conceded = Vec::new();
         for &edge in &graph[old].edges_in {
             let from = graph[edge].from;
@@ -220,7 +219,7 @@ impl Builder<'_> {
         }
         self.graph.replace(old, new);
         self.prune_for_replacement(new, leftovers);
-        let mut disturbed = IndexSet::new();
+        let mut disturbed = IndexSet::default();
         for node in moving {
             disturbed.extend(self.graph[node].edges_in.iter().map(|&edge| self.graph[edge].from));
             self.graph.detach(node);

@@ -1,10 +1,11 @@
 //! The tree that a resolution starts from: the project, and what an existing lockfile says is there.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     build::Builder,
     graph::{EdgeId, EdgeKind, NodeId, Package},
+    maps::HashMap,
     overrides::Rules,
     spec::Spec,
 };
@@ -20,7 +21,7 @@ pub(super) struct Existing(HashMap<String, Vec<(String, Option<Version>)>>);
 
 impl Existing {
     pub(super) fn of(lockfile: Option<&Lockfile>) -> Self {
-        let mut by_name: HashMap<String, Vec<(String, Option<Version>)>> = HashMap::new();
+        let mut by_name: HashMap<String, Vec<(String, Option<Version>)>> = HashMap::default();
         for (path, entry) in lockfile.into_iter().flat_map(|lockfile| &lockfile.packages) {
             let version = entry.version.as_deref().and_then(Version::parse);
             by_name.entry(path.name().to_owned()).or_default().push((entry.package_name(path).to_owned(), version));
@@ -56,7 +57,7 @@ impl Builder<'_> {
     pub(super) fn restore(&mut self, project: NodeId, lockfile: &Lockfile) {
         let mut paths: Vec<&InstallPath> = lockfile.packages.keys().filter(|path| !path.is_root()).collect();
         paths.sort_by_key(|path| path.depth());
-        let mut nodes: HashMap<InstallPath, NodeId> = HashMap::from([(InstallPath::ROOT, project)]);
+        let mut nodes: HashMap<InstallPath, NodeId> = HashMap::from_iter([(InstallPath::ROOT, project)]);
         let mut links = Vec::new();
         for path in paths {
             let Some(&parent) = path.parent().and_then(|parent| nodes.get(&parent)) else { continue };
