@@ -200,7 +200,7 @@ async fn install_all(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     let (npmrc, network) = (options.npmrc.clone(), &options.network);
     let client = RegistryClient::new(npmrc, &options.cache_dir, key.clone(), network, options.offline, &options.waits)?;
     let form = if linker == Linker::Virtual { Form::Packed } else { Form::Unpacked };
-    let fetcher = Fetcher::new(&client, &store, reporter).with_form(form);
+    let fetcher = Fetcher::new(&client, &store, form, reporter);
     let resolved = resolve_project(&options, &files, &client, &fetcher, reporter, &mut summary).await?;
     if options.lockfile_only {
         summary.lock_written = files.lock.as_deref() != Some(resolved.lock_text());

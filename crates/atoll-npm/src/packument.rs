@@ -13,6 +13,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, value::RawValue};
@@ -36,7 +37,7 @@ pub struct Packument {
     pub dist_tags: IndexMap<String, String>,
     /// The document, of which the versions are parts.
     text: String,
-    versions: IndexMap<String, VersionSlot>,
+    versions: IndexMap<String, VersionSlot, RandomState>,
     /// Parsed versions with their places in `versions`, the highest first.
     newest_first: Vec<(Version, usize)>,
 }
@@ -138,7 +139,7 @@ impl Packument {
         let text = String::from_utf8(bytes)
             .map_err(|error| wrap(serde::de::Error::custom(format_args!("it is no UTF-8: {}", error.utf8_error()))))?;
         let Outline { dist_tags, versions: found } = serde_json::from_str(&text).map_err(wrap)?;
-        let mut versions = IndexMap::with_capacity(found.len());
+        let mut versions = IndexMap::with_capacity_and_hasher(found.len(), RandomState::default());
         let mut newest_first = Vec::with_capacity(found.len());
         for (name, raw) in found {
             if let Some(version) = Version::parse(&name) {
@@ -293,7 +294,7 @@ impl fmt::Debug for Packument {
 impl VersionDocument {
     /// Parses one version's object. `None` when it is no object or names no tarball.
     fn parse(name: &str, version: &str, raw: &str) -> Option<Self> {
-        let Value::Object(object) = serde_json::from_str(raw).ok()? else { return None };
+        let Fields(object) = serde_json::from_str(raw).ok()?;
         let dist = dist(object.get("dist")?.as_object()?)?;
         let optional_dependencies = dependency_map(object.get("optionalDependencies"));
         let mut dependencies = dependency_map(object.get("dependencies"));
@@ -322,6 +323,61 @@ impl VersionDocument {
             license: license_name(object.get("license")),
             dist,
         })
+    }
+}
+
+/// The fields of an object that [`VersionDocument`] is made from. Full documents have many others, and long ones.
+struct Fields(Map<String, Value>);
+
+/// Their names.
+const FIELDS: [&str; 20] = [
+    "dist",
+    "dependencies",
+    "devDependencies",
+    "optionalDependencies",
+    "peerDependencies",
+    "peerDependenciesMeta",
+    "bin",
+    "os",
+    "cpu",
+    "libc",
+    "engines",
+    "hasInstallScript",
+    "scripts",
+    "_hasShrinkwrap",
+    "deprecated",
+    "bundleDependencies",
+    "bundledDependencies",
+    "funding",
+    "workspaces",
+    "license",
+];
+
+impl<'t> Deserialize<'t> for Fields {
+    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Chosen;
+
+        impl<'t> Visitor<'t> for Chosen {
+            type Value = Fields;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Map::new();
+                while let Some(Text(key)) = map.next_key()? {
+                    if FIELDS.contains(&&*key) {
+                        fields.insert(key.into_owned(), map.next_value()?);
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Chosen)
     }
 }
 

@@ -21,12 +21,48 @@ pub struct Waits(Arc<Mutex<Vec<Arc<Wait>>>>);
 /// Something that is waited for.
 #[derive(Debug)]
 pub struct Wait {
-    what: Cow<'static, str>,
+    what: What,
     unit: Unit,
     since: Instant,
     done: AtomicU64,
     /// 0 for as long as it is not known.
     total: AtomicU64,
+}
+
+/// What is waited for.
+#[derive(Clone)]
+pub(crate) enum What {
+    /// In words.
+    Text(Cow<'static, str>),
+    /// What is done, and with what: there is no text of it until somebody asks.
+    Doing(&'static str, Arc<dyn fmt::Display + Send + Sync>),
+}
+
+impl From<&'static str> for What {
+    fn from(text: &'static str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for What {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => formatter.write_str(text),
+            Self::Doing(doing, what) => write!(formatter, "{doing} {what}"),
+        }
+    }
+}
+
+impl fmt::Debug for What {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self}")
+    }
 }
 
 /// What a wait's progress counts.
@@ -43,7 +79,7 @@ pub(crate) enum Unit {
 impl Waits {
     /// Something is waited for until the result is dropped. `what` says what, as in "unpacking a@1.0.0".
     #[must_use]
-    pub(crate) fn begin(&self, what: impl Into<Cow<'static, str>>, unit: Unit) -> Waiting {
+    pub(crate) fn begin(&self, what: impl Into<What>, unit: Unit) -> Waiting {
         let (done, total) = (AtomicU64::new(0), AtomicU64::new(0));
         let wait = Arc::new(Wait { what: what.into(), unit, since: Instant::now(), done, total });
         self.list().push(Arc::clone(&wait));
@@ -149,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_over_is_not_told() {
         let waits = Waits::default();
-        let described = || waits.now().iter().map(|wait| wait.what.clone()).collect::<Vec<_>>();
+        let described = || waits.now().iter().map(|wait| wait.what.to_string()).collect::<Vec<_>>();
         let one = waits.begin("one", Unit::None);
         let two = waits.begin("two", Unit::None);
         let three = waits.clone().begin("three", Unit::None);

@@ -19,7 +19,7 @@ use crate::inflate::Inflater;
 /// Sends a result to who waits for it.
 type Tell = Box<dyn FnOnce() + Send>;
 
-/// Up to a number of threads. Dropping this ends them: what they have begun they do first, what waits they forget.
+/// Up to a number of threads. Dropping this [ends](Unpackers::end) them.
 pub(super) struct Unpackers {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -75,9 +75,27 @@ impl Unpackers {
         }
     }
 
+    /// Waits until the threads have done what they have begun; what waits they forget, and nothing else is done any more.
+    pub(super) fn end(&self) {
+        let mut queue = self.shared.queue();
+        queue.is_closed = true;
+        let forgotten = mem::take(&mut queue.waiting);
+        drop(queue);
+        drop(forgotten);
+        self.shared.changed.notify_all();
+        let threads = mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // Panics of the work were caught, and are the business of who waits for it.
+            let _ = thread.join();
+        }
+    }
+
     fn push(&self, work: Work) -> io::Result<()> {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let mut queue = self.shared.queue();
+        if queue.is_closed {
+            return Err(io::Error::other("the threads that unpack have ended"));
+        }
         // Each that is idle will take one of those that wait already.
         if queue.idle <= queue.waiting.len() && threads.len() < self.threads_max {
             let shared = Arc::clone(&self.shared);
@@ -100,16 +118,7 @@ impl Unpackers {
 
 impl Drop for Unpackers {
     fn drop(&mut self) {
-        let mut queue = self.shared.queue();
-        queue.is_closed = true;
-        let forgotten = mem::take(&mut queue.waiting);
-        drop(queue);
-        drop(forgotten);
-        self.shared.changed.notify_all();
-        for thread in self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            // Panics of the work were caught, and are the business of who waits for it.
-            let _ = thread.join();
-        }
+        self.end();
     }
 }
 

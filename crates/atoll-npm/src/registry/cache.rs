@@ -8,12 +8,9 @@
 use std::{
     fs, io,
     io::Read as _,
+    mem,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    },
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
     thread::{self, JoinHandle},
 };
 
@@ -31,9 +28,9 @@ const IDENTITY: &str = "identity";
 /// Largest file that is read: a packument at its limit and a little.
 const FILE_BYTES_MAX: u64 = super::PACKUMENT_BYTES_MAX + HEAD_BYTES as u64;
 
-/// Bodies that wait to be kept, at most: 64 MiB. What comes when there are more is kept by who brings it.
-const WAITING_BYTES_MAX: usize = 64 << 20;
-/// How much nicer the thread is that keeps them: everything else is more urgent, and the tree is built by one thread alone.
+/// With so many bytes, 32 MiB, it does not matter whether more are coming.
+const WAITING_BYTES_MAX: usize = 32 << 20;
+/// How much nicer the thread is that keeps them: everything else is more urgent.
 const NICENESS: i32 = 10;
 
 #[derive(Clone, Debug)]
@@ -42,13 +39,25 @@ pub(super) struct PackumentCache {
     key: MachineKey,
 }
 
-/// Keeps packuments in a cache, behind those who bring them.
+/// Keeps packuments in a cache when those who bring them have nothing better to do.
 #[derive(Debug)]
 pub(super) struct Keeper {
     cache: PackumentCache,
-    waiting_bytes: Arc<AtomicUsize>,
-    thread: Mutex<Option<(mpsc::Sender<(String, Sent)>, JoinHandle<()>)>>,
+    state: Mutex<Keeping>,
 }
+
+#[derive(Debug, Default)]
+struct Keeping {
+    waiting: Vec<(String, Sent)>,
+    waiting_bytes: usize,
+    /// How many more there may soon be.
+    coming: usize,
+    thread: Option<(mpsc::Sender<Vec<(String, Sent)>>, JoinHandle<()>)>,
+}
+
+/// As long as there is one, more may be coming.
+#[derive(Debug)]
+pub(super) struct Coming<'k>(&'k Keeper);
 
 /// A packument as a registry sends it.
 #[derive(Debug)]
@@ -121,57 +130,88 @@ impl PackumentCache {
 
 impl Keeper {
     pub(super) fn new(cache: &PackumentCache) -> Self {
-        Self { cache: cache.clone(), waiting_bytes: Arc::default(), thread: Mutex::default() }
+        Self { cache: cache.clone(), state: Mutex::default() }
+    }
+
+    /// What [is kept](Self::keep) waits until the last of these is dropped.
+    pub(super) fn expect(&self) -> Coming<'_> {
+        self.state().coming += 1;
+        Coming(self)
     }
 
     /// Keeps an answer, sooner or later. What cannot be kept is downloaded again next time.
     pub(super) fn keep(&self, url: String, sent: Sent) {
-        let waiting = &self.waiting_bytes;
-        let bytes = sent.body.len();
-        if waiting.fetch_add(bytes, Ordering::Relaxed) + bytes > WAITING_BYTES_MAX {
-            waiting.fetch_sub(bytes, Ordering::Relaxed);
-            let _ = self.cache.write(&url, &sent);
-            return;
-        }
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if thread.is_none() {
-            *thread = self.start();
-        }
-        let left = match &*thread {
-            Some((sender, _)) => sender.send((url, sent)).err().map(|mpsc::SendError(left)| left),
-            None => Some((url, sent)),
-        };
-        drop(thread);
-        if let Some((url, sent)) = left {
-            let _ = self.cache.write(&url, &sent);
+        let mut state = self.state();
+        state.waiting_bytes += sent.body.len();
+        state.waiting.push((url, sent));
+        if state.waiting_bytes >= WAITING_BYTES_MAX {
+            self.begin(state);
         }
     }
 
-    /// `None` when the system has no thread to give.
-    fn start(&self) -> Option<(mpsc::Sender<(String, Sent)>, JoinHandle<()>)> {
-        let (sender, receiver) = mpsc::channel::<(String, Sent)>();
-        let (cache, waiting) = (self.cache.clone(), Arc::clone(&self.waiting_bytes));
+    /// Has a thread keep what waits; where there is none to be had, does so itself.
+    fn begin(&self, mut state: MutexGuard<'_, Keeping>) {
+        let batch = mem::take(&mut state.waiting);
+        state.waiting_bytes = 0;
+        if batch.is_empty() {
+            return;
+        }
+        if state.thread.is_none() {
+            state.thread = self.start();
+        }
+        let left = match &state.thread {
+            Some((sender, _)) => sender.send(batch).map_err(|mpsc::SendError(batch)| batch),
+            None => Err(batch),
+        };
+        drop(state);
+        if let Err(batch) = left {
+            keep_all(&self.cache, &batch);
+        }
+    }
+
+    fn start(&self) -> Option<(mpsc::Sender<Vec<(String, Sent)>>, JoinHandle<()>)> {
+        let (sender, receiver) = mpsc::channel();
+        let cache = self.cache.clone();
         let work = move || {
             // Without it the order is another one, and nothing else.
             let _ = atoll_sys::priority::lower_current_thread(NICENESS);
-            for (url, sent) in receiver {
-                let _ = cache.write(&url, &sent);
-                waiting.fetch_sub(sent.body.len(), Ordering::Relaxed);
-            }
+            receiver.into_iter().for_each(|batch: Vec<_>| keep_all(&cache, &batch));
         };
         let thread = thread::Builder::new().name("packuments".to_owned()).spawn(work).ok()?;
         Some((sender, thread))
+    }
+
+    fn state(&self) -> MutexGuard<'_, Keeping> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.coming -= 1;
+        if state.coming == 0 {
+            self.0.begin(state);
+        }
     }
 }
 
 impl Drop for Keeper {
     /// Waits until all is kept.
     fn drop(&mut self) {
-        if let Some((sender, thread)) = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        keep_all(&self.cache, &mem::take(&mut state.waiting));
+        if let Some((sender, thread)) = state.thread.take() {
             drop(sender);
             // A panic has been reported, and what it left is not believed.
             let _ = thread.join();
         }
+    }
+}
+
+fn keep_all(cache: &PackumentCache, batch: &[(String, Sent)]) {
+    for (url, sent) in batch {
+        let _ = cache.write(url, sent);
     }
 }
 

@@ -5,22 +5,39 @@
 //! connection, even when that request meanwhile got another one that had become free.
 
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::waits::{Unit, Waits};
+use super::http_text;
+use crate::waits::{Unit, Waits, What};
 
 tokio::task_local! {
-    static REQUEST: String;
+    static REQUEST: Arc<RequestName>;
+}
+
+/// Which request it is, for people.
+#[derive(Debug)]
+pub(super) struct RequestName {
+    pub(super) url: String,
+    /// The package that it is for.
+    pub(super) package: String,
+}
+
+impl fmt::Display for RequestName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({})", http_text(&self.url), self.package)
+    }
 }
 
 /// Awaits a request. `name` says which one it is.
-pub(super) async fn named<F: Future>(name: String, request: F) -> F::Output {
+pub(super) async fn named<F: Future>(name: Arc<RequestName>, request: F) -> F::Output {
     REQUEST.scope(name, request).await
 }
 
@@ -56,7 +73,9 @@ where
     }
 
     fn call(&mut self, target: Target) -> Self::Future {
-        let waiting = REQUEST.try_with(|name| self.waits.begin(format!("connecting to {name}"), Unit::None));
+        let waiting = REQUEST.try_with(|name| {
+            self.waits.begin(What::Doing("connecting to", Arc::<RequestName>::clone(name)), Unit::None)
+        });
         let connecting = self.inner.call(target);
         Box::pin(async move {
             let connected = connecting.await;

@@ -42,9 +42,10 @@ use crate::{
     resolve::{PackumentSource, SourceError},
     store::MachineKey,
     threads::blocking,
-    waits::{Bytes as Amount, Unit, Waiting, Waits},
+    waits::{Bytes as Amount, Unit, Waiting, Waits, What},
 };
 use cache::{Keeper, PackumentCache, Sent};
+use connecting::RequestName;
 pub(crate) use error::Attempt;
 pub use error::RegistryError;
 use transport::Transport;
@@ -58,6 +59,8 @@ pub const REQUESTS_MAX: usize = 48;
 /// A document that came in so many bytes at most is parsed by the thread that received it, which takes it a millisecond: less
 /// than two changes of threads where many come at once.
 const PARSED_AT_ONCE_BYTES_MAX: usize = 64 << 10;
+/// Room is made for a document before it comes, if it is said to have no more bytes than these.
+const PROMISED_BYTES_MAX: usize = 4 << 20;
 /// Longest pause between two attempts that a server may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(20);
 
@@ -127,7 +130,7 @@ struct Counters {
 #[derive(Debug)]
 pub(crate) struct Download {
     response: Response,
-    url: String,
+    name: Arc<RequestName>,
     received: u64,
     /// Bytes that were promised, where that is known.
     pub(crate) total: Option<u64>,
@@ -162,6 +165,12 @@ impl RegistryClient {
         }))
     }
 
+    /// Has `future`, which makes requests, polled by the threads that have the connections. It ends when the caller does not
+    /// wait any more.
+    pub(crate) async fn spawn<F: Future<Output: Send> + Send + 'static>(&self, future: F) -> F::Output {
+        self.transport.spawn(future).await
+    }
+
     /// What is waited for.
     pub(crate) fn waits(&self) -> &Waits {
         &self.waits
@@ -192,6 +201,8 @@ impl RegistryClient {
     }
 
     async fn packument_from(&self, name: &str, url: String) -> Result<Arc<Packument>, RegistryError> {
+        // The processors have enough to do until the last one is here; the tree is then built by one thread.
+        let _coming = self.keeper.expect();
         let permit = self.permits.acquire().await;
         // Asking the file system takes microseconds, less than another thread would.
         let mut etag = self.cache.etag(&url);
@@ -236,7 +247,8 @@ impl RegistryClient {
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
-        let response = self.send(url, name, request).await?;
+        let asked = Arc::new(RequestName { url: url.to_owned(), package: name.to_owned() });
+        let response = self.send(&asked, request).await?;
         if response.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
             return Ok(None);
         }
@@ -252,8 +264,9 @@ impl RegistryClient {
                 return Err(Attempt::Final(RegistryError::Malformed { url: http_text(url), problem }));
             }
         };
-        let mut download = self.download(response, url, name);
-        let mut body = Vec::new();
+        let mut download = self.download(response, asked);
+        let promised = download.total.map_or(0, |total| usize::try_from(total).unwrap_or(usize::MAX));
+        let mut body = Vec::with_capacity(promised.min(PROMISED_BYTES_MAX));
         while let Some(chunk) = self.chunk(&mut download, PACKUMENT_BYTES_MAX).await? {
             body.extend_from_slice(&chunk);
         }
@@ -279,23 +292,24 @@ impl RegistryClient {
         if self.offline {
             return Err(Attempt::Final(RegistryError::Offline { what: http_text(url) }));
         }
-        let response = self.send(url, package, self.request(url)?).await?;
-        Ok(self.download(response, url, package))
+        let asked = Arc::new(RequestName { url: url.to_owned(), package: package.to_owned() });
+        let response = self.send(&asked, self.request(url)?).await?;
+        Ok(self.download(response, asked))
     }
 
-    fn download(&self, response: Response, url: &str, what: &str) -> Download {
-        let waiting = self.waits.begin(format!("downloading {} ({what})", http_text(url)), Unit::Bytes);
+    fn download(&self, response: Response, name: Arc<RequestName>) -> Download {
+        let waiting = self.waits.begin(What::Doing("downloading", Arc::<RequestName>::clone(&name)), Unit::Bytes);
         let total = response.content_length();
         if let Some(bytes) = total {
             waiting.expect(bytes);
         }
-        Download { response, url: url.to_owned(), received: 0, total, waiting }
+        Download { response, name, received: 0, total, waiting }
     }
 
     /// The body's next bytes; `None` at its end.
     pub(crate) async fn chunk(&self, download: &mut Download, limit_bytes: u64) -> Result<Option<Bytes>, Attempt> {
         let chunk = download.response.chunk().await.map_err(|error| {
-            let mut error = RegistryError::of_request(&download.url, error, &self.network);
+            let mut error = RegistryError::of_request(&download.name.url, error, &self.network);
             if let RegistryError::Transport { problem, .. } = &mut error {
                 problem.extend([", after ", &Amount(download.received).to_string()]);
                 problem.extend(download.total.map(|total| format!(" of {}", Amount(total))));
@@ -307,7 +321,7 @@ impl RegistryClient {
         download.waiting.reach(download.received);
         self.counters.bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         if download.received > limit_bytes {
-            return Err(Attempt::Final(RegistryError::TooLarge { url: http_text(&download.url), limit_bytes }));
+            return Err(Attempt::Final(RegistryError::TooLarge { url: http_text(&download.name.url), limit_bytes }));
         }
         Ok(Some(chunk))
     }
@@ -369,10 +383,10 @@ impl RegistryClient {
     }
 
     /// The answer's head.
-    async fn send(&self, url: &str, what: &str, request: reqwest::RequestBuilder) -> Result<Response, Attempt> {
-        let name = format!("{} ({what})", http_text(url));
-        let waiting = self.waits.begin(format!("asking {name}"), Unit::None);
-        let answer = connecting::named(name, request.send()).await;
+    async fn send(&self, name: &Arc<RequestName>, request: reqwest::RequestBuilder) -> Result<Response, Attempt> {
+        let url = &name.url;
+        let waiting = self.waits.begin(What::Doing("asking", Arc::<RequestName>::clone(name)), Unit::None);
+        let answer = connecting::named(Arc::clone(name), request.send()).await;
         drop(waiting);
         let response =
             answer.map_err(|error| Attempt::Again(RegistryError::of_request(url, error, &self.network), None))?;

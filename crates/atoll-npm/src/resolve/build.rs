@@ -6,7 +6,7 @@ use super::{
     can_place::Verdict,
     collation::{self, CollationKey},
     error::{PeerConflict, ResolveError, TooComplex},
-    graph::{EdgeId, EdgeKind, Graph, NodeId, Package},
+    graph::{EdgeId, EdgeKind, Graph, Name, NodeId, Package},
     maps::{HashMap, HashSet, IndexSet},
     pick::pick,
     place::Placement,
@@ -108,14 +108,14 @@ pub(super) struct Builder<'a> {
     pub(super) stand_ins: HashMap<NodeId, NodeId>,
     /// For a gathered node: the package on whose behalf its group was gathered.
     pub(super) group_sources: HashMap<NodeId, NodeId>,
-    placed_by_name: HashMap<Arc<str>, Vec<NodeId>>,
+    placed_by_name: HashMap<Name, Vec<NodeId>>,
     packages: HashMap<(Arc<str>, String), Arc<Package>>,
     pub(super) failures: Vec<ResolveError>,
     empty: Arc<Package>,
     /// Names that something else than an optional peer dependency asks for, as far as is known.
     pub(super) asked: Asked,
     /// Names of optional peers that were left out of their groups because nobody asks for them.
-    pub(super) left_out: HashSet<Arc<str>>,
+    pub(super) left_out: HashSet<Name>,
     /// Optional edges that an existing lockfile left unsatisfied: the package could not be had, and is not asked for again.
     pub(super) left_open: HashSet<EdgeId>,
     /// Something was placed.
@@ -136,7 +136,7 @@ impl<'a> Builder<'a> {
             placed_by_name: HashMap::default(),
             packages: HashMap::default(),
             failures: Vec::new(),
-            empty: Arc::new(Package { name: Arc::from(""), version: None, entry: LockEntry::default() }),
+            empty: Arc::new(Package::new(Arc::from(""), None, LockEntry::default())),
             asked,
             left_out: HashSet::default(),
             left_open: HashSet::default(),
@@ -151,7 +151,7 @@ impl<'a> Builder<'a> {
 
     /// Lists a node of the project's tree, so that later namesakes find it.
     pub(super) fn register(&mut self, node: NodeId) {
-        let name = Arc::clone(&self.graph[node].name);
+        let name = self.graph[node].name.clone();
         self.placed_by_name.entry(name).or_default().push(node);
     }
 
@@ -279,7 +279,7 @@ impl<'a> Builder<'a> {
         for node in nodes.into_iter().filter(|&node| self.graph.is_placed(node)) {
             for edge in self.problem_edges(node) {
                 let it = &self.graph[edge];
-                wanted.push((it.name.as_ref().to_owned(), Arc::clone(&it.parsed)));
+                wanted.push((it.name.to_string(), Arc::clone(&it.parsed)));
             }
         }
         wanted
@@ -307,7 +307,7 @@ impl<'a> Builder<'a> {
 
     /// A node for what the edge asks for, below `parent`.
     pub(super) fn load(&mut self, edge: EdgeId, parent: NodeId) -> Result<NodeId, Halt> {
-        let name = Arc::clone(&self.graph[edge].name);
+        let name = self.graph[edge].name.clone();
         let spec = Arc::clone(&self.graph[edge].parsed);
         let (wanted, asked) = spec.target(&name);
         let known = self.known;
@@ -315,7 +315,7 @@ impl<'a> Builder<'a> {
             self.load_failure(edge, |asker| ResolveError::Unsupported { asker, kind: *kind })
         } else {
             match known.get(wanted) {
-                None => return Err(Halt::Missing(vec![(name.as_ref().to_owned(), spec)])),
+                None => return Err(Halt::Missing(vec![(name.to_string(), spec)])),
                 Some(None) => self.load_failure(edge, |asker| ResolveError::NotFound { asker }),
                 Some(Some(packument)) => self.load_version(edge, packument, asked),
             }
@@ -327,7 +327,7 @@ impl<'a> Builder<'a> {
     fn load_version(&mut self, edge: EdgeId, packument: &Packument, asked: &Spec) -> NodeId {
         if let Some(document) = pick(packument, asked, self.node_version) {
             let package = self.package(document);
-            let name = Arc::clone(&self.graph[edge].name);
+            let name = self.graph[edge].name.clone();
             return self.graph.create(&name, &package, None, None);
         }
         let latest = packument.dist_tags.get("latest").cloned();
@@ -336,7 +336,7 @@ impl<'a> Builder<'a> {
 
     fn load_failure(&mut self, edge: EdgeId, error: impl FnOnce(super::error::Asker) -> ResolveError) -> NodeId {
         let asker = super::error::Asker::of(&self.graph, edge);
-        let name = Arc::clone(&self.graph[edge].name);
+        let name = self.graph[edge].name.clone();
         let empty = Arc::clone(&self.empty);
         let node = self.graph.create_bare(&name, &empty, None);
         self.graph[node].failure = Some(self.failures.len());
@@ -351,7 +351,7 @@ impl<'a> Builder<'a> {
             return Arc::clone(package);
         }
         self.asked.hear(document);
-        let package = Arc::new(Package { name, version: Version::parse(&document.version), entry: entry_of(document) });
+        let package = Arc::new(Package::new(name, Version::parse(&document.version), entry_of(document)));
         self.packages.insert(key, Arc::clone(&package));
         package
     }

@@ -197,7 +197,7 @@ impl Checker<'_> {
     fn can_displace(&self, check: &Check, current: NodeId, inner: Context) -> bool {
         let graph = self.graph;
         let Some(group) = graph[check.dep].parent else { return false };
-        let new_names: HashSet<_> = graph[group].children.keys().cloned().collect();
+        let new_names: HashSet<_> = graph[group].children.keys().copied().collect();
         graph.peer_groups(current).iter().all(|(&entry, members)| {
             if entry == check.edge || entry == inner.entry {
                 return true;

@@ -1,7 +1,7 @@
 //! Questions about edges: is this one satisfied, who depends on whom alone, what can stand in for what.
 
 use super::{
-    graph::{EdgeId, EdgeProblem, Graph, NodeId},
+    graph::{EdgeId, EdgeProblem, FolderKey, Graph, NodeId},
     maps::{HashMap, HashSet, IndexMap, IndexSet},
     overrides::Rules,
 };
@@ -115,7 +115,7 @@ impl Graph {
 
     /// Whether `new` could be put where `old` is without disappointing anyone who stays. Edges of peers named in
     /// `ignored` are left out: those are about to be replaced too.
-    pub(super) fn can_replace(&self, new: NodeId, old: NodeId, ignored: &HashSet<std::sync::Arc<str>>) -> bool {
+    pub(super) fn can_replace(&self, new: NodeId, old: NodeId, ignored: &HashSet<FolderKey>) -> bool {
         if self[new].name != self[old].name || self[new].package.name != self[old].package.name {
             return false;
         }
@@ -131,7 +131,7 @@ impl Graph {
             let is_ignored = !self.is_top(old)
                 && self[from].parent == self[old].parent
                 && self[edge].kind.is_peer()
-                && ignored.contains(&self[from].name);
+                && ignored.contains(&self[from].name.key);
             is_ignored || leaving.contains(&from) || self.satisfies(new, edge)
         })
     }
@@ -146,8 +146,7 @@ impl Graph {
         if self[node].edges_in.is_empty() {
             return true;
         }
-        let key = self[node].name.to_ascii_lowercase();
-        let Some(other) = self.lookup(above, &key) else { return false };
+        let Some(other) = self.lookup(above, self[node].name.key) else { return false };
         if self.is_same_package(other, node) {
             return true;
         }
@@ -214,9 +213,9 @@ impl Graph {
 
     /// As [`Self::deepest_target`], for the name that a node has.
     pub(super) fn deepest_target_of(&self, start: NodeId, node: NodeId) -> NodeId {
-        let key = self[node].name.to_ascii_lowercase();
+        let key = self[node].name.key;
         let is_fit = |&at: &NodeId| {
-            let edge = self[at].edges_out.get(key.as_str());
+            let edge = self[at].edges_out.get(&key);
             self.is_top(at) || edge.is_none_or(|&edge| !self[edge].kind.is_peer())
         };
         self.ancestry(start).find(is_fit).unwrap_or(start)

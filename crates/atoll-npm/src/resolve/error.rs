@@ -27,7 +27,7 @@ impl Asker {
         // A stand-in speaks for the package in the tree.
         let from = graph[it.from].source.unwrap_or(it.from);
         Self {
-            dependency: it.name.as_ref().to_owned(),
+            dependency: it.name.to_string(),
             spec: it.spec.as_ref().to_owned(),
             by: label(graph, from),
             chain: chain(graph, from),
@@ -206,7 +206,7 @@ pub(super) fn label(graph: &Graph, node: NodeId) -> String {
     let package = &graph[node].package;
     match &package.entry.version {
         Some(version) => format!("{}@{version}", package.name),
-        None => graph[node].name.as_ref().to_owned(),
+        None => graph[node].name.to_string(),
     }
 }
 

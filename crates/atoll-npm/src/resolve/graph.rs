@@ -7,11 +7,15 @@
 //! Invariant: the target of every edge is what Node's lookup finds from the edge's source, in the source's own tree.
 //! [`Graph::attach`] and [`Graph::detach`], the only ways to change a tree, keep it.
 
-use std::sync::Arc;
+use std::{
+    hash::{Hash, Hasher},
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     collation::CollationKey,
-    maps::{HashMap, IndexMap, IndexSet},
+    maps::{HashMap, HashSet, IndexMap, IndexSet},
     overrides::{Before, Rules},
     spec::Spec,
 };
@@ -22,6 +26,40 @@ pub(super) struct NodeId(u32);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct EdgeId(u32);
+
+/// A folder's name with capitals folded: folders are compared without case, as some file systems do. Two of one graph are
+/// equal when the texts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FolderKey(u32);
+
+/// A package's or folder's name. Two of one graph are compared by where they are: there is one copy of each text.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    text: Arc<str>,
+    pub(super) key: FolderKey,
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.text, &other.text)
+    }
+}
+
+impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        Arc::as_ptr(&self.text).cast::<u8>().addr().hash(hasher);
+    }
+}
 
 /// Why a package wants another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,19 +104,36 @@ pub(super) struct Package {
     pub(super) version: Option<Version>,
     /// Its metadata as the lockfile has it; flags are those of the lockfile that it came from, if any.
     pub(super) entry: LockEntry,
+    /// What its nodes have edges for, as soon as one has.
+    wants: OnceLock<Vec<Want>>,
+}
+
+impl Package {
+    pub(super) fn new(name: Arc<str>, version: Option<Version>, entry: LockEntry) -> Self {
+        Self { name, version, entry, wants: OnceLock::new() }
+    }
+}
+
+/// An entry of a package's dependencies.
+#[derive(Debug)]
+struct Want {
+    name: Name,
+    spec: Arc<str>,
+    parsed: Arc<Spec>,
+    kind: EdgeKind,
 }
 
 #[derive(Debug)]
 pub(super) struct Node {
     /// The folder's name.
-    pub(super) name: Arc<str>,
+    pub(super) name: Name,
     pub(super) package: Arc<Package>,
     pub(super) parent: Option<NodeId>,
     root: NodeId,
     /// For a stand-in: the node that it stands for.
     pub(super) source: Option<NodeId>,
-    pub(super) children: IndexMap<Arc<str>, NodeId>,
-    pub(super) edges_out: IndexMap<Arc<str>, EdgeId>,
+    pub(super) children: IndexMap<FolderKey, NodeId>,
+    pub(super) edges_out: IndexMap<FolderKey, EdgeId>,
     pub(super) edges_in: IndexSet<EdgeId>,
     /// The package could not be had; index into the builder's list of failures.
     pub(super) failure: Option<usize>,
@@ -89,9 +144,7 @@ pub(super) struct Node {
 
 #[derive(Debug)]
 pub(super) struct Edge {
-    pub(super) name: Arc<str>,
-    /// `name` with capitals folded: folders are compared without case, as some file systems do.
-    key: Arc<str>,
+    pub(super) name: Name,
     /// What the package asks for, before overrides.
     pub(super) raw_spec: Arc<str>,
     /// What is asked for, after overrides.
@@ -103,7 +156,6 @@ pub(super) struct Edge {
     /// It was decided to live with what is there.
     pub(super) is_conceded: bool,
     pub(super) rules: Option<Arc<Rules>>,
-    is_detached: bool,
 }
 
 /// Arena of nodes and edges.
@@ -111,9 +163,11 @@ pub(super) struct Edge {
 pub(super) struct Graph {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
-    edges_by_key: HashMap<Arc<str>, Vec<EdgeId>>,
+    names: HashMap<Arc<str>, FolderKey>,
+    /// By [`FolderKey`].
+    edges_by_key: Vec<Vec<EdgeId>>,
     specs: HashMap<Arc<str>, Arc<Spec>>,
-    texts: HashMap<String, Arc<str>>,
+    texts: HashSet<Arc<str>>,
     /// The project's node, once it is there.
     pub(super) project: Option<NodeId>,
 }
@@ -158,16 +212,24 @@ impl Graph {
             return Arc::clone(shared);
         }
         let shared: Arc<str> = Arc::from(text);
-        self.texts.insert(text.to_owned(), Arc::clone(&shared));
+        self.texts.insert(Arc::clone(&shared));
         shared
     }
 
-    fn key_of(&mut self, name: &Arc<str>) -> Arc<str> {
-        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            self.intern(&name.to_ascii_lowercase())
-        } else {
-            Arc::clone(name)
+    /// The name that this text is.
+    pub(super) fn name(&mut self, text: &str) -> Name {
+        if let Some((text, key)) = self.names.get_key_value(text) {
+            return Name { text: Arc::clone(text), key: *key };
         }
+        let text: Arc<str> = Arc::from(text);
+        let key = if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            self.name(&text.to_ascii_lowercase()).key
+        } else {
+            self.edges_by_key.push(Vec::new());
+            FolderKey(u32::try_from(self.edges_by_key.len() - 1).expect("the limit on nodes bounds names"))
+        };
+        self.names.insert(Arc::clone(&text), key);
+        Name { text, key }
     }
 
     pub(super) fn spec(&mut self, text: &Arc<str>) -> Arc<Spec> {
@@ -182,7 +244,7 @@ impl Graph {
     /// Makes a node outside all trees, with its edges.
     pub(super) fn create(
         &mut self,
-        name: &str,
+        name: &Name,
         package: &Arc<Package>,
         source: Option<NodeId>,
         rules: Option<Arc<Rules>>,
@@ -194,11 +256,10 @@ impl Graph {
     }
 
     /// Makes a node without edges: a link, or what could not be loaded.
-    pub(super) fn create_bare(&mut self, name: &str, package: &Arc<Package>, source: Option<NodeId>) -> NodeId {
+    pub(super) fn create_bare(&mut self, name: &Name, package: &Arc<Package>, source: Option<NodeId>) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len()).expect("the limit on nodes is far below"));
-        let name = self.intern(name);
         self.nodes.push(Node {
-            name,
+            name: name.clone(),
             package: Arc::clone(package),
             parent: None,
             root: id,
@@ -213,76 +274,75 @@ impl Graph {
         id
     }
 
-    /// Edges in npm's order of precedence: a later kind replaces an earlier one of the same name.
+    /// Makes the edges of a node that has none.
     pub(super) fn load_edges(&mut self, id: NodeId) {
         let package = Arc::clone(&self[id].package);
-        let entry = &package.entry;
-        let is_optional = |name: &str| entry.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional);
-        for (name, spec) in entry.peer_dependencies.iter().filter(|(name, _)| !is_optional(name)) {
-            self.add_edge(id, name, spec, EdgeKind::Peer);
-        }
-        for (name, spec) in entry.peer_dependencies.iter().filter(|(name, _)| is_optional(name)) {
-            self.add_edge(id, name, spec, EdgeKind::PeerOptional);
-        }
-        for (name, spec) in &entry.dependencies {
-            self.add_edge(id, name, spec, EdgeKind::Regular);
-        }
-        for (name, spec) in &entry.optional_dependencies {
-            self.add_edge(id, name, spec, EdgeKind::Optional);
-        }
-        if self.project.is_none_or(|project| project == id || self[id].source == Some(project)) {
-            for (name, spec) in &entry.dev_dependencies {
-                self.add_edge(id, name, spec, EdgeKind::Dev);
-            }
+        // A stand-in for the project has its package, so all nodes of a package are the same in this.
+        let is_project = self.project.is_none_or(|project| project == id || self[id].source == Some(project));
+        let wants = package.wants.get_or_init(|| self.wants(&package.entry, is_project));
+        self[id].edges_out.reserve(wants.len());
+        for want in wants {
+            self.add_edge(id, want);
         }
     }
 
-    fn add_edge(&mut self, from: NodeId, name: &str, spec: &str, kind: EdgeKind) {
-        let name = self.intern(name);
-        let key = self.key_of(&name);
-        let raw_spec = self.intern(spec);
-        if let Some(old) = self[from].edges_out.shift_remove(&key) {
-            self.retarget(old, None);
-            self[old].is_detached = true;
+    /// In npm's order of precedence: a later kind replaces an earlier one of the same name.
+    fn wants(&mut self, entry: &LockEntry, with_dev: bool) -> Vec<Want> {
+        let is_optional = |name: &str| entry.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional);
+        let peers = entry.peer_dependencies.iter();
+        let (optional_peers, peers): (Vec<_>, Vec<_>) = peers.partition(|(name, _)| is_optional(name));
+        let all = (peers.into_iter().map(|entry| (entry, EdgeKind::Peer)))
+            .chain(optional_peers.into_iter().map(|entry| (entry, EdgeKind::PeerOptional)))
+            .chain(entry.dependencies.iter().map(|entry| (entry, EdgeKind::Regular)))
+            .chain(entry.optional_dependencies.iter().map(|entry| (entry, EdgeKind::Optional)))
+            .chain(entry.dev_dependencies.iter().filter(|_| with_dev).map(|entry| (entry, EdgeKind::Dev)));
+        let mut wants: IndexMap<FolderKey, Want> = IndexMap::default();
+        for ((name, spec), kind) in all {
+            let (name, spec) = (self.name(name), self.intern(spec));
+            let parsed = self.spec(&spec);
+            wants.shift_remove(&name.key);
+            wants.insert(name.key, Want { name, spec, parsed, kind });
         }
+        wants.into_values().collect()
+    }
+
+    fn add_edge(&mut self, from: NodeId, want: &Want) {
         let id = EdgeId(u32::try_from(self.edges.len()).expect("the limit on nodes bounds edges"));
-        let parsed = self.spec(&raw_spec);
+        let key = want.name.key;
         self.edges.push(Edge {
-            name,
-            key: Arc::clone(&key),
-            spec: Arc::clone(&raw_spec),
-            raw_spec,
-            parsed,
-            kind,
+            name: want.name.clone(),
+            spec: Arc::clone(&want.spec),
+            raw_spec: Arc::clone(&want.spec),
+            parsed: Arc::clone(&want.parsed),
+            kind: want.kind,
             from,
             to: None,
             is_conceded: false,
             rules: None,
-            is_detached: false,
         });
-        self[from].edges_out.insert(Arc::clone(&key), id);
-        self.edges_by_key.entry(key).or_default().push(id);
+        self[from].edges_out.insert(key, id);
+        self.edges_by_key[key.0 as usize].push(id);
         self.reload(id);
     }
 
     /// What Node's lookup finds from a node, in its tree.
-    pub(super) fn lookup(&self, from: NodeId, key: &str) -> Option<NodeId> {
-        self.ancestry(from).find_map(|node| self[node].children.get(key).copied())
+    pub(super) fn lookup(&self, from: NodeId, key: FolderKey) -> Option<NodeId> {
+        self.ancestry(from).find_map(|node| self[node].children.get(&key).copied())
     }
 
     /// What the edge's name means at `at`.
     pub(super) fn lookup_edge(&self, at: NodeId, edge: EdgeId) -> Option<NodeId> {
-        self.lookup(at, &self[edge].key)
+        self.lookup(at, self[edge].name.key)
     }
 
     /// The child of `at` in the folder that the edge's name means.
     pub(super) fn child(&self, at: NodeId, edge: EdgeId) -> Option<NodeId> {
-        self[at].children.get(&self[edge].key).copied()
+        self[at].children.get(&self[edge].name.key).copied()
     }
 
     /// The edge of `at` to the name that `edge` has.
     pub(super) fn same_edge_of(&self, at: NodeId, edge: EdgeId) -> Option<EdgeId> {
-        self[at].edges_out.get(&self[edge].key).copied()
+        self[at].edges_out.get(&self[edge].name.key).copied()
     }
 
     /// A node, its parent, and so on.
@@ -360,30 +420,28 @@ impl Graph {
         if self[node].parent.is_some() {
             self.detach(node);
         }
-        let name = Arc::clone(&self[node].name);
-        let key = self.key_of(&name);
+        let key = self[node].name.key;
         if let Some(old) = self[parent].children.get(&key).copied() {
             self.detach(old);
         }
-        self[parent].children.insert(Arc::clone(&key), node);
+        self[parent].children.insert(key, node);
         self[node].parent = Some(parent);
         let root = self[parent].root;
         self.move_to(node, root);
         // Looking edges up again makes none.
-        let Some(edges) = self.edges_by_key.get_mut(&key).map(std::mem::take) else { return };
+        let edges = std::mem::take(&mut self.edges_by_key[key.0 as usize]);
         for &edge in &edges {
-            if !self[edge].is_detached && self.is_within(self[edge].from, parent) {
+            if self.is_within(self[edge].from, parent) {
                 self.reload(edge);
             }
         }
-        self.edges_by_key.insert(key, edges);
+        self.edges_by_key[key.0 as usize] = edges;
     }
 
     /// Takes a node, with everything below it, out of its tree.
     pub(super) fn detach(&mut self, node: NodeId) {
         let Some(parent) = self[node].parent else { return };
-        let name = Arc::clone(&self[node].name);
-        let key = self.key_of(&name);
+        let key = self[node].name.key;
         self[parent].children.shift_remove(&key);
         self[node].parent = None;
         self.move_to(node, node);
@@ -424,7 +482,7 @@ impl Graph {
     /// Looks the edge's target and rule up again.
     pub(super) fn reload(&mut self, edge: EdgeId) {
         let before = self.refresh_rules(edge);
-        let target = self.lookup(self[edge].from, &self[edge].key);
+        let target = self.lookup(self[edge].from, self[edge].name.key);
         if target != self[edge].to {
             self.retarget(edge, target);
         } else if let (Some(Before(before)), Some(target)) = (before, target) {

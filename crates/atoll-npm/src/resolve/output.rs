@@ -1,7 +1,5 @@
 //! From the finished tree to a lockfile.
 
-use std::sync::Arc;
-
 use super::{
     build::{Builder, optional_set},
     collation,
@@ -104,7 +102,7 @@ impl Builder<'_> {
 
 fn path_of(graph: &Graph, project: NodeId, node: NodeId) -> Option<InstallPath> {
     let mut names: Vec<_> =
-        graph.ancestry(node).take_while(|&at| at != project).map(|at| Arc::clone(&graph[at].name)).collect();
+        graph.ancestry(node).take_while(|&at| at != project).map(|at| graph[at].name.clone()).collect();
     names.reverse();
     names.iter().try_fold(InstallPath::ROOT, |path, name| path.child(name))
 }
@@ -119,7 +117,7 @@ fn entry(graph: &Graph, project: NodeId, node: NodeId, flags: Flags) -> LockEntr
     }
     let package = &graph[node].package;
     LockEntry {
-        name: (package.name != graph[node].name).then(|| package.name.as_ref().to_owned()),
+        name: (*package.name != *graph[node].name).then(|| package.name.as_ref().to_owned()),
         dev: flags.dev,
         optional: flags.optional,
         dev_optional: flags.dev_optional,

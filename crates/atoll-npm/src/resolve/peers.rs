@@ -25,7 +25,7 @@ impl Builder<'_> {
             return existing;
         }
         let package = std::sync::Arc::clone(&self.graph[node].package);
-        let name = std::sync::Arc::clone(&self.graph[node].name);
+        let name = self.graph[node].name.clone();
         let rules = self.graph[node].rules.clone();
         let stand_in = self.graph.create(&name, &package, Some(node), rules);
         self.stand_ins.insert(node, stand_in);
@@ -129,7 +129,7 @@ impl Builder<'_> {
         let it = &self.graph[edge];
         let is_wanted = it.kind != EdgeKind::PeerOptional || it.to.is_some() || self.asked.has(&it.name);
         if !is_wanted {
-            self.left_out.insert(std::sync::Arc::clone(&it.name));
+            self.left_out.insert(it.name.clone());
         }
         !is_wanted
     }

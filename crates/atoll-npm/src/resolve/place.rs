@@ -159,7 +159,7 @@ impl Builder<'_> {
     }
 
     fn copy_for_tree(&mut self, dep: NodeId) -> NodeId {
-        let name = Arc::clone(&self.graph[dep].name);
+        let name = self.graph[dep].name.clone();
         let package = Arc::clone(&self.graph[dep].package);
         let rules = self.graph[dep].rules.clone();
         let placed = if self.graph[dep].failure.is_some() {
@@ -173,7 +173,7 @@ impl Builder<'_> {
     }
 
     fn create_link(&mut self, target: NodeId) -> NodeId {
-        let name = Arc::clone(&self.graph[target].name);
+        let name = self.graph[target].name.clone();
         let package = Arc::clone(&self.graph[target].package);
         let link = self.graph.create_bare(&name, &package, None);
         self.graph[link].link = Some(target);

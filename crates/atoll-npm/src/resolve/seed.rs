@@ -40,13 +40,11 @@ impl Builder<'_> {
     /// Puts the project into the empty tree.
     pub(super) fn plant(&mut self, root: &LockEntry, rules: Option<Arc<Rules>>) -> NodeId {
         let name = root.name.clone().unwrap_or_default();
-        let package = Arc::new(Package {
-            name: self.graph.intern(&name),
-            version: root.version.as_deref().and_then(Version::parse),
-            entry: root.clone(),
-        });
+        let version = root.version.as_deref().and_then(Version::parse);
+        let package = Arc::new(Package::new(Arc::from(name), version, root.clone()));
         // The name is empty so that no dependency is ever taken for the project itself.
-        let project = self.graph.create_bare("", &package, None);
+        let nameless = self.graph.name("");
+        let project = self.graph.create_bare(&nameless, &package, None);
         self.graph.project = Some(project);
         self.graph[project].rules = rules;
         self.graph.load_edges(project);
@@ -67,7 +65,8 @@ impl Builder<'_> {
                 continue;
             }
             let package = Arc::new(package_of(path, entry));
-            let node = self.graph.create(path.name(), &package, None, None);
+            let name = self.graph.name(path.name());
+            let node = self.graph.create(&name, &package, None, None);
             self.graph.attach(node, parent);
             self.register(node);
             nodes.insert(path.clone(), node);
@@ -76,7 +75,8 @@ impl Builder<'_> {
             let target = entry.resolved.as_deref().and_then(|at| nodes.get(at)).copied();
             if let Some(target) = target.filter(|&target| target != project) {
                 let package = Arc::clone(&self.graph[target].package);
-                let link = self.graph.create_bare(path.name(), &package, None);
+                let name = self.graph.name(path.name());
+                let link = self.graph.create_bare(&name, &package, None);
                 self.graph[link].link = Some(target);
                 self.graph.attach(link, parent);
                 self.register(link);
@@ -93,7 +93,7 @@ impl Builder<'_> {
             let edges: Vec<EdgeId> = self.graph[node].edges_out.values().copied().collect();
             for edge in edges {
                 let it = &self.graph[edge];
-                let locked_spec = locked_root.and_then(|root| root.optional_dependencies.get(it.name.as_ref()));
+                let locked_spec = locked_root.and_then(|root| root.optional_dependencies.get(&*it.name));
                 let is_locked_so = node != project || locked_spec.is_some_and(|spec| **spec == *it.raw_spec);
                 if it.kind == EdgeKind::Optional && is_locked_so && (it.to.is_none() || !self.graph.is_valid(edge)) {
                     self.left_open.insert(edge);
@@ -127,11 +127,8 @@ fn package_of(path: &InstallPath, entry: &LockEntry) -> Package {
     bare.peer = false;
     bare.in_bundle = false;
     bare.extra.shift_remove("extraneous");
-    Package {
-        name: Arc::from(entry.package_name(path)),
-        version: entry.version.as_deref().and_then(Version::parse),
-        entry: bare,
-    }
+    let version = entry.version.as_deref().and_then(Version::parse);
+    Package::new(Arc::from(entry.package_name(path)), version, bare)
 }
 
 /// The project as the lockfile's root entry describes it.

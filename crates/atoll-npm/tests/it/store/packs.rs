@@ -286,7 +286,7 @@ pub(super) async fn fetch(home: &Path, registry: &str, packages: &[(&str, Packag
     let key = MachineKey::open(&options.state_dir).unwrap();
     let (cache, network) = (&options.cache_dir, &options.network);
     let client = RegistryClient::new(options.npmrc, cache, key, network, false, &options.waits).unwrap();
-    let fetcher = Fetcher::new(&client, &store, &Silent).with_form(form);
+    let fetcher = Fetcher::new(&client, &store, form, &Silent);
     let wanted = packages.iter().map(|(name, package)| Wanted {
         package: (*name).to_owned(),
         url: format!("{registry}/{name}/-/{name}-1.0.0.tgz"),

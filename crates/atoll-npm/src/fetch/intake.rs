@@ -1,0 +1,270 @@
+//! How one package gets into the store: asked for, received, checked, unpacked and published by the threads of the client
+//! and those that unpack, so that whoever waits for it is woken once.
+
+use std::{
+    collections::HashMap,
+    io::{self, BufRead, Read},
+    sync::{Arc, Mutex, PoisonError},
+    thread::available_parallelism,
+};
+
+use bytes::{Buf, Bytes};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{FetchError, Wanted, unpackers::Unpackers};
+use crate::{
+    extract::{ExtractError, extract, extract_whole},
+    inflate::Inflater,
+    integrity::{Hasher, Integrity},
+    registry::{Attempt, RegistryClient, TARBALL_BYTES_MAX},
+    store::{Entry, Form, Staged, Store},
+    waits::Unit,
+};
+
+/// Tarballs up to this size are held in memory before they are unpacked: 2 MiB. With all downloads under way that is
+/// 64 MiB.
+const BUFFERED_BYTES_MAX: usize = 2 << 20;
+/// So are a few up to this size: 16 MiB.
+const LARGE_BYTES_MAX: usize = 16 << 20;
+/// How many those are.
+const LARGE_MAX: usize = 2;
+/// What is in memory is decompressed in memory up to this size, 16 MiB, which each thread that unpacks keeps; a large one
+/// up to twice that.
+const INFLATED_BYTES_MAX: u64 = 16 << 20;
+/// Chunks on their way from the network to an unpacking. A chunk is what a socket read gives, at most 64 KiB or so.
+const QUEUE_CHUNKS_MAX: usize = 32;
+/// Bounds for the number of threads that unpack; between them it is the number of processors.
+const UNPACKINGS: std::ops::RangeInclusive<usize> = 2..=8;
+/// Results that such a thread tells at once, at most; downloads under way are so many more, in effect.
+const TOLD_MAX: usize = 8;
+/// Threads that unpack what is still arriving.
+const STREAMS_MAX: usize = 4;
+/// How much nicer the others are. What is arriving is the largest of all, and one thread has to do it: when it comes last,
+/// the other processors have nothing to do.
+const NICENESS: i32 = 5;
+
+/// What all packages of an installation share on their way into the store.
+pub(super) struct Intake {
+    pub(super) client: Arc<RegistryClient>,
+    pub(super) store: Store,
+    pub(super) form: Form,
+    /// For what is in memory.
+    pub(super) unpackers: Unpackers,
+    /// For what is still arriving.
+    streams: Unpackers,
+    /// For what is large and nevertheless in memory.
+    large: Semaphore,
+    /// What was stored to link from, until it is [taken](Intake::take).
+    entries: Mutex<HashMap<Integrity, Entry>>,
+}
+
+impl Intake {
+    pub(super) fn new(client: &Arc<RegistryClient>, store: &Store, form: Form) -> Self {
+        let processors = available_parallelism().map_or(*UNPACKINGS.start(), usize::from);
+        let unpackers = Unpackers::new(processors.clamp(*UNPACKINGS.start(), *UNPACKINGS.end()), TOLD_MAX, NICENESS);
+        Self {
+            client: Arc::clone(client),
+            store: store.clone(),
+            form,
+            unpackers,
+            streams: Unpackers::new(STREAMS_MAX, 1, 0),
+            large: Semaphore::new(LARGE_MAX),
+            entries: Mutex::default(),
+        }
+    }
+
+    /// Waits for what is being unpacked; nothing else is, from now on.
+    pub(super) fn end(&self) {
+        self.unpackers.end();
+        self.streams.end();
+    }
+
+    /// The package as it was stored, once.
+    pub(super) fn take(&self, integrity: &Integrity) -> Option<Entry> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(integrity)
+    }
+
+    pub(super) fn keep(&self, integrity: &Integrity, entry: Option<Entry>) {
+        if let Some(entry) = entry {
+            self.entries.lock().unwrap_or_else(PoisonError::into_inner).insert(integrity.clone(), entry);
+        }
+    }
+
+    /// Downloads a package into the store.
+    pub(super) async fn download(self: &Arc<Self>, wanted: Wanted) -> Result<(), FetchError> {
+        let this = Arc::clone(self);
+        self.client.spawn(async move { this.download_here(&wanted).await }).await
+    }
+
+    async fn download_here(&self, wanted: &Wanted) -> Result<(), FetchError> {
+        let result = self.client.with_retries(|| self.attempt(wanted)).await;
+        result.map_err(|(error, attempts)| match error {
+            FetchError::Registry { package, source } => {
+                FetchError::Registry { package, source: source.after(attempts) }
+            }
+            other => other,
+        })
+    }
+
+    async fn attempt(&self, wanted: &Wanted) -> Result<(), Attempt<FetchError>> {
+        let from_registry =
+            |failed: Attempt| failed.map(|source| FetchError::Registry { package: wanted.package.clone(), source });
+        let mut download = self.client.tarball_once(&wanted.url, &wanted.package).await.map_err(from_registry)?;
+        let promised = download.total.map_or(0, |total| usize::try_from(total).unwrap_or(usize::MAX));
+        let is_large = (BUFFERED_BYTES_MAX..LARGE_BYTES_MAX).contains(&promised);
+        // Held until it is unpacked. Until then the network waits, too.
+        let large = if is_large { self.large.acquire().await.ok() } else { None };
+        let buffered_max = if large.is_some() { LARGE_BYTES_MAX } else { BUFFERED_BYTES_MAX };
+        let mut start = Vec::with_capacity(promised.min(buffered_max));
+        while start.len() < buffered_max {
+            let chunk = self.client.chunk(&mut download, TARBALL_BYTES_MAX).await.map_err(from_registry)?;
+            let Some(chunk) = chunk else {
+                let inflated_max = INFLATED_BYTES_MAX * if large.is_some() { 2 } else { 1 };
+                return self.unpack_whole(wanted, Bytes::from(start), inflated_max).await;
+            };
+            start.extend_from_slice(&chunk);
+        }
+        drop(large);
+
+        let (sender, receiver) = mpsc::channel(QUEUE_CHUNKS_MAX);
+        let unpacking = self.unpack_arriving(wanted, ChunkReader::new(wanted, Bytes::from(start), receiver));
+        let downloading = async move {
+            while let Some(chunk) = self.client.chunk(&mut download, TARBALL_BYTES_MAX).await? {
+                if sender.send(Some(chunk)).await.is_err() {
+                    // The unpacking gave up; its error says why.
+                    return Ok(());
+                }
+            }
+            // A reader that is gone has an error of its own.
+            let _ = sender.send(None).await;
+            Ok(())
+        };
+        let (downloaded, unpacked) = tokio::join!(downloading, unpacking);
+        // When the download broke off, the unpacking's error is only its echo.
+        downloaded.map_err(from_registry)?;
+        unpacked
+    }
+
+    /// Checks, unpacks, publishes: nothing is inflated before it is known to be right.
+    async fn unpack_whole(
+        &self,
+        wanted: &Wanted,
+        compressed: Bytes,
+        inflated_max: u64,
+    ) -> Result<(), Attempt<FetchError>> {
+        let (store, form, package) = (self.store.clone(), self.form, wanted.clone());
+        let work = move |inflater: &mut Inflater| {
+            let mut hasher = package.integrity.hasher();
+            hasher.update(&compressed);
+            package.check(hasher)?;
+            let mut staged = store.stage(form).map_err(|error| Attempt::Final(error.into()))?;
+            let extracted = extract_whole(&compressed, inflater, inflated_max, &mut staged);
+            inflater.shrink(INFLATED_BYTES_MAX);
+            package.publish(extracted, staged, &store)
+        };
+        self.unpack(&self.unpackers, wanted, work).await
+    }
+
+    /// Unpacks, checks, publishes.
+    async fn unpack_arriving(&self, wanted: &Wanted, mut reader: ChunkReader) -> Result<(), Attempt<FetchError>> {
+        let (store, form, package) = (self.store.clone(), self.form, wanted.clone());
+        let work = move |_: &mut Inflater| {
+            let mut staged = store.stage(form).map_err(|error| Attempt::Final(error.into()))?;
+            let extracted = extract(&mut reader, &mut staged);
+            if extracted.is_err() {
+                // Wrong bytes explain a wrong archive: hash what is left.
+                let _ = io::copy(&mut reader, &mut io::sink());
+            }
+            package.check(reader.hasher)?;
+            package.publish(extracted, staged, &store)
+        };
+        self.unpack(&self.streams, wanted, work).await
+    }
+
+    async fn unpack(
+        &self,
+        threads: &Unpackers,
+        wanted: &Wanted,
+        work: impl FnOnce(&mut Inflater) -> Result<Option<Entry>, Attempt<FetchError>> + Send + 'static,
+    ) -> Result<(), Attempt<FetchError>> {
+        let waiting = self.client.waits().begin(format!("unpacking {}", wanted.package), Unit::None);
+        let result = threads.run(work).await;
+        drop(waiting);
+        let no_thread = |source| FetchError::Thread { package: wanted.package.clone(), source };
+        self.keep(&wanted.integrity, result.map_err(|error| Attempt::Final(no_thread(error)))??);
+        Ok(())
+    }
+}
+
+impl Wanted {
+    /// Whether what came is what was promised.
+    fn check(&self, hasher: Hasher) -> Result<(), Attempt<FetchError>> {
+        self.integrity.check(hasher).map_err(|found| {
+            let error = FetchError::Integrity {
+                package: self.package.clone(),
+                url: self.url.clone(),
+                expected: self.integrity.to_string(),
+                found,
+            };
+            Attempt::Again(error, None)
+        })
+    }
+
+    /// Publishes what was extracted from the right bytes.
+    fn publish(
+        &self,
+        extracted: Result<(), ExtractError>,
+        staged: Staged,
+        store: &Store,
+    ) -> Result<Option<Entry>, Attempt<FetchError>> {
+        let published = match extracted {
+            Ok(()) => store.publish(staged, &self.integrity).map_err(FetchError::from),
+            Err(ExtractError::Write { source, .. }) => Err(staged.write_error(source).into()),
+            Err(source) => Err(FetchError::Archive { package: self.package.clone(), source }),
+        };
+        published.map_err(Attempt::Final)
+    }
+}
+
+/// Reads chunks as they come, and hashes them.
+struct ChunkReader {
+    current: Bytes,
+    /// `Some(chunk)`, then `None` at the end. A queue that closes without `None` was cut off.
+    queue: mpsc::Receiver<Option<Bytes>>,
+    is_over: bool,
+    hasher: Hasher,
+}
+
+impl ChunkReader {
+    fn new(wanted: &Wanted, current: Bytes, queue: mpsc::Receiver<Option<Bytes>>) -> Self {
+        Self { current, queue, is_over: false, hasher: wanted.integrity.hasher() }
+    }
+}
+
+impl BufRead for ChunkReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.current.is_empty() && !self.is_over {
+            match self.queue.blocking_recv() {
+                Some(Some(chunk)) => self.current = chunk,
+                Some(None) => self.is_over = true,
+                None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the download broke off")),
+            }
+        }
+        Ok(&self.current)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.hasher.update(&self.current[..count]);
+        self.current.advance(count);
+    }
+}
+
+impl Read for ChunkReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let there = self.fill_buf()?;
+        let count = buffer.len().min(there.len());
+        buffer[..count].copy_from_slice(&there[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
