@@ -13,16 +13,20 @@ mod intake;
 mod unpackers;
 
 use std::{
-    collections::HashSet,
+    cmp::{Ordering, Reverse},
+    collections::{BinaryHeap, HashSet},
     fmt, io,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Instant,
 };
 
-use futures_util::{StreamExt, stream};
+use futures_util::{
+    StreamExt,
+    stream::{self, FuturesUnordered},
+};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -147,7 +151,7 @@ impl<'a> Fetcher<'a> {
 
     /// How many packages this one brought in.
     pub fn stored(&self) -> usize {
-        self.stored.load(Ordering::Relaxed)
+        self.stored.load(Relaxed)
     }
 
     /// The package as it was stored by this one, once: whoever asks again gets it from the store.
@@ -187,7 +191,7 @@ impl<'a> Fetcher<'a> {
         if count == 0 {
             return;
         }
-        let total = self.begun.fetch_add(count, Ordering::Relaxed) + count;
+        let total = self.begun.fetch_add(count, Relaxed) + count;
         self.started.get_or_init(|| {
             self.reporter.stage_started(Stage::Fetch, total);
             Instant::now()
@@ -200,14 +204,14 @@ impl<'a> Fetcher<'a> {
             && self.intake.store.may_have_pack(&wanted.integrity)
             && self.unpack_pack(&wanted).await?
         {
-            self.converted.fetch_add(1, Ordering::Relaxed);
+            self.converted.fetch_add(1, Relaxed);
         } else {
             self.intake.download(wanted).await?;
-            self.stored.fetch_add(1, Ordering::Relaxed);
+            self.stored.fetch_add(1, Relaxed);
         }
         let progress = Progress {
-            done: self.stored.load(Ordering::Relaxed) + self.converted.load(Ordering::Relaxed),
-            total: self.begun.load(Ordering::Relaxed),
+            done: self.stored.load(Relaxed) + self.converted.load(Relaxed),
+            total: self.begun.load(Relaxed),
             bytes: self.intake.client.bytes_received(),
         };
         self.reporter.progressed(Stage::Fetch, progress);
@@ -243,6 +247,48 @@ pub struct Eager<'a> {
 /// The resolver's guesses, to be downloaded by [`Fetcher::follow`].
 #[derive(Debug)]
 pub struct Guesses(mpsc::Receiver<Arc<VersionDocument>>);
+
+/// How many bytes a package may unpack to, which lockfiles don't say, nor do all registries. Programs that were compiled for one
+/// platform are large mostly, and what a project asks for by itself is larger than what that needs. What is large and comes
+/// last keeps one processor busy and the others waiting, so it should come first.
+pub(crate) fn expected_bytes(entry: &LockEntry, is_direct: bool) -> u64 {
+    let is_of_platform = !(entry.os.is_empty() && entry.cpu.is_empty());
+    match (is_of_platform, is_direct) {
+        (true, _) => 16 << 20,
+        (false, true) => 2 << 20,
+        (false, false) => 128 << 10,
+    }
+}
+
+/// A package that will very likely be needed.
+struct Guess {
+    /// What its registry says that it unpacks to; what is to be expected, where it does not say.
+    bytes: u64,
+    /// Of equals, the first comes first.
+    nth: Reverse<usize>,
+    wanted: Wanted,
+}
+
+impl Ord for Guess {
+    /// The larger one is more urgent: whatever comes last is unpacked by one thread, while the others have nothing to do.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.bytes, self.nth).cmp(&(other.bytes, other.nth))
+    }
+}
+
+impl PartialOrd for Guess {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Guess {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Guess {}
 
 impl<'a> Eager<'a> {
     /// A source for this project, and the guesses that it passes on.
@@ -285,11 +331,11 @@ impl fmt::Debug for Eager<'_> {
 
 impl PackumentSource for Eager<'_> {
     async fn packument(&self, name: &str) -> Result<Arc<Packument>, SourceError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.asked.fetch_add(1, Relaxed);
         let result = self.client.packument(name).await;
         let progress = Progress {
-            done: self.answered.fetch_add(1, Ordering::Relaxed) + 1,
-            total: self.asked.load(Ordering::Relaxed),
+            done: self.answered.fetch_add(1, Relaxed) + 1,
+            total: self.asked.load(Relaxed),
             bytes: self.client.bytes_received(),
         };
         self.reporter.progressed(Stage::Resolve, progress);
@@ -317,27 +363,45 @@ fn real_name((name, wanted): (&String, &String)) -> String {
 }
 
 impl Fetcher<'_> {
-    /// Downloads guesses until their source is dropped. Failures are left for the real fetch to find again and report.
-    pub async fn follow(&self, guesses: Guesses, platform: &Platform) {
-        let mut seen = HashSet::new();
-        let documents = stream::unfold(guesses.0, async |mut receiver| {
-            let document = receiver.recv().await?;
-            Some((document, receiver))
-        });
-        documents
-            .filter_map(|document| std::future::ready(self.guess(&document, platform, &mut seen)))
-            .for_each_concurrent(DOWNLOADS_MAX, async |wanted| {
-                if !self.is_stored(&wanted.integrity).await {
-                    self.begin(1);
-                    if self.fetch(wanted).await.is_err() {
-                        self.begun.fetch_sub(1, Ordering::Relaxed);
-                    }
-                }
-            })
-            .await;
+    /// Downloads guesses until their source is dropped, what is large before what is small. Failures are left for the real
+    /// fetch to find again and report.
+    pub async fn follow(&self, guesses: Guesses, manifest: &Manifest, platform: &Platform) {
+        let Guesses(mut guesses) = guesses;
+        let (mut seen, mut waiting, mut downloads) = (HashSet::new(), BinaryHeap::new(), FuturesUnordered::new());
+        let mut is_over = false;
+        loop {
+            while downloads.len() < DOWNLOADS_MAX {
+                let Some(Guess { wanted, .. }) = waiting.pop() else { break };
+                downloads.push(self.follow_one(wanted));
+            }
+            tokio::select! {
+                biased;
+                document = guesses.recv(), if !is_over => match document {
+                    Some(document) => waiting.extend(self.guess(&document, manifest, platform, &mut seen)),
+                    None => is_over = true,
+                },
+                Some(()) = downloads.next(), if !downloads.is_empty() => {}
+                else => return,
+            }
+        }
     }
 
-    fn guess(&self, document: &VersionDocument, platform: &Platform, seen: &mut HashSet<Integrity>) -> Option<Wanted> {
+    async fn follow_one(&self, wanted: Wanted) {
+        if !self.is_stored(&wanted.integrity).await {
+            self.begin(1);
+            if self.fetch(wanted).await.is_err() {
+                self.begun.fetch_sub(1, Relaxed);
+            }
+        }
+    }
+
+    fn guess(
+        &self,
+        document: &VersionDocument,
+        manifest: &Manifest,
+        platform: &Platform,
+        seen: &mut HashSet<Integrity>,
+    ) -> Option<Guess> {
         let lists = LockEntry {
             os: document.os.clone(),
             cpu: document.cpu.clone(),
@@ -349,7 +413,9 @@ impl Fetcher<'_> {
             return None;
         }
         let url = self.intake.client.tarball_url(&document.name, &document.version, Some(&document.dist.tarball));
-        Some(Wanted { package: format!("{}@{}", document.name, document.version), url, integrity })
+        let wanted = Wanted { package: format!("{}@{}", document.name, document.version), url, integrity };
+        let expected = || expected_bytes(&lists, manifest.depends_on(&document.name));
+        Some(Guess { bytes: document.dist.unpacked_size.unwrap_or_else(expected), nth: Reverse(seen.len()), wanted })
     }
 
     async fn is_stored(&self, integrity: &Integrity) -> bool {
@@ -362,5 +428,23 @@ impl Fetcher<'_> {
             Form::Unpacked => store.get(&integrity).is_some(),
         };
         blocking(look).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_is_guessed_the_largest_comes_first() {
+        let integrity = Integrity::parse(&format!("sha512-{}==", "A".repeat(86))).unwrap();
+        let guess = |nth: usize, bytes: u64| Guess {
+            bytes,
+            nth: Reverse(nth),
+            wanted: Wanted { package: format!("{nth}"), url: String::new(), integrity: integrity.clone() },
+        };
+        let mut guesses = BinaryHeap::from([guess(0, 0), guess(1, 7), guess(2, 200_000_000), guess(3, 7), guess(4, 0)]);
+        let order: Vec<String> = std::iter::from_fn(|| Some(guesses.pop()?.wanted.package)).collect();
+        assert_eq!(order, ["2", "1", "3", "0", "4"]);
     }
 }

@@ -160,7 +160,7 @@ pub(super) async fn resolve_project(
         let prefetching = async {
             // Guesses do not tell development dependencies apart.
             if !options.production && !options.lockfile_only {
-                fetcher.follow(guesses, &options.platform).await;
+                fetcher.follow(guesses, &manifest, &options.platform).await;
             }
             Ok(())
         };

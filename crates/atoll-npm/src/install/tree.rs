@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    cmp::Reverse,
     collections::{HashMap, HashSet},
     fmt, fs, io,
     path::Path,
@@ -14,7 +15,7 @@ use super::{
     files::{ProjectFile, ProjectFiles, Resolved},
 };
 use crate::{
-    fetch::{Fetcher, Wanted},
+    fetch::{Fetcher, Wanted, expected_bytes},
     integrity::Integrity,
     link::{
         Changes, Job, LinkError, LinkFolder, Method, Project, Stage, bins,
@@ -446,16 +447,9 @@ async fn look_up(store: &Store, wanted: &[Wanted], entries: &mut [Option<Entry>]
     }
 }
 
-/// A guess at how much there is to unpack, most first: no lockfile says it, and what is large and comes last keeps one
-/// processor busy and the others waiting. Programs that were compiled for one platform are large mostly, and what a
-/// project asks for by itself is larger than what that needs.
-fn expected_work(manifest: &Manifest, path: &InstallPath, entry: &LockEntry) -> u8 {
-    let is_of_platform = !(entry.os.is_empty() && entry.cpu.is_empty());
-    match (is_of_platform, manifest.depends_on(path.name())) {
-        (true, _) => 0,
-        (false, true) => 1,
-        (false, false) => 2,
-    }
+/// The order in which packages are fetched.
+fn expected_work(manifest: &Manifest, path: &InstallPath, entry: &LockEntry) -> Reverse<u64> {
+    Reverse(expected_bytes(entry, manifest.depends_on(path.name())))
 }
 
 /// Those that have no entry.

@@ -85,9 +85,22 @@ impl Journal {
         }
         let temporary = stage.join("commit.tmp");
         fs::write(&temporary, self.to_bytes(project, key)?)?;
-        fs::File::open(&temporary)?.sync_all()?;
+        if self.replaces_something(project)? {
+            // What is replaced is not to be lost to a power failure either. Where nothing is, the next installation is the
+            // same as the first one would have been.
+            fs::File::open(&temporary)?.sync_all()?;
+        }
         fs::rename(&temporary, stage.join(JOURNAL))?;
         self.follow(project, stage)
+    }
+
+    fn replaces_something(&self, project: &Path) -> io::Result<bool> {
+        for step in &self.steps {
+            if exists(&inside(project, &step.to)?)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The proof, then JSON.
