@@ -48,6 +48,10 @@ use crate::{
     waits::{Unit, Waits},
 };
 
+/// How long another installation of the same project is waited for, unless somebody says otherwise: time enough for two of its
+/// scripts.
+pub const LOCK_DEADLINE: Duration = Duration::from_hours(2);
+
 /// What to install, where, and with what.
 #[derive(Clone, Debug)]
 pub struct InstallOptions {
@@ -85,6 +89,8 @@ pub struct InstallOptions {
     pub script_environment: Vec<(OsString, OsString)>,
     /// How long one script may run.
     pub script_deadline: Duration,
+    /// How long to wait for another installation of the same project.
+    pub lock_deadline: Duration,
     /// How to reach the network.
     pub network: Network,
     /// Where it is noted what is waited for.
@@ -113,6 +119,7 @@ impl InstallOptions {
             ignore_scripts: false,
             script_environment: Vec::new(),
             script_deadline: DEADLINE,
+            lock_deadline: LOCK_DEADLINE,
             network: Network::default(),
             waits: Waits::default(),
         }
@@ -165,7 +172,7 @@ pub async fn install(options: InstallOptions, reporter: &dyn Reporter) -> Result
 async fn install_all(mut options: InstallOptions, reporter: &dyn Reporter) -> Result<Summary, InstallError> {
     let key = open_key(&options.state_dir)?;
     let dir = std::path::absolute(&options.project_dir).unwrap_or_else(|_| options.project_dir.clone());
-    let project = lock_project(&dir, &key, reporter, &options.waits).await?;
+    let project = lock_project(&dir, &key, reporter, &options).await?;
     let files = ProjectFiles::read(&project.dir)?;
 
     let mut installed = if project.has_modules() { Installed::read_marker(&project.dir) } else { Installed::default() };
@@ -268,8 +275,9 @@ async fn lock_project(
     dir: &Path,
     key: &MachineKey,
     reporter: &dyn Reporter,
-    waits: &Waits,
+    options: &InstallOptions,
 ) -> Result<Arc<Project>, InstallError> {
+    let InstallOptions { waits, lock_deadline, .. } = options;
     let wrap = |action: &'static str| {
         let path = dir.to_path_buf();
         move |source| InstallError::Io { action, path, source }
@@ -290,7 +298,10 @@ async fn lock_project(
             let _ = sender.send(Project::lock(&folder));
         };
         thread::Builder::new().name("install-lock".to_owned()).spawn(waiting).map_err(wrap("lock"))?;
-        let locked = receiver.await.unwrap_or_else(|_| Err(io::Error::other("the waiting thread ended")));
+        let Ok(locked) = tokio::time::timeout(*lock_deadline, receiver).await else {
+            return Err(InstallError::Busy { folder: dir.to_path_buf(), holder, waited: *lock_deadline });
+        };
+        let locked = locked.unwrap_or_else(|_| Err(io::Error::other("the waiting thread ended")));
         locked.map_err(wrap("lock"))?
     };
     let project = Arc::new(project);

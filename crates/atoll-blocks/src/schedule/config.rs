@@ -60,7 +60,7 @@ impl Default for Config {
             in_flight_bytes_max: 64 << 20,
             reserved_requests: 16,
             reserved_bytes: 16 << 20,
-            segment_bytes_min: 64 << 10,
+            segment_bytes_min: 256 << 10,
             segment_bytes_max: 1 << 20,
             first_byte_prior: Duration::from_millis(20),
             bandwidth_prior: 100e6,

@@ -3,6 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
@@ -26,6 +27,16 @@ pub enum InstallError {
     NoManifest {
         /// The project's folder.
         folder: PathBuf,
+    },
+    /// Another installation of the project does not end.
+    #[error("another installation{} in {folder} has not ended in {:.0} s", process(.holder), .waited.as_secs_f64())]
+    Busy {
+        /// The project's folder.
+        folder: PathBuf,
+        /// Its process, as far as the system tells.
+        holder: Option<u32>,
+        /// How long it was waited for.
+        waited: Duration,
     },
     /// `package.json` cannot be used.
     #[error(transparent)]
@@ -111,6 +122,7 @@ impl InstallError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::NoManifest { .. } => "Run this in a project's folder, or create a package.json: {}",
+            Self::Busy { .. } => "If it hangs: `kill -QUIT` with its process makes it say what it waits for.",
             Self::Frozen { .. } => "Install without --frozen to update the lockfile, and commit it.",
             Self::FrozenWithoutLock { .. } => "Install without --frozen once, and commit the package-lock.json.",
             Self::BadRequest { .. } => "Packages are named as in `atoll install hono zod@^4 @types/node@latest`.",
@@ -133,6 +145,10 @@ impl InstallError {
         };
         Some(text.to_owned())
     }
+}
+
+fn process(holder: &Option<u32>) -> String {
+    holder.map(|process| format!(" (process {process})")).unwrap_or_default()
 }
 
 fn lines(list: &[String]) -> String {

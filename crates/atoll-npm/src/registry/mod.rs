@@ -55,7 +55,7 @@ pub const PACKUMENT_BYTES_MAX: u64 = 256 << 20;
 /// Largest tarball as downloaded: 1 GiB.
 pub const TARBALL_BYTES_MAX: u64 = 1 << 30;
 /// Requests under way at once.
-pub const REQUESTS_MAX: usize = 48;
+pub const REQUESTS_MAX: usize = 64;
 /// A document that came in so many bytes at most is parsed by the thread that received it, which takes it a millisecond: less
 /// than two changes of threads where many come at once.
 const PARSED_AT_ONCE_BYTES_MAX: usize = 64 << 10;

@@ -252,6 +252,20 @@ async fn bodies_come_and_stay_as_they_are_sent() {
     assert!(kept.len() as u64 <= summary.bytes && !kept.windows(text.len()).any(|part| part == text));
 }
 
+#[tokio::test]
+async fn a_tarball_that_is_said_to_be_encoded_is_hashed_as_it_is_sent() {
+    let scene = small();
+    for encoding in ["gzip", "x-gzip", "br"] {
+        scene.registry.fail("/-/", Fault::Encoding(encoding), 5);
+        scene.install().await.unwrap();
+        let tarballs = scene.registry.requests().iter().filter(|request| request.path.contains("/-/")).count();
+        assert_eq!(tarballs, 5, "nothing is asked for again: {encoding}");
+        scene.registry.forget_requests();
+        std::fs::remove_dir_all(scene.path("node_modules")).unwrap();
+        std::fs::remove_dir_all(scene.home().join("store")).unwrap();
+    }
+}
+
 /// The bytes of all files below.
 fn file_bytes(folder: &std::path::Path) -> Vec<u8> {
     let read = |entry: std::io::Result<std::fs::DirEntry>| {

@@ -156,6 +156,23 @@ fn who_asks_is_told_of_another_installation() {
     assert!(scene.exists("node_modules/slow/x.js"));
 }
 
+#[tokio::test]
+async fn another_installation_is_not_waited_for_without_end() {
+    let (scene, package) = slow();
+    scene.registry.publish(&package);
+    let project = std::fs::File::open(scene.dir()).unwrap();
+    project.lock().unwrap();
+    let error = scene.install_with(|options| options.lock_deadline = Duration::from_millis(20)).await.unwrap_err();
+    let (dir, process) = (scene.dir(), std::process::id());
+    let expected = format!("another installation (process {process}) in {} has not ended in 0 s", dir.display());
+    assert_eq!(error.to_string(), expected);
+    assert!(error.hint().unwrap().contains("kill -QUIT"));
+    assert!(!scene.exists("node_modules") && !scene.exists("package-lock.json"));
+    project.unlock().unwrap();
+    scene.install().await.unwrap();
+    assert!(scene.exists("node_modules/slow/x.js"));
+}
+
 /// Looks what is waited for whenever something is told.
 struct Asks(Waits, Mutex<Vec<(Stage, String)>>);
 

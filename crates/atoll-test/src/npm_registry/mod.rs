@@ -69,6 +69,8 @@ pub enum Fault {
     Redirect(String),
     /// Answers 200 with these bytes.
     Body(Vec<u8>),
+    /// Answers correctly, and says that the content has this encoding, as some servers do of files that are compressed.
+    Encoding(&'static str),
 }
 
 #[derive(Debug, Default)]
@@ -253,6 +255,10 @@ impl Reply {
                 let mut reply = Self::text(StatusCode::FOUND, "elsewhere");
                 reply.headers.push((header::LOCATION, location));
                 reply.send()
+            }
+            Fault::Encoding(encoding) => {
+                self.headers.push((header::CONTENT_ENCODING, encoding.to_owned()));
+                self.send()
             }
             Fault::Body(body) => Self { status: StatusCode::OK, headers: Vec::new(), body }.send(),
         }

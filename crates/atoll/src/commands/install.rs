@@ -7,7 +7,7 @@ use crate::terminal::{
     BOLD, DIM, Failure, GOOD, HINT, InstallProgress, bytes, counted, duration, explain_install, print_aside,
     print_line, print_warning,
 };
-use atoll_npm::install::{InstallOptions, Summary};
+use atoll_npm::install::{InstallOptions, LOCK_DEADLINE, Summary};
 use atoll_npm::link::Method;
 use atoll_npm::npmrc::Npmrc;
 use atoll_npm::platform;
@@ -55,6 +55,7 @@ pub(crate) fn install(arguments: cli::Install) -> Result<ExitCode, Failure> {
         ignore_scripts: arguments.ignore_scripts,
         script_environment: std::env::vars_os().collect(),
         script_deadline: arguments.script_timeout,
+        lock_deadline: LOCK_DEADLINE.max(arguments.script_timeout.saturating_mul(2)),
         network: network(),
         waits: Waits::default(),
     };
