@@ -29,7 +29,7 @@ pub enum InstallError {
         folder: PathBuf,
     },
     /// Another installation of the project does not end.
-    #[error("another installation{} in {folder} has not ended in {:.0} s", process(.holder), .waited.as_secs_f64())]
+    #[error("another installation{} in {folder} has not ended in {:.0} s", process(*.holder), .waited.as_secs_f64())]
     Busy {
         /// The project's folder.
         folder: PathBuf,
@@ -147,7 +147,7 @@ impl InstallError {
     }
 }
 
-fn process(holder: &Option<u32>) -> String {
+fn process(holder: Option<u32>) -> String {
     holder.map(|process| format!(" (process {process})")).unwrap_or_default()
 }
 

@@ -48,12 +48,15 @@ pub(super) struct Keeper {
 
 #[derive(Debug, Default)]
 struct Keeping {
-    waiting: Vec<(String, Sent)>,
+    waiting: Batch,
     waiting_bytes: usize,
     /// How many more there may soon be.
     coming: usize,
-    thread: Option<(mpsc::Sender<Vec<(String, Sent)>>, JoinHandle<()>)>,
+    thread: Option<(mpsc::Sender<Batch>, JoinHandle<()>)>,
 }
+
+/// Answers, with where they came from.
+type Batch = Vec<(String, Sent)>;
 
 /// As long as there is one, more may be coming.
 #[derive(Debug)]
@@ -169,13 +172,15 @@ impl Keeper {
         }
     }
 
-    fn start(&self) -> Option<(mpsc::Sender<Vec<(String, Sent)>>, JoinHandle<()>)> {
-        let (sender, receiver) = mpsc::channel();
+    fn start(&self) -> Option<(mpsc::Sender<Batch>, JoinHandle<()>)> {
+        let (sender, receiver) = mpsc::channel::<Batch>();
         let cache = self.cache.clone();
         let work = move || {
             // Without it the order is another one, and nothing else.
             let _ = atoll_sys::priority::lower_current_thread(NICENESS);
-            receiver.into_iter().for_each(|batch: Vec<_>| keep_all(&cache, &batch));
+            for batch in receiver {
+                keep_all(&cache, &batch);
+            }
         };
         let thread = thread::Builder::new().name("packuments".to_owned()).spawn(work).ok()?;
         Some((sender, thread))

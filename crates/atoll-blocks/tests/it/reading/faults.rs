@@ -75,7 +75,7 @@ fn a_panic_fails_who_waits_for_it_and_nobody_else() {
     let first_frame = Scene::new(8 * MIB, |_, _| Reply::default()).header.frames_begin();
     let panics = Arc::new(AtomicBool::new(true));
     let scene = Scene::new(8 * MIB, {
-        let panics = panics.clone();
+        let panics = Arc::clone(&panics);
         move |nth, range| {
             // Each of them: a request whose first byte is late has another one beside it, which would bring the bytes.
             if nth >= OPENING && range.contains(&first_frame) && panics.load(Ordering::SeqCst) {

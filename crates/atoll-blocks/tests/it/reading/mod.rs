@@ -65,7 +65,7 @@ fn config() -> ReaderConfig {
 
 /// For tests that count: nothing is asked for again because this machine has other things to do.
 fn patient() -> ReaderConfig {
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     let schedule = schedule::Config {
         hedges: false,
         first_byte_timeout: day,
