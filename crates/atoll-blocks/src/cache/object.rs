@@ -328,3 +328,34 @@ fn write_all(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::{Cache, Limits};
+    use crate::frames::{Packing, pack};
+    use std::io::Cursor;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn who_reads_waits_for_nobody_who_writes() {
+        let (folder, content) = (tempfile::tempdir().unwrap(), vec![7; 40_000]);
+        let packing = Packing { frame_bits: 12, level: None };
+        let header = pack(&mut &content[..], content.len() as u64, packing, &mut Cursor::new(Vec::new())).unwrap();
+        let cache = Cache::open(folder.path(), Limits { bytes_max: 1 << 20, free_bytes_min: 0 }).unwrap();
+        let object = cache.object(&header).unwrap();
+        for (frame, content) in content.chunks(1 << 12).enumerate() {
+            assert!(matches!(object.store(frame as u32, content), Ok(Stored::Kept)));
+        }
+        let (sender, receiver) = mpsc::channel();
+        let writer = object.lock();
+        thread::scope(|scope| {
+            scope.spawn(|| sender.send(matches!(object.read(77, &mut [0; 5000]), Ok(Lookup::Hit))));
+            let read = receiver.recv_timeout(Duration::from_secs(30));
+            drop(writer);
+            assert_eq!(read, Ok(true));
+        });
+    }
+}

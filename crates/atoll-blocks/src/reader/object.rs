@@ -244,3 +244,45 @@ impl Drop for Waits<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::{Cache, Limits};
+    use crate::frames::{Packing, pack};
+    use crate::reader::ReaderConfig;
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+    use std::io::Cursor;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_in_the_cache_is_read_while_somebody_else_has_the_reader() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let (folder, content) = (tempfile::tempdir().unwrap(), vec![7; 40_000]);
+        let (packing, mut packed) = (Packing { frame_bits: 12, level: None }, Cursor::new(Vec::new()));
+        let header = pack(&mut &content[..], content.len() as u64, packing, &mut packed).unwrap();
+        let store = Arc::new(InMemory::new());
+        runtime.block_on(store.put(&"object".into(), packed.into_inner().into())).unwrap();
+        let cache = Cache::open(folder.path(), Limits { bytes_max: 1 << 20, free_bytes_min: 0 }).unwrap();
+        let reader = Reader::new(runtime.handle().clone(), store, cache, ReaderConfig::default()).unwrap();
+        let object = runtime.block_on(reader.open("object".into(), header.identity())).unwrap();
+        let read = || object.read_blocking(77, &mut [0; 10_000]);
+        for _ in 0..2 {
+            // The second time, nobody asks to be told of the first read of a frame.
+            assert_eq!(read().unwrap(), 10_000);
+            runtime.block_on(reader.flush());
+        }
+        let (sender, receiver) = mpsc::channel();
+        let read = thread::scope(|scope| {
+            // What is said here, is said under the reader's lock.
+            object.driver().tell(|_, _| {
+                scope.spawn(|| sender.send(read().unwrap()));
+                receiver.recv_timeout(Duration::from_secs(30))
+            })
+        });
+        assert_eq!(read, Ok(10_000));
+    }
+}
