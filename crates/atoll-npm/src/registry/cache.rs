@@ -52,7 +52,7 @@ struct Keeping {
     waiting_bytes: usize,
     /// How many more there may soon be.
     coming: usize,
-    thread: Option<(mpsc::Sender<Batch>, JoinHandle<()>)>,
+    thread: Option<(mpsc::SyncSender<Batch>, JoinHandle<()>)>,
 }
 
 /// Answers, with where they came from.
@@ -152,7 +152,8 @@ impl Keeper {
         }
     }
 
-    /// Has a thread keep what waits; where there is none to be had, does so itself.
+    /// Has a thread keep what waits. Where there is none to be had, or it is behind with two lots already, does so itself, so
+    /// that what is in memory has a bound.
     fn begin(&self, mut state: MutexGuard<'_, Keeping>) {
         let batch = mem::take(&mut state.waiting);
         state.waiting_bytes = 0;
@@ -163,7 +164,9 @@ impl Keeper {
             state.thread = self.start();
         }
         let left = match &state.thread {
-            Some((sender, _)) => sender.send(batch).map_err(|mpsc::SendError(batch)| batch),
+            Some((sender, _)) => sender.try_send(batch).map_err(|error| match error {
+                mpsc::TrySendError::Full(batch) | mpsc::TrySendError::Disconnected(batch) => batch,
+            }),
             None => Err(batch),
         };
         drop(state);
@@ -172,8 +175,8 @@ impl Keeper {
         }
     }
 
-    fn start(&self) -> Option<(mpsc::Sender<Batch>, JoinHandle<()>)> {
-        let (sender, receiver) = mpsc::channel::<Batch>();
+    fn start(&self) -> Option<(mpsc::SyncSender<Batch>, JoinHandle<()>)> {
+        let (sender, receiver) = mpsc::sync_channel::<Batch>(1);
         let cache = self.cache.clone();
         let work = move || {
             // Without it the order is another one, and nothing else.
