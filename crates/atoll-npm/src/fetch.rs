@@ -4,7 +4,8 @@
 //! that is larger still is unpacked while it arrives, through a bounded queue, into an entry of the store that nobody sees
 //! until the hash is right. Unpacking runs on threads of its own, a few at once: it is bound by processors and disk, the
 //! download by the network. What has to wait for the network has other threads than what need not. The entry has the form
-//! that the caller needs, so every byte is written once.
+//! that the caller needs, so every byte is written once. Who builds with packages hears of each from the thread that brought
+//! it, and can go on there with what is still in the processor's cache.
 //!
 //! Cancel: dropping the future ends the downloads; an unpacking that is under way runs to its end or to the end of its
 //! input, and removes or publishes its directory itself.
@@ -14,10 +15,13 @@ mod unpackers;
 
 use std::{
     cmp::{Ordering, Reverse},
-    collections::{BinaryHeap, HashSet},
-    fmt, io,
+    collections::{BinaryHeap, HashMap, HashSet},
+    fmt,
+    future::Future,
+    io,
+    pin::Pin,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Instant,
@@ -27,7 +31,7 @@ use futures_util::{
     StreamExt,
     stream::{self, FuturesUnordered},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     extract::ExtractError,
@@ -43,6 +47,7 @@ use crate::{
     waits::Unit,
 };
 use intake::Intake;
+pub(crate) use intake::Receiver;
 
 /// Downloads under way at once.
 pub const DOWNLOADS_MAX: usize = 32;
@@ -58,6 +63,9 @@ pub struct Wanted {
     pub url: String,
     /// What it has to hash to.
     pub integrity: Integrity,
+    /// How many bytes it may unpack to. The larger one is more urgent: whatever comes last is unpacked by one thread, while the
+    /// others have nothing to do.
+    pub bytes: u64,
 }
 
 /// Why a package could not be brought in.
@@ -133,6 +141,43 @@ pub struct Fetcher<'a> {
     stored: AtomicUsize,
     /// Packages that the store had in the other form.
     converted: AtomicUsize,
+    guessed: Mutex<Guessed>,
+    /// One for each download that may be under way.
+    slots: Semaphore,
+}
+
+/// What came of the resolver's guesses.
+#[derive(Debug, Default)]
+struct Guessed {
+    /// What they unpack to, in bytes, as far as their registries say.
+    bytes: HashMap<Integrity, u64>,
+    /// Those that are being fetched.
+    begun: HashSet<Integrity>,
+}
+
+/// The downloads of guesses that go on after the resolution.
+#[derive(Default)]
+pub struct Following<'f>(Option<Pin<Box<dyn Future<Output = ()> + Send + 'f>>>);
+
+impl Following<'_> {
+    /// Whether there may be any.
+    pub fn is_going_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Drives them to their end. Can be dropped and called again.
+    pub async fn end(&mut self) {
+        if let Some(following) = &mut self.0 {
+            following.await;
+            self.0 = None;
+        }
+    }
+}
+
+impl fmt::Debug for Following<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Following").field(&self.is_going_on()).finish()
+    }
 }
 
 impl<'a> Fetcher<'a> {
@@ -146,6 +191,8 @@ impl<'a> Fetcher<'a> {
             begun: AtomicUsize::new(0),
             stored: AtomicUsize::new(0),
             converted: AtomicUsize::new(0),
+            guessed: Mutex::default(),
+            slots: Semaphore::new(DOWNLOADS_MAX),
         }
     }
 
@@ -154,9 +201,10 @@ impl<'a> Fetcher<'a> {
         self.stored.load(Relaxed)
     }
 
-    /// The package as it was stored by this one, once: whoever asks again gets it from the store.
-    pub(crate) fn take(&self, integrity: &Integrity) -> Option<Entry> {
-        self.intake.take(integrity)
+    /// From now on `receiver` is told of what arrives to link from, on the thread that brought it; the result is what has
+    /// arrived before. Without a receiver, things are kept for the next one.
+    pub(crate) fn hand_to(&self, receiver: Option<Receiver>) -> HashMap<Integrity, Entry> {
+        self.intake.arrivals.hand_to(receiver)
     }
 
     /// Reports the end of fetching, if there was any.
@@ -171,19 +219,37 @@ impl<'a> Fetcher<'a> {
         self.intake.client.tarball_url(name, version, resolved)
     }
 
-    /// Fetches all of them, the same integrity once. Stops at the first that fails.
+    /// Fetches all of them, the same integrity once, large ones first, and brings downloads of guesses to their end meanwhile:
+    /// what is among them is not fetched here, whatever becomes of it there. Stops at the first that fails.
     ///
     /// # Errors
     /// See [`FetchError`].
-    pub async fn fetch_all(&self, wanted: Vec<Wanted>) -> Result<(), FetchError> {
-        let mut seen = HashSet::new();
-        let wanted: Vec<Wanted> = wanted.into_iter().filter(|one| seen.insert(one.integrity.clone())).collect();
+    pub async fn fetch_all(&self, mut wanted: Vec<Wanted>, following: &mut Following<'_>) -> Result<(), FetchError> {
+        let guessed = self.guessed();
+        let mut seen = guessed.begun.clone();
+        wanted.retain(|one| seen.insert(one.integrity.clone()));
+        for one in &mut wanted {
+            one.bytes = guessed.bytes.get(&one.integrity).copied().unwrap_or(one.bytes);
+        }
+        drop(guessed);
+        wanted.sort_by_key(|one| Reverse(one.bytes));
         self.begin(wanted.len());
         let mut downloads = stream::iter(wanted).map(|one| self.fetch(one)).buffer_unordered(DOWNLOADS_MAX);
-        while let Some(result) = downloads.next().await {
-            result?;
-        }
-        Ok(())
+        let fetching = async {
+            while let Some(result) = downloads.next().await {
+                result?;
+            }
+            Ok(())
+        };
+        let guesses = async {
+            following.end().await;
+            Ok(())
+        };
+        tokio::try_join!(fetching, guesses).map(|_| ())
+    }
+
+    fn guessed(&self) -> MutexGuard<'_, Guessed> {
+        self.guessed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts downloads before they happen.
@@ -200,6 +266,8 @@ impl<'a> Fetcher<'a> {
 
     /// Brings one in: from the store's pack, when an unpacked entry is wanted and there is one, or else by a download.
     async fn fetch(&self, wanted: Wanted) -> Result<(), FetchError> {
+        // It is never closed.
+        let _slot = self.slots.acquire().await.ok();
         if self.intake.form == Form::Unpacked
             && self.intake.store.may_have_pack(&wanted.integrity)
             && self.unpack_pack(&wanted).await?
@@ -223,12 +291,16 @@ impl<'a> Fetcher<'a> {
         let (store, integrity) = (self.intake.store.clone(), wanted.integrity.clone());
         let waits = self.intake.client.waits();
         let waiting = waits.begin(format!("unpacking {} from its pack", wanted.package), Unit::None);
-        let unpacked = self.intake.unpackers.run(move |_| store.unpacked(&integrity)).await;
+        let arrivals = Arc::clone(&self.intake.arrivals);
+        let unpack = move |_: &mut _| {
+            let unpacked = store.unpacked(&integrity)?;
+            let is_there = unpacked.is_some();
+            arrivals.arrive(&integrity, unpacked.filter(|entry| entry.is_new));
+            Ok(is_there)
+        };
+        let unpacked = self.intake.unpackers.run(unpack).await;
         drop(waiting);
-        let unpacked = unpacked.map_err(|source| FetchError::Thread { package: wanted.package.clone(), source })??;
-        let is_there = unpacked.is_some();
-        self.intake.keep(&wanted.integrity, unpacked.filter(|entry| entry.is_new));
-        Ok(is_there)
+        unpacked.map_err(|source| FetchError::Thread { package: wanted.package.clone(), source })?
     }
 }
 
@@ -262,17 +334,15 @@ pub(crate) fn expected_bytes(entry: &LockEntry, is_direct: bool) -> u64 {
 
 /// A package that will very likely be needed.
 struct Guess {
-    /// What its registry says that it unpacks to; what is to be expected, where it does not say.
-    bytes: u64,
+    wanted: Wanted,
     /// Of equals, the first comes first.
     nth: Reverse<usize>,
-    wanted: Wanted,
 }
 
 impl Ord for Guess {
-    /// The larger one is more urgent: whatever comes last is unpacked by one thread, while the others have nothing to do.
+    /// The more urgent one is greater.
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.bytes, self.nth).cmp(&(other.bytes, other.nth))
+        (self.wanted.bytes, self.nth).cmp(&(other.wanted.bytes, other.nth))
     }
 }
 
@@ -363,42 +433,53 @@ fn real_name((name, wanted): (&String, &String)) -> String {
 }
 
 impl Fetcher<'_> {
-    /// Downloads guesses until their source is dropped, what is large before what is small. Failures are left for the real
-    /// fetch to find again and report.
-    pub async fn follow(&self, guesses: Guesses, manifest: &Manifest, platform: &Platform) {
+    /// Downloads guesses, what is large before what is small, until their source is dropped; then it ends with those that it
+    /// has begun. Failures are left for the real fetch to find again and report.
+    pub fn follow<'f>(
+        &'f self,
+        guesses: Guesses,
+        is_direct: impl Fn(&str) -> bool + Send + 'f,
+        platform: &'f Platform,
+    ) -> Following<'f> {
         let Guesses(mut guesses) = guesses;
-        let (mut seen, mut waiting, mut downloads) = (HashSet::new(), BinaryHeap::new(), FuturesUnordered::new());
-        let mut is_over = false;
-        loop {
-            while downloads.len() < DOWNLOADS_MAX {
-                let Some(Guess { wanted, .. }) = waiting.pop() else { break };
-                downloads.push(self.follow_one(wanted));
+        Following(Some(Box::pin(async move {
+            let (mut seen, mut waiting, mut downloads) = (HashSet::new(), BinaryHeap::new(), FuturesUnordered::new());
+            let mut is_over = false;
+            loop {
+                // What was not begun when the resolution ended is fetched by who knows whether it is needed.
+                while downloads.len() < DOWNLOADS_MAX && !guesses.is_closed() {
+                    let Some(Guess { wanted, .. }) = waiting.pop() else { break };
+                    downloads.push(self.follow_one(wanted));
+                }
+                tokio::select! {
+                    biased;
+                    document = guesses.recv(), if !is_over => match document {
+                        Some(document) => waiting.extend(self.guess(&document, &is_direct, platform, &mut seen)),
+                        None => is_over = true,
+                    },
+                    Some(()) = downloads.next(), if !downloads.is_empty() => {}
+                    else => return,
+                }
             }
-            tokio::select! {
-                biased;
-                document = guesses.recv(), if !is_over => match document {
-                    Some(document) => waiting.extend(self.guess(&document, manifest, platform, &mut seen)),
-                    None => is_over = true,
-                },
-                Some(()) = downloads.next(), if !downloads.is_empty() => {}
-                else => return,
-            }
-        }
+        })))
     }
 
     async fn follow_one(&self, wanted: Wanted) {
-        if !self.is_stored(&wanted.integrity).await {
+        self.guessed().begun.insert(wanted.integrity.clone());
+        let integrity = wanted.integrity.clone();
+        if !self.is_stored(&integrity).await {
             self.begin(1);
             if self.fetch(wanted).await.is_err() {
                 self.begun.fetch_sub(1, Relaxed);
             }
         }
+        self.guessed().begun.remove(&integrity);
     }
 
     fn guess(
         &self,
         document: &VersionDocument,
-        manifest: &Manifest,
+        is_direct: impl Fn(&str) -> bool,
         platform: &Platform,
         seen: &mut HashSet<Integrity>,
     ) -> Option<Guess> {
@@ -413,9 +494,10 @@ impl Fetcher<'_> {
             return None;
         }
         let url = self.intake.client.tarball_url(&document.name, &document.version, Some(&document.dist.tarball));
-        let wanted = Wanted { package: format!("{}@{}", document.name, document.version), url, integrity };
-        let expected = || expected_bytes(&lists, manifest.depends_on(&document.name));
-        Some(Guess { bytes: document.dist.unpacked_size.unwrap_or_else(expected), nth: Reverse(seen.len()), wanted })
+        let package = format!("{}@{}", document.name, document.version);
+        let bytes = document.dist.unpacked_size.unwrap_or_else(|| expected_bytes(&lists, is_direct(&document.name)));
+        self.guessed().bytes.insert(integrity.clone(), bytes);
+        Some(Guess { wanted: Wanted { package, url, integrity, bytes }, nth: Reverse(seen.len()) })
     }
 
     async fn is_stored(&self, integrity: &Integrity) -> bool {
@@ -439,12 +521,21 @@ mod tests {
     fn of_what_is_guessed_the_largest_comes_first() {
         let integrity = Integrity::parse(&format!("sha512-{}==", "A".repeat(86))).unwrap();
         let guess = |nth: usize, bytes: u64| Guess {
-            bytes,
+            wanted: Wanted { package: format!("{nth}"), url: String::new(), integrity: integrity.clone(), bytes },
             nth: Reverse(nth),
-            wanted: Wanted { package: format!("{nth}"), url: String::new(), integrity: integrity.clone() },
         };
         let mut guesses = BinaryHeap::from([guess(0, 0), guess(1, 7), guess(2, 200_000_000), guess(3, 7), guess(4, 0)]);
         let order: Vec<String> = std::iter::from_fn(|| Some(guesses.pop()?.wanted.package)).collect();
         assert_eq!(order, ["2", "1", "3", "0", "4"]);
+    }
+
+    #[test]
+    fn what_is_made_for_a_platform_is_probably_larger_than_what_is_asked_for_than_the_rest() {
+        let lists = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+        let of = |os: &[&str], cpu: &[&str]| LockEntry { os: lists(os), cpu: lists(cpu), ..LockEntry::default() };
+        let platform = expected_bytes(&of(&["linux"], &["x64"]), false);
+        assert_eq!(platform, expected_bytes(&of(&[], &["wasm32"]), true));
+        let (direct, other) = (expected_bytes(&of(&[], &[]), true), expected_bytes(&of(&[], &[]), false));
+        assert!(platform > direct && direct > other);
     }
 }

@@ -208,7 +208,8 @@ async fn install_all(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     let client = RegistryClient::new(npmrc, &options.cache_dir, key.clone(), network, options.offline, &options.waits)?;
     let form = if linker == Linker::Virtual { Form::Packed } else { Form::Unpacked };
     let fetcher = Fetcher::new(&client, &store, form, reporter);
-    let resolved = resolve_project(&options, &files, &client, &fetcher, reporter, &mut summary).await?;
+    let (resolved, mut following) =
+        resolve_project(&options, &files, &client, &fetcher, reporter, &mut summary).await?;
     if options.lockfile_only {
         summary.lock_written = files.lock.as_deref() != Some(resolved.lock_text());
         lockfile::write(&project, &files, &resolved, &key)?;
@@ -222,7 +223,7 @@ async fn install_all(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     let wanted = resolved.lock.wanted(&options.platform, omit)?;
     if linker == Linker::Virtual {
         let inputs = inputs(&resolved.manifest_text, Some(resolved.lock_text()));
-        let done = virtually(reporter).install(&wanted, &resolved, &inputs, &fetcher, &store).await?;
+        let done = virtually(reporter).install(&wanted, &resolved, &inputs, (&fetcher, &mut following), &store).await?;
         let (downloaded, bytes, saved) = (fetcher.stored(), client.bytes_received(), summary.saved);
         return Ok(Summary { downloaded, bytes, saved, ..done });
     }
@@ -243,8 +244,8 @@ async fn install_all(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     summary.up_to_date = plan.is_empty() && !resolved.changes_files(&files);
 
     let mut tree = Tree::new(&project, &plan, &resolved, &options)?;
-    let jobs = tree.gather(&fetcher, &store).await?;
-    summary.method = tree.build(jobs, &fetcher, &store, reporter).await?;
+    summary.method = tree.build((&fetcher, &mut following), &store, reporter).await?;
+    drop(following);
     (summary.downloaded, summary.bytes) = (fetcher.stored(), client.bytes_received());
     tree.run_scripts(reporter, &mut summary).await?;
     summary.lock_written = files.lock.as_deref() != Some(resolved.lock_text());

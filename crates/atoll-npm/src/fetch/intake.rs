@@ -1,9 +1,10 @@
-//! How one package gets into the store: asked for, received, checked, unpacked and published by the threads of the client
-//! and those that unpack, so that whoever waits for it is woken once.
+//! How one package gets into the store: asked for, received, checked, unpacked, published and handed on by the threads of the
+//! client and those that unpack, so that whoever waits for it is woken once.
 
 use std::{
     collections::HashMap,
     io::{self, BufRead, Read},
+    mem,
     sync::{Arc, Mutex, PoisonError},
     thread::available_parallelism,
 };
@@ -54,8 +55,53 @@ pub(super) struct Intake {
     streams: Unpackers,
     /// For what is large and nevertheless in memory.
     large: Semaphore,
-    /// What was stored to link from, until it is [taken](Intake::take).
-    entries: Mutex<HashMap<Integrity, Entry>>,
+    pub(super) arrivals: Arc<Arrivals>,
+}
+
+/// Does something with a package that has come into the store a moment ago, on the thread that brought it.
+pub(crate) type Receiver = Arc<dyn Fn(&Integrity, &Entry) + Send + Sync>;
+
+/// What was stored to link from.
+#[derive(Default)]
+pub(super) struct Arrivals(Mutex<Arrived>);
+
+enum Arrived {
+    /// Nobody has asked for it yet.
+    Kept(HashMap<Integrity, Entry>),
+    /// Is told of each.
+    HandedTo(Receiver),
+}
+
+impl Default for Arrived {
+    fn default() -> Self {
+        Self::Kept(HashMap::new())
+    }
+}
+
+impl Arrivals {
+    /// From now on `receiver` is told of what arrives; what it was not told of is the result. Without one, things are kept.
+    pub(super) fn hand_to(&self, receiver: Option<Receiver>) -> HashMap<Integrity, Entry> {
+        let next = receiver.map_or_else(Arrived::default, Arrived::HandedTo);
+        match mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), next) {
+            Arrived::Kept(entries) => entries,
+            Arrived::HandedTo(_) => HashMap::new(),
+        }
+    }
+
+    /// A package is there now. `None` is one that another process stored.
+    pub(super) fn arrive(&self, integrity: &Integrity, entry: Option<Entry>) {
+        let Some(entry) = entry else { return };
+        let mut arrived = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let receiver = match &mut *arrived {
+            Arrived::Kept(entries) => {
+                entries.insert(integrity.clone(), entry);
+                return;
+            }
+            Arrived::HandedTo(receiver) => Arc::clone(receiver),
+        };
+        drop(arrived);
+        receiver(integrity, &entry);
+    }
 }
 
 impl Intake {
@@ -69,25 +115,15 @@ impl Intake {
             unpackers,
             streams: Unpackers::new(STREAMS_MAX, 1, 0),
             large: Semaphore::new(LARGE_MAX),
-            entries: Mutex::default(),
+            arrivals: Arc::default(),
         }
     }
 
-    /// Waits for what is being unpacked; nothing else is, from now on.
+    /// Waits for what is being unpacked; nothing else is, from now on, and nobody is told of it.
     pub(super) fn end(&self) {
+        self.arrivals.hand_to(None);
         self.unpackers.end();
         self.streams.end();
-    }
-
-    /// The package as it was stored, once.
-    pub(super) fn take(&self, integrity: &Integrity) -> Option<Entry> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(integrity)
-    }
-
-    pub(super) fn keep(&self, integrity: &Integrity, entry: Option<Entry>) {
-        if let Some(entry) = entry {
-            self.entries.lock().unwrap_or_else(PoisonError::into_inner).insert(integrity.clone(), entry);
-        }
     }
 
     /// Downloads a package into the store.
@@ -188,11 +224,11 @@ impl Intake {
         work: impl FnOnce(&mut Inflater) -> Result<Option<Entry>, Attempt<FetchError>> + Send + 'static,
     ) -> Result<(), Attempt<FetchError>> {
         let waiting = self.client.waits().begin(format!("unpacking {}", wanted.package), Unit::None);
-        let result = threads.run(work).await;
+        let (arrivals, integrity) = (Arc::clone(&self.arrivals), wanted.integrity.clone());
+        let result = threads.run(move |inflater| work(inflater).map(|entry| arrivals.arrive(&integrity, entry))).await;
         drop(waiting);
         let no_thread = |source| FetchError::Thread { package: wanted.package.clone(), source };
-        self.keep(&wanted.integrity, result.map_err(|error| Attempt::Final(no_thread(error)))??);
-        Ok(())
+        result.map_err(|error| Attempt::Final(no_thread(error)))?
     }
 }
 

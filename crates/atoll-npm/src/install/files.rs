@@ -4,13 +4,14 @@ use std::{
     collections::HashSet,
     fs, io,
     path::Path,
+    pin::pin,
     sync::{Arc, OnceLock},
     time::Instant,
 };
 
 use super::{InstallError, InstallOptions, Request, Summary, request};
 use crate::{
-    fetch::{Eager, Fetcher},
+    fetch::{Eager, Fetcher, Following},
     link::commit::Journal,
     lock::{self, InstallPath, LockEntry, Lockfile},
     manifest::{DependencyMap, Manifest},
@@ -116,15 +117,16 @@ impl Resolved {
     }
 }
 
-/// From the project's files to what they will be.
-pub(super) async fn resolve_project(
-    options: &InstallOptions,
+/// From the project's files to what they will be. What is very likely needed is downloaded meanwhile, and the downloads that
+/// have begun go on.
+pub(super) async fn resolve_project<'f>(
+    options: &'f InstallOptions,
     files: &ProjectFiles,
     client: &Arc<RegistryClient>,
-    fetcher: &Fetcher<'_>,
+    fetcher: &'f Fetcher<'_>,
     reporter: &dyn Reporter,
     summary: &mut Summary,
-) -> Result<Resolved, InstallError> {
+) -> Result<(Resolved, Following<'f>), InstallError> {
     let started = Instant::now();
     reporter.stage_started(Stage::Resolve, 0);
     let original = Manifest::parse(MANIFEST, &files.manifest)?;
@@ -142,6 +144,7 @@ pub(super) async fn resolve_project(
     }
 
     let rules = resolve::Options { node_version: options.node_version.clone(), ..resolve::Options::default() };
+    let mut following = Following::default();
     let mut lock = if options.frozen {
         let Some(existing) = existing.as_ref() else {
             return Err(InstallError::FrozenWithoutLock { folder: options.project_dir.clone() });
@@ -151,20 +154,25 @@ pub(super) async fn resolve_project(
         lock
     } else {
         let (source, guesses) = Eager::new(client, &manifest, reporter);
+        // Guesses do not tell development dependencies apart.
+        if !options.production && !options.lockfile_only {
+            let asking = manifest.clone();
+            following = fetcher.follow(guesses, move |name| asking.depends_on(name), &options.platform);
+        }
         let resolving = async {
             let result = resolve(&manifest, existing.as_ref(), &source, &rules).await;
             drop(source);
             reporter.stage_finished(Stage::Resolve, started.elapsed());
-            result.map_err(InstallError::from)
+            result
         };
-        let prefetching = async {
-            // Guesses do not tell development dependencies apart.
-            if !options.production && !options.lockfile_only {
-                fetcher.follow(guesses, &manifest, &options.platform).await;
+        let mut resolving = pin!(resolving);
+        loop {
+            tokio::select! {
+                biased;
+                lock = &mut resolving => break lock?,
+                () = following.end(), if following.is_going_on() => {}
             }
-            Ok(())
-        };
-        tokio::try_join!(resolving, prefetching)?.0
+        }
     };
 
     for request in &requests {
@@ -187,7 +195,7 @@ pub(super) async fn resolve_project(
         Some(text) if options.frozen => OnceLock::from(text.clone()),
         _ => OnceLock::new(),
     };
-    Ok(Resolved { manifest, manifest_text: text, lock, lock_text, is_foreign: options.frozen })
+    Ok((Resolved { manifest, manifest_text: text, lock, lock_text, is_foreign: options.frozen }, following))
 }
 
 fn is_direct(path: &InstallPath, name: &str) -> bool {

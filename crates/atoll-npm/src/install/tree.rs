@@ -2,11 +2,13 @@
 
 use std::{
     borrow::Cow,
-    cmp::Reverse,
     collections::{HashMap, HashSet},
-    fmt, fs, io,
+    fmt, fs,
+    future::Future,
+    io,
     path::Path,
-    sync::{Arc, OnceLock},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -15,11 +17,11 @@ use super::{
     files::{ProjectFile, ProjectFiles, Resolved},
 };
 use crate::{
-    fetch::{Fetcher, Wanted, expected_bytes},
+    fetch::{Fetcher, Following, Receiver, Wanted, expected_bytes},
     integrity::Integrity,
     link::{
         Changes, Job, LinkError, LinkFolder, Method, Project, Stage, bins,
-        build::Built,
+        build::{Builder, Built, Stored, in_order},
         commit::Journal,
         state::{self, Installed, Marker},
         unit_of,
@@ -31,11 +33,14 @@ use crate::{
     scripts::{self, Runner, Surroundings},
     store::{Entry, MachineKey, Store},
     threads::{self, blocking},
-    waits::{Unit, Waits},
+    waits::Unit,
 };
 
 /// How often a tree is built when stored packages change while they are used.
 const BUILD_ATTEMPTS_MAX: usize = 3;
+/// How often packages are fetched for it: once more when a guess could not be fetched, or the store has something else under a
+/// package's name.
+const FETCH_ROUNDS_MAX: usize = 3;
 
 /// A tree in the making. Dropping it leaves the project as it was.
 pub(super) struct Tree<'a> {
@@ -93,40 +98,21 @@ impl<'a> Tree<'a> {
         })
     }
 
-    /// Makes sure that the store has everything that has to be built.
-    pub(super) async fn gather(&self, fetcher: &Fetcher<'_>, store: &Store) -> Result<Vec<Job>, InstallError> {
-        let packages = &self.plan.build;
-        let wanted: Vec<Wanted> =
-            packages.iter().map(|package| fetcher.wanted(package.path, package.entry)).collect::<Result<_, _>>()?;
-        let mut entries: Vec<Option<Entry>> = wanted.iter().map(|wanted| fetcher.take(&wanted.integrity)).collect();
-        look_up(store, &wanted, &mut entries, &self.options.waits).await;
-        let mut missing: Vec<(&Package<'_>, &Wanted)> = (packages.iter().zip(&wanted).zip(&entries))
-            .filter(|(_, entry)| entry.is_none())
-            .map(|(package, _)| package)
-            .collect();
-        if !missing.is_empty() {
-            missing.sort_by_key(|(package, _)| expected_work(&self.resolved.manifest, package.path, package.entry));
-            fetcher.fetch_all(missing.into_iter().map(|(_, wanted)| wanted.clone()).collect()).await?;
-            for (wanted, entry) in wanted.iter().zip(&mut entries).filter(|(_, entry)| entry.is_none()) {
-                *entry = fetcher.take(&wanted.integrity);
-            }
-            look_up(store, &wanted, &mut entries, &self.options.waits).await;
-        }
-        fetcher.finish();
-        let mut jobs = Vec::with_capacity(wanted.len());
-        for ((package, wanted), entry) in packages.iter().zip(wanted).zip(entries) {
-            let entry = entry.ok_or_else(|| LinkError::Damaged { package: wanted.package.clone() })?;
-            jobs.push(Job {
+    /// What has to be built.
+    fn jobs(&self) -> Result<Arc<[Job]>, InstallError> {
+        let job = |package: &Package<'_>| {
+            let label = label(package.path, package.entry);
+            Ok(Job {
                 place: package.place.clone(),
                 path: package.path.clone(),
-                package: wanted.package,
-                entry,
+                integrity: integrity(&label, package.entry)?,
+                package: label,
                 private: self.may_run_scripts(package),
                 without: package.without.clone(),
                 commands: bins::safe_bins(package.entry).map(|(_, target)| target.to_owned()).collect(),
-            });
-        }
-        Ok(jobs)
+            })
+        };
+        Ok(in_order(self.plan.build.iter().map(job).collect::<Result<_, InstallError>>()?))
     }
 
     fn may_run_scripts(&self, package: &Package<'_>) -> bool {
@@ -134,108 +120,45 @@ impl<'a> Tree<'a> {
         !self.options.ignore_scripts && self.resolved.manifest.allows_scripts_of(name)
     }
 
-    /// Builds the packages, the links among them and the `.bin` folders.
+    /// Builds the packages, the links among them and the `.bin` folders. What the store does not have is fetched, and built as it
+    /// comes.
     pub(super) async fn build(
-        &mut self,
-        mut jobs: Vec<Job>,
-        fetcher: &Fetcher<'_>,
+        &self,
+        (fetcher, following): (&Fetcher<'_>, &mut Following<'_>),
         store: &Store,
         reporter: &dyn Reporter,
     ) -> Result<Option<Method>, InstallError> {
-        let started = Instant::now();
-        let total = jobs.len();
-        reporter.stage_started(Step::Link, total);
-        let mut method = None;
+        let jobs = self.jobs()?;
         let folders: Arc<[LinkFolder]> = self.plan.links.iter().chain(&self.plan.bins).cloned().collect();
-        if !jobs.is_empty() || !folders.is_empty() {
-            let mut built;
-            let mut attempt = 1;
-            loop {
-                (built, jobs) = self.build_once(jobs, Arc::clone(&folders), reporter).await?;
-                let Some(first) = built.damaged.first() else { break };
-                if attempt == BUILD_ATTEMPTS_MAX {
-                    return Err(LinkError::Damaged { package: jobs[*first].package.clone() }.into());
-                }
-                self.stage.clear().map_err(|source| self.stage_error(source))?;
-                self.fetch_again(&mut jobs, &built.damaged, fetcher, store).await?;
-                attempt += 1;
-            }
-            if let (Method::Copy, Some(reason)) = (built.method, built.refusal) {
-                reporter.warning(&Warning::Copying { reason });
-            }
-            method = Some(built.method).filter(|_| total > 0);
-        }
-        reporter.stage_finished(Step::Link, started.elapsed());
-        Ok(method)
-    }
-
-    /// Replaces entries of the store that turned out to be damaged.
-    async fn fetch_again(
-        &self,
-        jobs: &mut [Job],
-        damaged: &[usize],
-        fetcher: &Fetcher<'_>,
-        store: &Store,
-    ) -> Result<(), InstallError> {
-        let mut wanted = Vec::with_capacity(damaged.len());
-        for job in damaged {
-            let path = &jobs[*job].path;
-            wanted.push(fetcher.wanted(path, &self.resolved.lock.packages[path])?);
-        }
-        for wanted in &wanted {
-            store.evict(&wanted.integrity)?;
-        }
-        fetcher.fetch_all(wanted.clone()).await?;
-        let mut fetched = HashMap::with_capacity(damaged.len());
-        let mut entries: Vec<Option<Entry>> = wanted.iter().map(|wanted| fetcher.take(&wanted.integrity)).collect();
-        look_up(store, &wanted, &mut entries, &self.options.waits).await;
-        for (job, entry) in damaged.iter().zip(entries) {
-            let Job { package, entry: old, .. } = &jobs[*job];
-            let entry = entry.ok_or_else(|| LinkError::Damaged { package: package.clone() })?;
-            fetched.insert(old.files_dir.clone(), entry);
-        }
-        // A package can be in several places, and not all of them need have noticed.
-        for job in jobs {
-            if let Some(entry) = fetched.get(&job.entry.files_dir) {
-                job.entry = entry.clone();
-            }
-        }
-        Ok(())
-    }
-
-    /// One try, on threads of its own; reports its progress from here. Gives the jobs back if there is more to do.
-    async fn build_once(
-        &self,
-        jobs: Vec<Job>,
-        folders: Arc<[LinkFolder]>,
-        reporter: &dyn Reporter,
-    ) -> Result<(Built, Vec<Job>), LinkError> {
-        let (sender, mut receiver) = tokio::sync::watch::channel(0);
-        let (stage, total) = (Arc::clone(&self.stage), jobs.len());
-        let files: usize = jobs.iter().map(|job| job.entry.files.len()).sum();
-        let waiting = self.options.waits.begin(format!("linking {files} files of {total} packages"), Unit::Packages);
-        waiting.expect(total as u64);
-        let work = blocking(move || {
-            let built = stage.build(&jobs, &folders, &|done| {
-                // Nobody watches any more when the installation was cancelled.
-                let _ = sender.send(done);
-            });
+        for attempt in 1.. {
+            let builder = Arc::new(Builder::new(&self.stage, Arc::clone(&jobs))?);
+            let building = Building {
+                tree: self,
+                builder: &builder,
+                folders: &folders,
+                fetcher,
+                store,
+                reporter,
+                linking: OnceLock::new(),
+            };
+            let built = building.run(following).await;
+            fetcher.hand_to(None);
             let built = built?;
-            // Most often they have served, and taking their lists apart is work for this thread.
-            let jobs = if built.damaged.is_empty() { Vec::new() } else { jobs };
-            Ok((built, jobs))
-        });
-        // The texts that come with the tree are written meanwhile.
-        if let Some(packages) = self.plan.shape.described(&HashSet::new()) {
-            self.described.get_or_init(|| self.resolved.lock_text_of(&packages));
+            let Some(first) = built.damaged.first() else {
+                if let (Method::Copy, Some(reason)) = (built.method, built.refusal) {
+                    reporter.warning(&Warning::Copying { reason });
+                }
+                return Ok(Some(built.method).filter(|_| !jobs.is_empty()));
+            };
+            if attempt == BUILD_ATTEMPTS_MAX {
+                return Err(LinkError::Damaged { package: jobs[*first].package.clone() }.into());
+            }
+            self.stage.clear().map_err(|source| self.stage_error(source))?;
+            for job in built.damaged {
+                store.evict(&jobs[job].integrity)?;
+            }
         }
-        // The sender is dropped when the work is done.
-        while receiver.changed().await.is_ok() {
-            let done = *receiver.borrow_and_update();
-            waiting.reach(done as u64);
-            reporter.progressed(Step::Link, Progress { done, total, bytes: 0 });
-        }
-        work.await
+        unreachable!("the loop ends with a result")
     }
 
     /// Runs the scripts that are allowed, and notes those that are not.
@@ -315,7 +238,9 @@ impl<'a> Tree<'a> {
         for folder in folders.iter().filter(|folder| planned.contains(folder.path.as_str())) {
             fs::remove_dir_all(tree.join(&folder.path))?;
         }
-        self.stage.build(&[], &folders, &|_| {}).map_err(io::Error::other)?;
+        let builder = Builder::new(&self.stage, in_order(Vec::new())).map_err(io::Error::other)?;
+        builder.make_links(&folders, threads::count());
+        builder.outcome().map_err(io::Error::other)?;
         Ok(changed.into_iter().map(str::to_owned).collect())
     }
 
@@ -378,17 +303,202 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// One try to build a tree.
+struct Building<'b, 'a> {
+    tree: &'b Tree<'a>,
+    builder: &'b Arc<Builder>,
+    folders: &'b Arc<[LinkFolder]>,
+    fetcher: &'b Fetcher<'b>,
+    store: &'b Store,
+    reporter: &'b dyn Reporter,
+    /// When there was nothing to fetch any more.
+    linking: OnceLock<Instant>,
+}
+
+/// Packages that arrived before somebody built with them.
+type Arrived = Arc<Mutex<HashMap<Integrity, Entry>>>;
+
+impl Building<'_, '_> {
+    /// Drives it to its end; reports its progress from here.
+    async fn run(&self, following: &mut Following<'_>) -> Result<Built, InstallError> {
+        let (builder, total) = (self.builder, self.builder.jobs().len());
+        let waiting = self.tree.options.waits.begin("linking", Unit::Packages);
+        waiting.expect(total as u64);
+        let mut progress = builder.progress();
+        {
+            let mut work = pin!(self.work(following));
+            loop {
+                tokio::select! {
+                    biased;
+                    result = &mut work => break result?,
+                    () = builder.failed() => break,
+                    Ok(()) = progress.changed() => {}
+                }
+                let done = *progress.borrow_and_update();
+                waiting.reach(done as u64);
+                if self.linking.get().is_some() {
+                    self.reporter.progressed(Step::Link, Progress { done, total, bytes: 0 });
+                }
+            }
+        }
+        let built = builder.outcome()?;
+        waiting.reach(total as u64);
+        self.reporter.progressed(Step::Link, Progress { done: total, total, bytes: 0 });
+        self.reporter.stage_finished(Step::Link, self.linking.get().map(Instant::elapsed).unwrap_or_default());
+        Ok(built)
+    }
+
+    async fn work(&self, following: &mut Following<'_>) -> Result<(), InstallError> {
+        let receiver = Arc::clone(self.builder);
+        let receiver: Receiver = Arc::new(move |integrity, entry| receiver.build_arrived(integrity, entry));
+        let arrived = Arc::new(Mutex::new(self.fetcher.hand_to(Some(receiver))));
+        let (mut unbelieved, mut has_links, mut rounds) = (HashSet::new(), false, 0);
+        loop {
+            let (stored, missing) = self.look_up(&arrived, &unbelieved).await;
+            let is_last = missing.is_empty() && !following.is_going_on();
+            if is_last {
+                self.begin_linking();
+            } else if rounds == FETCH_ROUNDS_MAX {
+                let package = missing.first().map(|wanted| wanted.package.clone()).unwrap_or_default();
+                return Err(LinkError::Damaged { package }.into());
+            }
+            rounds += 1;
+            let linking = self.link(stored, &arrived);
+            // The texts that come with the tree are written meanwhile.
+            if let Some(packages) = self.tree.plan.shape.described(&HashSet::new()) {
+                self.tree.described.get_or_init(|| self.tree.resolved.lock_text_of(&packages));
+            }
+            let fetching = async { Ok(self.fetcher.fetch_all(missing, following).await?) };
+            let linked: Linked;
+            (linked, ()) = tokio::try_join!(async { Ok::<_, InstallError>(linking.await) }, fetching)?;
+            (unbelieved, has_links) = (linked.missing.into_iter().collect(), has_links || linked.has_links);
+            if self.builder.left().is_empty() {
+                break;
+            }
+        }
+        self.begin_linking();
+        if !has_links && !self.folders.is_empty() {
+            let (builder, folders) = (Arc::clone(self.builder), Arc::clone(self.folders));
+            blocking(move || builder.make_links(&folders, threads::count())).await;
+        }
+        Ok(())
+    }
+
+    /// From here on nothing is fetched.
+    fn begin_linking(&self) {
+        self.linking.get_or_init(|| {
+            self.fetcher.finish();
+            self.reporter.stage_started(Step::Link, self.builder.jobs().len());
+            Instant::now()
+        });
+    }
+
+    /// Of the jobs that are left, what the store probably has, and what has to be fetched: the unbelieved ones, by position,
+    /// among them.
+    async fn look_up(&self, arrived: &Arrived, unbelieved: &HashSet<usize>) -> (Vec<Stored>, Vec<Wanted>) {
+        let left = self.builder.left();
+        if left.is_empty() {
+            return (Vec::new(), Vec::new());
+        }
+        let _waiting = self.tree.options.waits.begin("looking packages up in the store", Unit::None);
+        let (builder, store, arrived) = (Arc::clone(self.builder), self.store.clone(), Arc::clone(arrived));
+        let look = move || {
+            let index_bytes = |job: &usize| {
+                let integrity = &builder.jobs()[*job].integrity;
+                let arrived = lock(&arrived).get(integrity).map(Entry::index_bytes);
+                arrived.or_else(|| store.index_bytes(integrity))
+            };
+            let found = threads::map(&left, &index_bytes);
+            left.into_iter().zip(found).collect::<Vec<_>>()
+        };
+        let (mut stored, mut missing) = (Vec::new(), Vec::new());
+        for (job, found) in blocking(look).await {
+            match found.filter(|_| !unbelieved.contains(&job)) {
+                Some(index_bytes) => stored.push(Stored { job, index_bytes }),
+                None => missing.push(self.wanted(&self.builder.jobs()[job])),
+            }
+        }
+        (stored, missing)
+    }
+
+    fn wanted(&self, job: &Job) -> Wanted {
+        let Resolved { lock, manifest, .. } = self.tree.resolved;
+        self.fetcher.wanted_as(job.package.clone(), job.integrity.clone(), &job.path, &lock.packages[&job.path], manifest)
+    }
+
+    /// Builds what the store has, on threads of its own, from now on.
+    fn link(&self, stored: Vec<Stored>, arrived: &Arrived) -> impl Future<Output = Linked> + use<> {
+        let (builder, folders) = (Arc::clone(self.builder), Arc::clone(self.folders));
+        let (store, arrived) = (self.store.clone(), Arc::clone(arrived));
+        let has_work = !stored.is_empty();
+        let work = has_work.then(|| {
+            blocking(move || {
+                let find = |job: &Job| {
+                    let arrived = lock(&arrived).remove(&job.integrity);
+                    arrived.or_else(|| store.index(&job.integrity))
+                };
+                let missing = builder.build_stored(&stored, threads::count(), &find);
+                let has_links = builder.has_all();
+                if has_links {
+                    builder.make_links(&folders, threads::count());
+                }
+                Linked { missing, has_links }
+            })
+        });
+        async {
+            match work {
+                Some(work) => work.await,
+                None => Linked::default(),
+            }
+        }
+    }
+}
+
+/// What came of building what the store has.
+#[derive(Debug, Default)]
+struct Linked {
+    /// The positions of jobs that the store does not have after all.
+    missing: Vec<usize>,
+    /// All packages are there, and the links, too.
+    has_links: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Fetcher<'_> {
-    /// What to fetch for an entry of the lockfile.
-    pub(super) fn wanted(&self, path: &InstallPath, entry: &LockEntry) -> Result<Wanted, InstallError> {
+    /// What to fetch for an entry of the lockfile of a project with this manifest.
+    pub(super) fn wanted(
+        &self,
+        path: &InstallPath,
+        entry: &LockEntry,
+        manifest: &Manifest,
+    ) -> Result<Wanted, InstallError> {
         let package = label(path, entry);
-        let integrity = entry.integrity.as_deref().and_then(|text| Integrity::parse(text).ok());
-        let Some(integrity) = integrity else { return Err(InstallError::NoIntegrity { package }) };
+        let integrity = integrity(&package, entry)?;
+        Ok(self.wanted_as(package, integrity, path, entry, manifest))
+    }
+
+    fn wanted_as(
+        &self,
+        package: String,
+        integrity: Integrity,
+        path: &InstallPath,
+        entry: &LockEntry,
+        manifest: &Manifest,
+    ) -> Wanted {
         let name = entry.package_name(path);
         let version = entry.version.as_deref().unwrap_or_default();
         let url = self.url_of(name, version, entry.resolved.as_deref());
-        Ok(Wanted { package, url, integrity })
+        Wanted { package, url, integrity, bytes: expected_bytes(entry, manifest.depends_on(path.name())) }
     }
+}
+
+/// What the lockfile says that a package hashes to.
+fn integrity(package: &str, entry: &LockEntry) -> Result<Integrity, InstallError> {
+    let integrity = entry.integrity.as_deref().and_then(|text| Integrity::parse(text).ok());
+    integrity.ok_or_else(|| InstallError::NoIntegrity { package: package.to_owned() })
 }
 
 /// Reports direct dependencies among these packages, which are new here, whose authors advise against them.
@@ -431,51 +541,4 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 /// Name and version.
 fn label(path: &InstallPath, entry: &LockEntry) -> String {
     format!("{}@{}", entry.package_name(path), entry.version.as_deref().unwrap_or("?"))
-}
-
-/// Gives those that have no entry the store's, as its index has it.
-async fn look_up(store: &Store, wanted: &[Wanted], entries: &mut [Option<Entry>], waits: &Waits) {
-    let missing: Vec<Wanted> = missing(wanted, entries).cloned().collect();
-    if missing.is_empty() {
-        return;
-    }
-    let _waiting = waits.begin("looking packages up in the store", Unit::None);
-    let store = store.clone();
-    let found = blocking(move || threads::map(&missing, &|wanted| store.index(&wanted.integrity))).await;
-    for (entry, found) in entries.iter_mut().filter(|entry| entry.is_none()).zip(found) {
-        *entry = found;
-    }
-}
-
-/// The order in which packages are fetched.
-fn expected_work(manifest: &Manifest, path: &InstallPath, entry: &LockEntry) -> Reverse<u64> {
-    Reverse(expected_bytes(entry, manifest.depends_on(path.name())))
-}
-
-/// Those that have no entry.
-fn missing<'w>(wanted: &'w [Wanted], entries: &[Option<Entry>]) -> impl Iterator<Item = &'w Wanted> {
-    wanted.iter().zip(entries).filter(|(_, entry)| entry.is_none()).map(|(wanted, _)| wanted)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_probably_large_is_fetched_first() {
-        let manifest =
-            Manifest::parse("package.json", r#"{"dependencies":{"next":"*"},"devDependencies":{"vite":"*"}}"#).unwrap();
-        let lists = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
-        let of = |os: &[&str], cpu: &[&str]| LockEntry { os: lists(os), cpu: lists(cpu), ..LockEntry::default() };
-        let mut packages = [
-            ("node_modules/ms", of(&[], &[])),
-            ("node_modules/vite", of(&[], &[])),
-            ("node_modules/next", of(&[], &[])),
-            ("node_modules/@esbuild/linux-x64", of(&["linux"], &["x64"])),
-            ("node_modules/a/node_modules/wasm", of(&[], &["wasm32"])),
-        ];
-        packages.sort_by_key(|(path, entry)| expected_work(&manifest, &InstallPath::parse(path).unwrap(), entry));
-        let order = packages.map(|(path, _)| path.rsplit_once("node_modules/").unwrap().1);
-        assert_eq!(order, ["@esbuild/linux-x64", "wasm", "vite", "next", "ms"]);
-    }
 }

@@ -16,7 +16,7 @@ use super::{
     tree::warn_of_deprecated,
 };
 use crate::{
-    fetch::{Fetcher, Wanted},
+    fetch::{Fetcher, Following, Wanted},
     integrity::Integrity,
     link::{
         Changes, LinkError, Project, Stage,
@@ -24,6 +24,7 @@ use crate::{
         state::{self, Installed, Linked, Marker, lock_digest},
     },
     lock::{InstallPath, LockEntry, in_tarballs},
+    manifest::Manifest,
     plan::{entries, extraneous, isolated_leftovers},
     report::{Reporter, Stage as Step, Warning},
     store::{MachineKey, Store},
@@ -31,6 +32,9 @@ use crate::{
     virtual_tree::{is_in_store, recipe::Recipe},
     waits::{Unit, Waits},
 };
+
+/// How often packages are fetched before it counts that the store does not have them.
+const GATHER_ATTEMPTS_MAX: usize = 3;
 
 /// The packages of a lockfile that belong on this machine.
 type Entries<'a> = [(&'a InstallPath, &'a LockEntry)];
@@ -72,14 +76,14 @@ impl Virtually<'_> {
         wanted: &Entries<'_>,
         resolved: &Resolved,
         inputs: &str,
-        fetcher: &Fetcher<'_>,
+        (fetcher, following): (&Fetcher<'_>, &mut Following<'_>),
         store: &Store,
     ) -> Result<Summary, InstallError> {
         let root = resolved.lock.packages.get(&InstallPath::ROOT);
         let is_allowed = |name: &str| !self.options.ignore_scripts && resolved.manifest.allows_scripts_of(name);
         let recipe = Recipe::new(wanted, root, is_allowed)
             .map_err(|link| InstallError::Unsupported { package: link.0, what: "a link out of node_modules" })?;
-        gather(wanted, fetcher, store, &self.options.waits).await?;
+        gather(wanted, &resolved.manifest, (fetcher, following), store, &self.options.waits).await?;
 
         let mut summary = self.count(&recipe);
         summary.lock_written = self.files.lock.as_deref() != Some(resolved.lock_text());
@@ -191,21 +195,28 @@ impl Virtually<'_> {
 }
 
 /// Makes sure that the store has all packages and believes them.
-async fn gather(wanted: &Entries<'_>, fetcher: &Fetcher<'_>, store: &Store, waits: &Waits) -> Result<(), InstallError> {
+async fn gather(
+    wanted: &Entries<'_>,
+    manifest: &Manifest,
+    (fetcher, following): (&Fetcher<'_>, &mut Following<'_>),
+    store: &Store,
+    waits: &Waits,
+) -> Result<(), InstallError> {
     // Bundled ones come with their dependents.
     let in_tarballs = in_tarballs(wanted);
     let stored = wanted.iter().filter(|(path, entry)| !entry.link && !in_tarballs.contains(path.as_str()));
-    let wanted: Vec<Wanted> = stored.map(|(path, entry)| fetcher.wanted(path, entry)).collect::<Result<_, _>>()?;
-    let missing = not_believed(store, wanted, waits).await;
-    if !missing.is_empty() {
-        for wanted in &missing {
-            // What is there and not believed is in the way.
-            store.evict(&wanted.integrity)?;
+    let wanted: Vec<Wanted> =
+        stored.map(|(path, entry)| fetcher.wanted(path, entry, manifest)).collect::<Result<_, _>>()?;
+    let mut missing = not_believed(store, wanted, waits).await;
+    // Those that were guessed are waited for; if one could not be had, it is asked for once more, and that counts.
+    let mut attempts = 0..GATHER_ATTEMPTS_MAX;
+    while !missing.is_empty() || following.is_going_on() {
+        if attempts.next().is_none() {
+            let package = missing.pop().map(|wanted| wanted.package).unwrap_or_default();
+            return Err(LinkError::Damaged { package }.into());
         }
-        fetcher.fetch_all(missing.clone()).await?;
-        if let Some(wanted) = not_believed(store, missing, waits).await.pop() {
-            return Err(LinkError::Damaged { package: wanted.package }.into());
-        }
+        fetcher.fetch_all(missing.clone(), following).await?;
+        missing = not_believed(store, missing, waits).await;
     }
     fetcher.finish();
     Ok(())

@@ -38,14 +38,9 @@ use std::{
     },
 };
 
-use build::Built;
 pub use place::Method;
 
-use crate::{
-    lock::InstallPath,
-    store::{Entry, MachineKey},
-    threads,
-};
+use crate::{integrity::Integrity, lock::InstallPath, store::MachineKey};
 
 /// Name of the stage, in the project or in its `node_modules`.
 const STAGE_NAME: &str = ".atoll-stage";
@@ -58,7 +53,7 @@ pub(crate) const INSTANCES: &str = "node_modules/.pnpm";
 pub(crate) const HOISTED: &str = "node_modules/.pnpm/node_modules";
 
 /// One package to build.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Job {
     /// Where it goes, relative to the tree.
     pub(crate) place: String,
@@ -66,8 +61,8 @@ pub(crate) struct Job {
     pub(crate) path: InstallPath,
     /// What it is, for errors.
     pub(crate) package: String,
-    /// Its files in the store.
-    pub(crate) entry: Entry,
+    /// What the store has it under.
+    pub(crate) integrity: Integrity,
     /// Its files must not be shared with the store, because its scripts will write to them.
     pub(crate) private: bool,
     /// Folders among its files that are left out, relative to the package: some are published with a `node_modules` that
@@ -224,18 +219,9 @@ impl Stage {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Builds the packages, then the links; `progress` hears now and then how many packages are done.
-    ///
-    /// # Errors
-    /// See [`LinkError`]. The stage is then good for nothing but being dropped, or [`Stage::clear`]ed; so it is when the
-    /// result has damaged packages.
-    pub(crate) fn build(
-        &self,
-        jobs: &[Job],
-        folders: &[LinkFolder],
-        progress: &(dyn Fn(usize) + Sync),
-    ) -> Result<Built, LinkError> {
-        build::build(&self.tree(), jobs, folders, threads::count(), &self.cancelled, progress)
+    /// Whether nobody wants what is built here any more.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
     }
 
     /// Lets what was built find packages of pnpm's layout that stay where they are, by links that have to be taken out again: they are

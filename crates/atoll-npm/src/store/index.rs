@@ -42,7 +42,7 @@ const _: () = assert!(PATH_BYTES_MAX <= u16::MAX as usize);
 /// The index as bytes, all little endian: per file the path's length, flags, size, content, then its place (in packs the
 /// offset, u64; else the time, i128), then the path. `None` when it would be over [`INDEX_BYTES_MAX`].
 pub(crate) fn encode(files: &[IndexedFile], form: Form) -> Option<Vec<u8>> {
-    let length: usize = files.iter().map(|file| RECORD_BYTES + place_bytes(form) + file.path.len()).sum();
+    let length = encoded_bytes(files, form);
     if length as u64 > INDEX_BYTES_MAX {
         return None;
     }
@@ -59,6 +59,11 @@ pub(crate) fn encode(files: &[IndexedFile], form: Form) -> Option<Vec<u8>> {
         bytes.extend_from_slice(file.path.as_bytes());
     }
     Some(bytes)
+}
+
+/// How large an index is, in bytes.
+pub(crate) fn encoded_bytes(files: &[IndexedFile], form: Form) -> usize {
+    files.iter().map(|file| RECORD_BYTES + place_bytes(form) + file.path.len()).sum()
 }
 
 fn place_bytes(form: Form) -> usize {

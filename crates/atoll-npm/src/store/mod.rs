@@ -98,6 +98,13 @@ pub struct Entry {
     pub is_new: bool,
 }
 
+impl Entry {
+    /// How large its index is, in bytes.
+    pub(crate) fn index_bytes(&self) -> u64 {
+        index::encoded_bytes(&self.files, Form::Unpacked) as u64
+    }
+}
+
 /// The store cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[error("the package store cannot {action} {path}: {source}")]
@@ -154,6 +161,12 @@ impl Store {
     /// The unpacked entry for this integrity as its believed index describes it, without a look at the files.
     pub fn index(&self, integrity: &Integrity) -> Option<Entry> {
         self.indexed(&EntryName::of(integrity))
+    }
+
+    /// How large the index is of what is under this integrity's name to link from, believed or not, in bytes: one `statx`.
+    pub(crate) fn index_bytes(&self, integrity: &Integrity) -> Option<u64> {
+        let dir = self.path(&EntryName::of(integrity), Form::Unpacked);
+        fs::symlink_metadata(directory::index_path(&dir)).ok().map(|metadata| metadata.len())
     }
 
     fn indexed(&self, name: &EntryName) -> Option<Entry> {

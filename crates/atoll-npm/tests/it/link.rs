@@ -15,7 +15,7 @@ use atoll_npm::{
     linker::Linker,
     report::{Reporter, Stage, Warning},
 };
-use atoll_test::npm_registry::Package;
+use atoll_test::npm_registry::{Fault, Package};
 use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::support::{Scene, Warnings, noise, options};
@@ -318,4 +318,65 @@ fn a_warm_installation_hardly_waits_and_needs_nothing_of_the_network() {
     assert!(!has_network && scene.registry.requests().is_empty());
     assert!(switches <= SWITCHES_MAX, "{switches} for {} files", COUNTED_PACKAGES * COUNTED_FILES);
     assert!(scene.exists("node_modules/p199/1/9.js"));
+}
+
+/// Waits until there is something at a path of the project.
+async fn appears(scene: &Scene, path: &str) {
+    while !scene.exists(path) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn packages_are_linked_while_others_are_awaited() {
+    for (linker, place) in [(Linker::Hoisted, "a"), (Linker::Isolated, ".pnpm/a@1.0.0/node_modules/a")] {
+        let scene = Scene::new(r#"{"dependencies":{"a":"*","b":"*"}}"#);
+        scene.registry.publish(&Package::new("a", "1.0.0").file("deep/a.js", "a"));
+        scene.registry.publish(&Package::new("b", "1.0.0").file("b.js", noise(100_000)));
+        let installing = |linker| {
+            scene.install_with(move |options| {
+                options.linker = Some(linker);
+                options.network.stall = Duration::from_hours(1);
+            })
+        };
+        scene.registry.fail("/-/b-", Fault::Stall(50), 3);
+        let linked = format!(".atoll-stage/tree/node_modules/{place}/deep/a.js");
+        // Neither lockfile nor store; the store has it; the store has nothing and there is a lockfile.
+        for step in ["nothing", "store", "lockfile"] {
+            if step == "lockfile" {
+                scene.install_with(|options| options.lockfile_only = true).await.unwrap();
+                fs::remove_dir_all(scene.home().join("store")).unwrap();
+            }
+            let before = scene.snapshot();
+            let mut installing = Box::pin(installing(linker));
+            tokio::select! {
+                outcome = &mut installing => panic!("{step}: {outcome:?}"),
+                () = appears(&scene, &linked) => {}
+            }
+            drop(installing);
+            // The lock is free once nothing works in the project any more.
+            let project = fs::File::open(scene.dir()).unwrap();
+            tokio::task::spawn_blocking(move || project.lock().unwrap()).await.unwrap();
+            assert_eq!(scene.snapshot(), before, "{step}");
+        }
+        installing(linker).await.unwrap();
+        assert_eq!(scene.read(&format!("node_modules/{place}/deep/a.js")), "a");
+        assert!(scene.exists("node_modules/b/b.js"));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_linked_ends_an_installation_that_still_downloads() {
+    let scene = Scene::new(r#"{"dependencies":{"a":"*","inner":"2.0.0","late":"*"}}"#);
+    // The file is where a package belongs.
+    scene.registry.publish(&Package::new("a", "1.0.0").file("node_modules", "").depends("inner", "1.0.0"));
+    scene.registry.publish(&Package::new("inner", "1.0.0"));
+    scene.registry.publish(&Package::new("inner", "2.0.0"));
+    scene.registry.publish(&Package::new("late", "1.0.0").file("b.js", noise(100_000)));
+    scene.registry.fail("/-/late-", Fault::Stall(50), usize::MAX);
+    let before = scene.snapshot();
+    let installing = scene.install_with(|options| options.network.stall = Duration::from_hours(1));
+    let error = installing.await.unwrap_err().to_string();
+    assert!(error.contains("node_modules/a/node_modules"), "{error}");
+    assert_eq!(scene.snapshot(), before);
 }

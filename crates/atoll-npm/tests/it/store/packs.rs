@@ -10,7 +10,7 @@ use std::{
 
 use atoll_npm::{
     extract::extract,
-    fetch::{Fetcher, Wanted},
+    fetch::{Fetcher, Following, Wanted},
     integrity::Integrity,
     registry::RegistryClient,
     report::Silent,
@@ -291,8 +291,9 @@ pub(super) async fn fetch(home: &Path, registry: &str, packages: &[(&str, Packag
         package: (*name).to_owned(),
         url: format!("{registry}/{name}/-/{name}-1.0.0.tgz"),
         integrity: Integrity::parse(&sha512_integrity(&package.tarball())).unwrap(),
+        bytes: 0,
     });
-    fetcher.fetch_all(wanted.collect()).await.unwrap();
+    fetcher.fetch_all(wanted.collect(), &mut Following::default()).await.unwrap();
     fetcher.stored()
 }
 
