@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod lockfile;
 mod request;
+mod settled;
 mod tree;
 mod virtually;
 
@@ -29,7 +30,7 @@ use tree::{Tree, warn_of_deprecated};
 use virtually::Virtually;
 
 use crate::{
-    fetch::Fetcher,
+    fetch::{Fetcher, Following},
     isolated::Layout,
     link::{
         Method, Project,
@@ -208,8 +209,11 @@ async fn install_all(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     let client = RegistryClient::new(npmrc, &options.cache_dir, key.clone(), network, options.offline, &options.waits)?;
     let form = if linker == Linker::Virtual { Form::Packed } else { Form::Unpacked };
     let fetcher = Fetcher::new(&client, &store, form, reporter);
-    let (resolved, mut following) =
-        resolve_project(&options, &files, &client, &fetcher, reporter, &mut summary).await?;
+    let settled = settled::find(&options, &files, &key, &before)?;
+    let (resolved, mut following) = match settled {
+        Some(resolved) => (resolved, Following::default()),
+        None => resolve_project(&options, &files, &client, &fetcher, reporter, &mut summary).await?,
+    };
     if options.lockfile_only {
         summary.lock_written = files.lock.as_deref() != Some(resolved.lock_text());
         lockfile::write(&project, &files, &resolved, &key)?;
@@ -220,7 +224,7 @@ async fn install_all(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     }
 
     let omit = Omit { dev: options.production, ..Omit::default() };
-    let wanted = resolved.lock.wanted(&options.platform, omit)?;
+    let wanted = resolved.wanted(&options.platform, omit)?;
     if linker == Linker::Virtual {
         let inputs = inputs(&resolved.manifest_text, Some(resolved.lock_text()));
         let done = virtually(reporter).install(&wanted, &resolved, &inputs, (&fetcher, &mut following), &store).await?;
@@ -243,7 +247,7 @@ async fn install_all(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     summary.count(&plan);
     summary.up_to_date = plan.is_empty() && !resolved.changes_files(&files);
 
-    let mut tree = Tree::new(&project, &plan, &resolved, &options)?;
+    let mut tree = Tree::new(&project, &plan, &resolved, &options, &key)?;
     summary.method = tree.build((&fetcher, &mut following), &store, reporter).await?;
     drop(following);
     (summary.downloaded, summary.bytes) = (fetcher.stored(), client.bytes_received());
@@ -251,7 +255,7 @@ async fn install_all(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
     summary.lock_written = files.lock.as_deref() != Some(resolved.lock_text());
     let inputs = inputs(&resolved.manifest_text, Some(resolved.lock_text()));
     tree.describe(&installed, &files, inputs, &mut summary)?;
-    tree.commit(&files, key).await?;
+    tree.commit(&files).await?;
 
     warn_of_deprecated(plan.build.iter().map(|package| (package.path, package.entry)), &resolved.lock, reporter);
     Ok(summary)

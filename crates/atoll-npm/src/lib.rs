@@ -11,6 +11,7 @@ pub mod extract;
 pub mod fetch;
 mod inflate;
 pub mod integrity;
+mod kept;
 pub mod linker;
 pub mod lock;
 pub mod manifest;

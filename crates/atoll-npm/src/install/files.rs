@@ -13,7 +13,7 @@ use super::{InstallError, InstallOptions, Request, Summary, request};
 use crate::{
     fetch::{Eager, Fetcher, Following},
     link::commit::Journal,
-    lock::{self, InstallPath, LockEntry, Lockfile},
+    lock::{self, BadPlatform, InstallPath, LockEntry, Lockfile, Omit, Platform},
     manifest::{DependencyMap, Manifest},
     packument::Packument,
     registry::RegistryClient,
@@ -80,9 +80,38 @@ pub(super) struct Resolved {
     lock_text: OnceLock<String>,
     /// The lockfile's text may be other than what we would write.
     is_foreign: bool,
+    /// What `lock` has of it is only what is installed.
+    is_part: bool,
 }
 
 impl Resolved {
+    /// For files that are known to fit each other: `part` is what this machine installs of the lockfile.
+    pub(super) fn settled(manifest: Manifest, files: &ProjectFiles, part: Lockfile) -> Self {
+        let (manifest_text, lock_text) =
+            (files.manifest.clone(), OnceLock::from(files.lock.clone().unwrap_or_default()));
+        Self { manifest, manifest_text, lock: part, lock_text, is_foreign: false, is_part: true }
+    }
+
+    /// What belongs on this machine, without the project itself.
+    ///
+    /// # Errors
+    /// When a package that is not optional does not run here.
+    pub(super) fn wanted(
+        &self,
+        platform: &Platform,
+        omit: Omit,
+    ) -> Result<Vec<(&InstallPath, &LockEntry)>, BadPlatform> {
+        if self.is_part {
+            return Ok(self.lock.packages.iter().filter(|(path, _)| !path.is_root()).collect());
+        }
+        self.lock.wanted(platform, omit)
+    }
+
+    /// Whether `lock` is all of a lockfile whose text is what we would write.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.is_part && (!self.is_foreign || self.lock.to_text() == self.lock_text())
+    }
+
     /// The project's own files.
     pub(super) fn project_files<'f>(&'f self, files: &'f ProjectFiles) -> [ProjectFile<'f>; 2] {
         let (manifest, lock) = (Some(files.manifest.as_str()), files.lock.as_deref());
@@ -103,14 +132,16 @@ impl Resolved {
 
     /// The text of the lockfile with these packages alone.
     pub(super) fn lock_text_of(&self, packages: &[(&InstallPath, &LockEntry)]) -> String {
+        let wanted: HashSet<&str> = packages.iter().map(|(path, _)| path.as_str()).collect();
         let in_full = || {
-            let packages = packages.iter().map(|(path, entry)| ((*path).clone(), (*entry).clone())).collect();
-            Lockfile { packages, ..self.lock.clone() }.to_text()
+            let parsed = self.is_part.then(|| Lockfile::parse(lock::FILE_NAME, self.lock_text()).ok()).flatten();
+            let mut lock = parsed.unwrap_or_else(|| self.lock.clone());
+            lock.packages.retain(|path, _| wanted.contains(path.as_str()));
+            lock.to_text()
         };
         if self.is_foreign {
             return in_full();
         }
-        let wanted: HashSet<&str> = packages.iter().map(|(path, _)| path.as_str()).collect();
         let kept = lock::keep_packages(self.lock_text(), |path| wanted.contains(path)).unwrap_or_else(in_full);
         debug_assert_eq!(kept, in_full());
         kept
@@ -195,7 +226,10 @@ pub(super) async fn resolve_project<'f>(
         Some(text) if options.frozen => OnceLock::from(text.clone()),
         _ => OnceLock::new(),
     };
-    Ok((Resolved { manifest, manifest_text: text, lock, lock_text, is_foreign: options.frozen }, following))
+    Ok((
+        Resolved { manifest, manifest_text: text, lock, lock_text, is_foreign: options.frozen, is_part: false },
+        following,
+    ))
 }
 
 fn is_direct(path: &InstallPath, name: &str) -> bool {

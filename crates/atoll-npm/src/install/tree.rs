@@ -15,6 +15,7 @@ use std::{
 use super::{
     InstallError, InstallOptions, Summary,
     files::{ProjectFile, ProjectFiles, Resolved},
+    inputs_digest, settled,
 };
 use crate::{
     fetch::{Fetcher, Following, Receiver, Wanted, expected_bytes},
@@ -47,6 +48,7 @@ pub(super) struct Tree<'a> {
     plan: &'a Plan<'a>,
     resolved: &'a Resolved,
     options: &'a InstallOptions,
+    key: &'a MachineKey,
     stage: Arc<Stage>,
     project: Arc<Project>,
     /// The folders of optional packages whose scripts failed; what is inside them is left out too.
@@ -55,8 +57,8 @@ pub(super) struct Tree<'a> {
     ran: HashSet<&'a str>,
     /// `.bin` folders outside of the plan that lose commands of packages that were dropped.
     also: Vec<String>,
-    /// npm's description of what is installed, should nothing be dropped.
-    described: OnceLock<String>,
+    /// npm's description of what is installed, should nothing be dropped; `None` where there is none.
+    described: OnceLock<Option<String>>,
 }
 
 impl Drop for Tree<'_> {
@@ -79,6 +81,7 @@ impl<'a> Tree<'a> {
         plan: &'a Plan<'a>,
         resolved: &'a Resolved,
         options: &'a InstallOptions,
+        key: &'a MachineKey,
     ) -> Result<Self, InstallError> {
         let stage = Stage::new(project).map_err(|source| InstallError::Io {
             action: "write to",
@@ -89,6 +92,7 @@ impl<'a> Tree<'a> {
             plan,
             resolved,
             options,
+            key,
             stage,
             project: Arc::clone(project),
             dropped: HashSet::new(),
@@ -159,6 +163,20 @@ impl<'a> Tree<'a> {
             }
         }
         unreachable!("the loop ends with a result")
+    }
+
+    /// Does what is left to do while others build.
+    fn prepare(&self) {
+        self.described.get_or_init(|| {
+            let described = self.plan.shape.described(&HashSet::new())?;
+            let may_run_scripts = self.plan.build.iter().any(|package| self.may_run_scripts(package));
+            if !may_run_scripts && self.resolved.is_whole() {
+                let inputs = inputs_digest(self.options, &self.resolved.manifest_text, Some(self.resolved.lock_text()));
+                // Without it the next one takes longer, and nothing else.
+                let _ = settled::write(&self.options.cache_dir, self.key, &inputs, &self.resolved.lock, &described);
+            }
+            Some(self.resolved.lock_text_of(&described))
+        });
     }
 
     /// Runs the scripts that are allowed, and notes those that are not.
@@ -259,7 +277,7 @@ impl<'a> Tree<'a> {
         summary.installed = packages.len();
         let marker = Marker { inputs, linked, packages, scripts_ran }.to_text();
         let described = self.plan.shape.described(&self.dropped).map(|packages| match self.described.get() {
-            Some(text) if self.dropped.is_empty() => Cow::from(text),
+            Some(Some(text)) if self.dropped.is_empty() => Cow::from(text),
             _ => Cow::from(self.resolved.lock_text_of(&packages)),
         });
         let described = described.as_deref().map(|text| (state::HIDDEN_LOCK, text));
@@ -273,7 +291,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Puts everything in place, on a thread that finishes even when nobody waits any more.
-    pub(super) async fn commit(self, files: &ProjectFiles, key: MachineKey) -> Result<(), InstallError> {
+    pub(super) async fn commit(self, files: &ProjectFiles) -> Result<(), InstallError> {
         let mut journal = Journal::default();
         let mut changed = Vec::new();
         for file in self.resolved.project_files(files) {
@@ -282,7 +300,7 @@ impl<'a> Tree<'a> {
                 changed.push(file.name);
             }
         }
-        let stage = Arc::clone(&self.stage);
+        let (stage, key) = (Arc::clone(&self.stage), self.key.clone());
         let mut remove = self.plan.remove.clone();
         // What a dropped package would have replaced goes, too.
         let gone = self.plan.shape.links_to(&self.dropped);
@@ -364,10 +382,7 @@ impl Building<'_, '_> {
             }
             rounds += 1;
             let linking = self.link(stored, &arrived);
-            // The texts that come with the tree are written meanwhile.
-            if let Some(packages) = self.tree.plan.shape.described(&HashSet::new()) {
-                self.tree.described.get_or_init(|| self.tree.resolved.lock_text_of(&packages));
-            }
+            self.tree.prepare();
             let fetching = async { Ok(self.fetcher.fetch_all(missing, following).await?) };
             let linked: Linked;
             (linked, ()) = tokio::try_join!(async { Ok::<_, InstallError>(linking.await) }, fetching)?;
@@ -423,7 +438,13 @@ impl Building<'_, '_> {
 
     fn wanted(&self, job: &Job) -> Wanted {
         let Resolved { lock, manifest, .. } = self.tree.resolved;
-        self.fetcher.wanted_as(job.package.clone(), job.integrity.clone(), &job.path, &lock.packages[&job.path], manifest)
+        self.fetcher.wanted_as(
+            job.package.clone(),
+            job.integrity.clone(),
+            &job.path,
+            &lock.packages[&job.path],
+            manifest,
+        )
     }
 
     /// Builds what the store has, on threads of its own, from now on.

@@ -5,30 +5,21 @@
 //! same inputs again would give the same lockfile, so whoever finds a recipe need not even parse that. It is believed
 //! with a proof made by this machine for these inputs and this lockfile's text, as the packages are.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     integrity::Integrity,
+    kept::Kept,
     link::bins,
     lock::{InstallPath, LockEntry, in_tarballs},
     plan::{LinkOut, link_target},
-    store::{MachineKey, PROOF_BYTES, sweep, unique_name},
+    store::MachineKey,
 };
 
-/// Folder in the user's cache.
-const FOLDER: &str = "virtual-v1";
-/// What the proofs of recipes are for.
-const PURPOSE: &str = "atoll virtual recipe 1";
-/// Largest recipe that is read: 64 MiB, as of the marker, which has a line where this has some.
-const RECIPE_BYTES_MAX: u64 = 64 << 20;
-
-/// Recipes that are kept; the oldest go first. One takes some 150 bytes a package.
-const RECIPES_MAX: usize = 256;
+/// Where recipes are kept. One takes some 150 bytes a package.
+const RECIPES: Kept = Kept { folder: "virtual-v1", purpose: "atoll virtual recipe 1" };
 
 /// A tree without anything that is in packages.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,53 +103,13 @@ impl Recipe {
 
     /// The recipe for these inputs and this lockfile, both as digests, if there is one that can be believed.
     pub(crate) fn read(cache_dir: &Path, key: &MachineKey, inputs: &str, lock: &str) -> Option<Self> {
-        let path = place(cache_dir, inputs);
-        if fs::metadata(&path).ok()?.len() > RECIPE_BYTES_MAX {
-            return None;
-        }
-        let bytes = fs::read(path).ok()?;
-        let (proof, text) = bytes.split_at_checked(PROOF_BYTES)?;
-        if !key.believes(proof, PURPOSE, &[inputs.as_bytes(), lock.as_bytes(), text]) {
-            return None;
-        }
-        serde_json::from_slice(text).ok()
+        serde_json::from_str(&RECIPES.read(cache_dir, key, inputs, lock)?).ok()
     }
 
     /// Keeps it. A failure only means that it is worked out again.
     pub(crate) fn write(&self, cache_dir: &Path, key: &MachineKey, inputs: &str, lock: &str) -> io::Result<()> {
-        let text = serde_json::to_vec(self)?;
-        let mut bytes = key.prove(PURPOSE, &[inputs.as_bytes(), lock.as_bytes(), &text]).to_vec();
-        bytes.extend_from_slice(&text);
-        let stage = cache_dir.join(FOLDER).join("stage");
-        fs::create_dir_all(&stage)?;
-        sweep(&stage);
-        make_room(&cache_dir.join(FOLDER))?;
-        let temporary = stage.join(unique_name());
-        fs::write(&temporary, bytes)?;
-        fs::rename(&temporary, place(cache_dir, inputs)).inspect_err(|_| {
-            // Nothing more can be done about the file that could not take its name.
-            let _ = fs::remove_file(&temporary);
-        })
+        RECIPES.write(cache_dir, key, (inputs, lock), &serde_json::to_string(self)?)
     }
-}
-
-/// Where the recipe for these inputs is. A digest that was read from somewhere may be any text.
-fn place(cache_dir: &Path, inputs: &str) -> PathBuf {
-    cache_dir.join(FOLDER).join(blake3::hash(inputs.as_bytes()).to_hex().as_str())
-}
-
-/// Removes the oldest recipes until there is room for one more.
-fn make_room(folder: &Path) -> io::Result<()> {
-    let mut recipes = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let (path, metadata) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)))?;
-        if metadata.is_file() {
-            recipes.push((metadata.modified()?, path));
-        }
-    }
-    recipes.sort_unstable();
-    let surplus = (recipes.len() + 1).saturating_sub(RECIPES_MAX);
-    recipes.iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
 }
 
 #[cfg(test)]
@@ -166,9 +117,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_this_machine_wrote_for_this_lockfile_is_read() {
+    fn what_was_kept_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        let (cache, key) = (dir.path().join("cache"), MachineKey::open(&dir.path().join("state")).unwrap());
+        let key = MachineKey::open(&dir.path().join("state")).unwrap();
         let recipe = Recipe {
             packages: vec![RecipePackage {
                 path: "node_modules/a".into(),
@@ -180,28 +131,10 @@ mod tests {
             bundled: vec!["node_modules/a/node_modules/b".into()],
             ..Recipe::default()
         };
-        assert_eq!(Recipe::read(&cache, &key, "inputs", "lock"), None);
-        recipe.write(&cache, &key, "inputs", "lock").unwrap();
-        assert_eq!(Recipe::read(&cache, &key, "inputs", "lock").as_ref(), Some(&recipe));
-        assert_eq!(Recipe::read(&cache, &key, "inputs", "other"), None);
-        assert_eq!(Recipe::read(&cache, &key, "other", "lock"), None);
-        let other = MachineKey::open(&dir.path().join("other")).unwrap();
-        assert_eq!(Recipe::read(&cache, &other, "inputs", "lock"), None);
+        recipe.write(dir.path(), &key, "inputs", "lock").unwrap();
+        assert_eq!(Recipe::read(dir.path(), &key, "inputs", "lock").as_ref(), Some(&recipe));
+        assert_eq!(Recipe::read(dir.path(), &key, "inputs", "other"), None);
         let paths: Vec<_> = recipe.paths().collect();
         assert_eq!(paths, ["node_modules/a", "node_modules/l", "node_modules/a/node_modules/b"]);
-        fs::copy(place(&cache, "inputs"), place(&cache, "moved")).unwrap();
-        assert_eq!(Recipe::read(&cache, &key, "moved", "lock"), None);
-    }
-
-    #[test]
-    fn the_oldest_go() {
-        let dir = tempfile::tempdir().unwrap();
-        let key = MachineKey::open(&dir.path().join("state")).unwrap();
-        for number in 0..RECIPES_MAX + 3 {
-            Recipe::default().write(dir.path(), &key, &number.to_string(), "lock").unwrap();
-        }
-        let kept = (0..RECIPES_MAX + 3).filter(|number| place(dir.path(), &number.to_string()).exists());
-        assert_eq!(kept.count(), RECIPES_MAX);
-        assert!(Recipe::read(dir.path(), &key, &(RECIPES_MAX + 2).to_string(), "lock").is_some());
     }
 }

@@ -247,7 +247,7 @@ async fn bodies_come_and_stay_as_they_are_sent() {
     };
     assert_eq!(encodings(false), vec![Some("gzip".to_owned()); 4], "documents, compressed");
     assert_eq!(encodings(true), vec![None; 5], "tarballs, whose bytes are what is hashed");
-    let kept = file_bytes(&scene.home().join("cache"));
+    let kept = file_bytes(&scene.home().join("cache/packuments-v3"));
     let text = r#""dist-tags""#.as_bytes();
     assert!(kept.len() as u64 <= summary.bytes && !kept.windows(text.len()).any(|part| part == text));
 }
@@ -313,7 +313,7 @@ async fn a_packument_that_was_changed_here_is_asked_for_again() {
     scene.install().await.unwrap();
     let lock = scene.read("package-lock.json");
     std::fs::remove_file(scene.path("package-lock.json")).unwrap();
-    let changed = change_files(&scene.home().join("cache"));
+    let changed = change_files(&scene.home().join("cache/packuments-v3"));
     scene.registry.forget_requests();
     scene.install().await.unwrap();
     assert_eq!(scene.read("package-lock.json"), lock);

@@ -320,9 +320,9 @@ fn a_warm_installation_hardly_waits_and_needs_nothing_of_the_network() {
     assert!(scene.exists("node_modules/p199/1/9.js"));
 }
 
-/// Waits until there is something at a path of the project.
-async fn appears(scene: &Scene, path: &str) {
-    while !scene.exists(path) {
+/// Waits until there is something at a path of the project, and the registry was asked for a path so many times.
+async fn appears(scene: &Scene, path: &str, (asked, times): (&str, usize)) {
+    while !scene.exists(path) || scene.registry.count(asked) < times {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -342,7 +342,7 @@ async fn packages_are_linked_while_others_are_awaited() {
         scene.registry.fail("/-/b-", Fault::Stall(50), 3);
         let linked = format!(".atoll-stage/tree/node_modules/{place}/deep/a.js");
         // Neither lockfile nor store; the store has it; the store has nothing and there is a lockfile.
-        for step in ["nothing", "store", "lockfile"] {
+        for (nth, step) in ["nothing", "store", "lockfile"].into_iter().enumerate() {
             if step == "lockfile" {
                 scene.install_with(|options| options.lockfile_only = true).await.unwrap();
                 fs::remove_dir_all(scene.home().join("store")).unwrap();
@@ -351,7 +351,7 @@ async fn packages_are_linked_while_others_are_awaited() {
             let mut installing = Box::pin(installing(linker));
             tokio::select! {
                 outcome = &mut installing => panic!("{step}: {outcome:?}"),
-                () = appears(&scene, &linked) => {}
+                () = appears(&scene, &linked, ("/-/b-", nth + 1)) => {}
             }
             drop(installing);
             // The lock is free once nothing works in the project any more.
@@ -369,7 +369,7 @@ async fn packages_are_linked_while_others_are_awaited() {
 async fn what_cannot_be_linked_ends_an_installation_that_still_downloads() {
     let scene = Scene::new(r#"{"dependencies":{"a":"*","inner":"2.0.0","late":"*"}}"#);
     // The file is where a package belongs.
-    scene.registry.publish(&Package::new("a", "1.0.0").file("node_modules", "").depends("inner", "1.0.0"));
+    scene.registry.publish(&Package::new("a", "1.0.0").file("node_modules", "").dependency("inner", "1.0.0"));
     scene.registry.publish(&Package::new("inner", "1.0.0"));
     scene.registry.publish(&Package::new("inner", "2.0.0"));
     scene.registry.publish(&Package::new("late", "1.0.0").file("b.js", noise(100_000)));

@@ -12,6 +12,7 @@ mod mounts;
 mod properties;
 mod resolve;
 mod scripts;
+mod settled;
 mod store;
 mod support;
 mod table;
