@@ -225,13 +225,14 @@ impl<'a> Fetcher<'a> {
     /// # Errors
     /// See [`FetchError`].
     pub async fn fetch_all(&self, mut wanted: Vec<Wanted>, following: &mut Following<'_>) -> Result<(), FetchError> {
-        let guessed = self.guessed();
-        let mut seen = guessed.begun.clone();
-        wanted.retain(|one| seen.insert(one.integrity.clone()));
-        for one in &mut wanted {
-            one.bytes = guessed.bytes.get(&one.integrity).copied().unwrap_or(one.bytes);
+        {
+            let guessed = self.guessed();
+            let mut seen = guessed.begun.clone();
+            wanted.retain(|one| seen.insert(one.integrity.clone()));
+            for one in &mut wanted {
+                one.bytes = guessed.bytes.get(&one.integrity).copied().unwrap_or(one.bytes);
+            }
         }
-        drop(guessed);
         wanted.sort_by_key(|one| Reverse(one.bytes));
         self.begin(wanted.len());
         let mut downloads = stream::iter(wanted).map(|one| self.fetch(one)).buffer_unordered(DOWNLOADS_MAX);

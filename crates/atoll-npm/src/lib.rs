@@ -11,7 +11,6 @@ pub mod extract;
 pub mod fetch;
 mod inflate;
 pub mod integrity;
-mod kept;
 pub mod linker;
 pub mod lock;
 pub mod manifest;
@@ -28,6 +27,8 @@ pub mod waits;
 pub mod install;
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
 mod isolated;
+#[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
+mod kept;
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]
 pub mod link;
 #[expect(clippy::disallowed_methods, reason = "an installer works on the host's files")]

@@ -14,7 +14,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::store::MachineKey;
+use crate::store::{MachineKey, PROOF_BYTES};
 
 /// What the proofs in this cache are for.
 const PURPOSE: &str = "atoll packument 2";
@@ -43,6 +43,7 @@ pub(super) struct PackumentCache {
 #[derive(Debug)]
 pub(super) struct Keeper {
     cache: PackumentCache,
+    waiting_bytes_max: usize,
     state: Mutex<Keeping>,
 }
 
@@ -83,7 +84,7 @@ impl PackumentCache {
     pub(super) fn etag(&self, url: &str) -> Option<String> {
         let mut head = Vec::with_capacity(HEAD_BYTES);
         fs::File::open(self.path(url)).ok()?.take(HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
-        let (etag, _) = split_line(head.get(crate::store::PROOF_BYTES..)?)?;
+        let (etag, _) = split_line(head.get(PROOF_BYTES..)?)?;
         Some(etag.to_owned())
     }
 
@@ -94,7 +95,7 @@ impl PackumentCache {
             return None;
         }
         let mut bytes = fs::read(path).ok()?;
-        let (proof, rest) = bytes.split_at_checked(crate::store::PROOF_BYTES)?;
+        let (proof, rest) = bytes.split_at_checked(PROOF_BYTES)?;
         if !self.key.believes(proof, PURPOSE, &[url.as_bytes(), rest]) {
             return None;
         }
@@ -110,8 +111,9 @@ impl PackumentCache {
         let Some(etag) = sent.etag.as_deref().filter(|etag| etag.len() <= ETAG_BYTES_MAX) else { return Ok(()) };
         let encoding = if sent.is_gzip { GZIP } else { IDENTITY };
         let head = format!("{etag}\n{encoding}\n");
-        let proof = self.key.prove(PURPOSE, &[url.as_bytes(), &[head.as_bytes(), &sent.body].concat()]);
-        let bytes = [&proof[..], head.as_bytes(), &sent.body].concat();
+        let mut bytes = [&[0; PROOF_BYTES], head.as_bytes(), &sent.body].concat();
+        let (proof, rest) = bytes.split_at_mut(PROOF_BYTES);
+        proof.copy_from_slice(&self.key.prove(PURPOSE, &[url.as_bytes(), rest]));
         let path = self.path(url);
         let written = fs::write(&path, &bytes).or_else(|error| {
             if error.kind() != io::ErrorKind::NotFound {
@@ -133,7 +135,7 @@ impl PackumentCache {
 
 impl Keeper {
     pub(super) fn new(cache: &PackumentCache) -> Self {
-        Self { cache: cache.clone(), state: Mutex::default() }
+        Self { cache: cache.clone(), waiting_bytes_max: WAITING_BYTES_MAX, state: Mutex::default() }
     }
 
     /// What [is kept](Self::keep) waits until the last of these is dropped.
@@ -147,7 +149,7 @@ impl Keeper {
         let mut state = self.state();
         state.waiting_bytes += sent.body.len();
         state.waiting.push((url, sent));
-        if state.waiting_bytes >= WAITING_BYTES_MAX {
+        if state.waiting_bytes >= self.waiting_bytes_max {
             self.begin(state);
         }
     }
@@ -231,6 +233,8 @@ fn split_line(bytes: &[u8]) -> Option<(&str, &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{FileType, Mode};
+
     use super::*;
 
     #[test]
@@ -267,5 +271,56 @@ mod tests {
         }
         cache.write("http://r/c", &sent(Some("x".repeat(ETAG_BYTES_MAX).as_str()))).unwrap();
         assert!(cache.etag("http://r/c").is_some() && cache.read("http://r/c").is_some());
+    }
+
+    /// A cache, and a keeper that has a thread write when this many bytes wait.
+    fn keeper(dir: &Path, waiting_bytes_max: usize) -> (PackumentCache, Keeper) {
+        let cache = PackumentCache::new(dir, MachineKey::open(&dir.join("state")).unwrap());
+        fs::create_dir_all(&cache.dir).unwrap();
+        let mut keeper = Keeper::new(&cache);
+        keeper.waiting_bytes_max = waiting_bytes_max;
+        (cache, keeper)
+    }
+
+    fn sent(body: &[u8]) -> Sent {
+        Sent { etag: Some("1".to_owned()), is_gzip: false, body: body.to_vec() }
+    }
+
+    #[test]
+    fn what_is_kept_waits_until_nothing_more_is_coming() {
+        let dir = tempfile::tempdir().unwrap();
+        let (cache, keeper) = keeper(dir.path(), usize::MAX);
+        let (first, last) = (keeper.expect(), keeper.expect());
+        for url in ["a", "b"] {
+            keeper.keep(url.to_owned(), sent(url.as_bytes()));
+        }
+        drop(first);
+        assert!(cache.read("a").is_none() && keeper.state().thread.is_none());
+        drop(last);
+        assert!(keeper.state().thread.is_some() && keeper.state().waiting.is_empty());
+        // What comes for no reason that was told is kept in the end.
+        keeper.keep("c".to_owned(), sent(b"c"));
+        drop(keeper);
+        for url in ["a", "b", "c"] {
+            assert_eq!(cache.read(url).unwrap().body, url.as_bytes());
+        }
+    }
+
+    #[test]
+    fn on_a_disk_that_hangs_two_lots_wait_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let (cache, keeper) = keeper(dir.path(), 4);
+        // Opening it for writing waits for somebody who reads.
+        rustix::fs::mknodat(rustix::fs::CWD, cache.path("0"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let coming = keeper.expect();
+        for url in ["0", "1", "2", "3", "4"] {
+            keeper.keep(url.to_owned(), sent(b"body"));
+        }
+        let written = ["1", "2", "3", "4"].into_iter().filter(|url| cache.read(url).is_some()).count();
+        assert!(written >= 3, "{written}");
+        assert!(fs::read(cache.path("0")).unwrap().ends_with(b"body"));
+        drop(coming);
+        drop(keeper);
+        assert!(["1", "2", "3", "4"].into_iter().all(|url| cache.read(url).is_some()));
     }
 }
