@@ -4,12 +4,12 @@
 #![expect(clippy::print_stdout, reason = "a program that prints a table")]
 
 use atoll_blocks::upstream::{Remote, store_for};
+use atoll_http::Tls;
 use atoll_sys::clock::thread_cpu_time;
 use atoll_test::object_origin::{ObjectOrigin, Shape};
 use futures_util::StreamExt;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::Duration;
 
 const OBJECT_BYTES: u64 = 64 << 20;
@@ -61,11 +61,7 @@ async fn by_remote(origin: &ObjectOrigin, bytes: u64) -> Result<Duration, Failur
 }
 
 async fn by_client(origin: &ObjectOrigin, bytes: u64) -> Result<Duration, Failure> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
+    let tls = Tls::of_system()?.config;
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls).http1_only().no_proxy().build()?;
     let url = origin.url("object");
     client.get(&url).header("range", "bytes=0-0").send().await?.bytes().await?;

@@ -3,6 +3,7 @@
 //! Cancel: dropping the future leaves the project as before. Up to the commit everything happens in the store, the cache
 //! and a stage; the commit itself is a list of renames on a thread of its own, which runs to its end once begun.
 
+mod building;
 mod edit;
 mod error;
 mod files;

@@ -1,8 +1,9 @@
 //! Which store a URL means, and the credentials for it.
 
 use super::UpstreamError;
-use super::transport::{Proxies, Transport};
+use super::transport::Transport;
 use async_trait::async_trait;
+use atoll_http::Proxies;
 use futures_util::stream::BoxStream;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;

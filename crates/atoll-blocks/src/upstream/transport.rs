@@ -8,6 +8,7 @@
 
 use super::answer::{Answer, Unusable, asked_range, judge};
 use async_trait::async_trait;
+use atoll_http::{BadProxy, Proxies, Tls};
 use bytes::{Buf, Bytes};
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
 use http::uri::Scheme;
@@ -17,7 +18,7 @@ use http_body_util::BodyExt;
 use object_store::ClientOptions;
 use object_store::client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse};
 use object_store::client::{HttpResponseBody, HttpService};
-use reqwest::{Client, NoProxy, Proxy, redirect};
+use reqwest::Client;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -27,8 +28,6 @@ use std::time::Duration;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Idle connections that are kept for each host: as many as the scheduler has requests.
 const IDLE_CONNECTIONS_MAX: usize = 64;
-/// Redirects followed for one request.
-const REDIRECTS_MAX: usize = 5;
 /// Bytes that are read of what a server says beside a refusal.
 const REASON_BYTES_MAX: usize = 4096;
 
@@ -40,42 +39,19 @@ pub(super) struct Transport {
     no_tls: Option<Arc<str>>,
 }
 
-/// Which proxies there are: URLs, and the hosts that are reached without one, separated by commas.
-#[derive(Debug, Default)]
-pub(super) struct Proxies {
-    pub(super) http: Option<String>,
-    pub(super) https: Option<String>,
-    pub(super) except: Option<String>,
-}
-
 impl Transport {
     /// # Errors
     /// A text that says which proxy's address is no URL, or that there can't be a client.
     pub(super) fn new(proxies: &Proxies) -> Result<Self, String> {
-        let (tls, no_tls) = tls().map_err(|error| error.to_string())?;
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls)
-            // A connection for each request: one with many streams has one window, and one processor.
-            .http1_only()
-            .user_agent(concat!("atoll/", env!("CARGO_PKG_VERSION")))
+        let Tls { config, trusts_nobody: no_tls } = Tls::of_system().map_err(|error| error.to_string())?;
+        let proxies = proxies.parse().map_err(|BadProxy { scheme }| {
+            format!("the proxy's address in {}_PROXY is not a URL", scheme.to_ascii_uppercase())
+        })?;
+        let client = atoll_http::client(config, proxies)
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .redirect(redirect::Policy::custom(follow))
-            // Other crates of the same program may have these switched on.
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .no_proxy();
-        let except = proxies.except.as_deref().and_then(NoProxy::from_string);
-        let http = proxies.http.as_deref().map(|url| ("HTTP_PROXY", Proxy::http(url)));
-        let https = proxies.https.as_deref().map(|url| ("HTTPS_PROXY", Proxy::https(url)));
-        for (variable, proxy) in [http, https].into_iter().flatten() {
-            // What it says may have a password in it.
-            let proxy = proxy.map_err(|_| format!("the proxy's address in {variable} is not a URL"))?;
-            builder = builder.proxy(proxy.no_proxy(except.clone()));
-        }
-        let client = builder.build().map_err(|error| error.to_string())?;
+            .build()
+            .map_err(|error| error.to_string())?;
         Ok(Self { client, no_tls })
     }
 
@@ -197,35 +173,3 @@ fn broken(error: reqwest::Error) -> HttpError {
 #[derive(Debug, thiserror::Error)]
 #[error("there can't be a connection by TLS: {0}")]
 struct NoTls(Arc<str>);
-
-/// Root certificates of the system, verified by rustls with ring. A machine without any can still do without TLS; why it
-/// has to is told too.
-fn tls() -> Result<(rustls::ClientConfig, Option<Arc<str>>), rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        rustls::ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    Ok(match rustls_platform_verifier::Verifier::new(provider) {
-        Ok(verifier) => {
-            // "Dangerous" is any verifier of one's own; this one is the platform's.
-            let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
-            (builder.with_no_client_auth(), None)
-        }
-        Err(error) => {
-            let nobody = rustls::RootCertStore::empty();
-            (builder.with_root_certificates(nobody).with_no_client_auth(), Some(error.to_string().into()))
-        }
-    })
-}
-
-/// Follows a redirect unless it would go on for ever or drop encryption. Credentials are dropped by the client when the
-/// origin changes.
-fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    if attempt.previous().len() > REDIRECTS_MAX {
-        return attempt.error("too many redirects");
-    }
-    let was_encrypted = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
-    if was_encrypted && attempt.url().scheme() != "https" {
-        return attempt.error("a redirect from https to http");
-    }
-    attempt.follow()
-}

@@ -3,26 +3,24 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
-    fmt, fs,
-    future::Future,
-    io,
+    fmt, fs, io,
     path::Path,
-    pin::pin,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::Instant,
 };
 
 use super::{
     InstallError, InstallOptions, Summary,
+    building::Building,
     files::{ProjectFile, ProjectFiles, Resolved},
     inputs_digest, settled,
 };
 use crate::{
-    fetch::{Fetcher, Following, Receiver, Wanted, expected_bytes},
+    fetch::{Fetcher, Following, Wanted, expected_bytes},
     integrity::Integrity,
     link::{
         Changes, Job, LinkError, LinkFolder, Method, Project, Stage, bins,
-        build::{Builder, Built, Stored, in_order},
+        build::{Builder, in_order},
         commit::Journal,
         state::{self, Installed, Marker},
         unit_of,
@@ -32,22 +30,19 @@ use crate::{
     plan::{Package, Plan, is_within},
     report::{Progress, Reporter, Stage as Step, Warning},
     scripts::{self, Runner, Surroundings},
-    store::{Entry, MachineKey, Store},
+    store::{MachineKey, Store},
     threads::{self, blocking},
     waits::Unit,
 };
 
 /// How often a tree is built when stored packages change while they are used.
 const BUILD_ATTEMPTS_MAX: usize = 3;
-/// How often packages are fetched for it: once more when a guess could not be fetched, or the store has something else under a
-/// package's name.
-const FETCH_ROUNDS_MAX: usize = 3;
 
 /// A tree in the making. Dropping it leaves the project as it was.
 pub(super) struct Tree<'a> {
     plan: &'a Plan<'a>,
-    resolved: &'a Resolved,
-    options: &'a InstallOptions,
+    pub(super) resolved: &'a Resolved,
+    pub(super) options: &'a InstallOptions,
     key: &'a MachineKey,
     stage: Arc<Stage>,
     project: Arc<Project>,
@@ -136,18 +131,7 @@ impl<'a> Tree<'a> {
         let folders: Arc<[LinkFolder]> = self.plan.links.iter().chain(&self.plan.bins).cloned().collect();
         for attempt in 1.. {
             let builder = Arc::new(Builder::new(&self.stage, Arc::clone(&jobs))?);
-            let building = Building {
-                tree: self,
-                builder: &builder,
-                folders: &folders,
-                fetcher,
-                store,
-                reporter,
-                linking: OnceLock::new(),
-            };
-            let built = building.run(following).await;
-            fetcher.hand_to(None);
-            let built = built?;
+            let built = Building::new(self, &builder, &folders, (fetcher, store), reporter).run(following).await?;
             let Some(first) = built.damaged.first() else {
                 if let (Method::Copy, Some(reason)) = (built.method, built.refusal) {
                     reporter.warning(&Warning::Copying { reason });
@@ -166,7 +150,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Does what is left to do while others build.
-    fn prepare(&self) {
+    pub(super) fn prepare(&self) {
         self.described.get_or_init(|| {
             let described = self.plan.shape.described(&HashSet::new())?;
             let may_run_scripts = self.plan.build.iter().any(|package| self.may_run_scripts(package));
@@ -321,173 +305,6 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// One try to build a tree.
-struct Building<'b, 'a> {
-    tree: &'b Tree<'a>,
-    builder: &'b Arc<Builder>,
-    folders: &'b Arc<[LinkFolder]>,
-    fetcher: &'b Fetcher<'b>,
-    store: &'b Store,
-    reporter: &'b dyn Reporter,
-    /// When there was nothing to fetch any more.
-    linking: OnceLock<Instant>,
-}
-
-/// Packages that arrived before somebody built with them.
-type Arrived = Arc<Mutex<HashMap<Integrity, Entry>>>;
-
-impl Building<'_, '_> {
-    /// Drives it to its end; reports its progress from here.
-    async fn run(&self, following: &mut Following<'_>) -> Result<Built, InstallError> {
-        let (builder, total) = (self.builder, self.builder.jobs().len());
-        let waiting = self.tree.options.waits.begin("linking", Unit::Packages);
-        waiting.expect(total as u64);
-        let mut progress = builder.progress();
-        {
-            let mut work = pin!(self.work(following));
-            loop {
-                tokio::select! {
-                    biased;
-                    result = &mut work => break result?,
-                    () = builder.failed() => break,
-                    Ok(()) = progress.changed() => {}
-                }
-                let done = *progress.borrow_and_update();
-                waiting.reach(done as u64);
-                if self.linking.get().is_some() {
-                    self.reporter.progressed(Step::Link, Progress { done, total, bytes: 0 });
-                }
-            }
-        }
-        let built = builder.outcome()?;
-        waiting.reach(total as u64);
-        self.reporter.progressed(Step::Link, Progress { done: total, total, bytes: 0 });
-        self.reporter.stage_finished(Step::Link, self.linking.get().map(Instant::elapsed).unwrap_or_default());
-        Ok(built)
-    }
-
-    async fn work(&self, following: &mut Following<'_>) -> Result<(), InstallError> {
-        let receiver = Arc::clone(self.builder);
-        let receiver: Receiver = Arc::new(move |integrity, entry| receiver.build_arrived(integrity, entry));
-        let arrived = Arc::new(Mutex::new(self.fetcher.hand_to(Some(receiver))));
-        let (mut unbelieved, mut has_links, mut rounds) = (HashSet::new(), false, 0);
-        loop {
-            let (stored, missing) = self.look_up(&arrived, &unbelieved).await;
-            let is_last = missing.is_empty() && !following.is_going_on();
-            if is_last {
-                self.begin_linking();
-            } else if rounds == FETCH_ROUNDS_MAX {
-                let package = missing.first().map(|wanted| wanted.package.clone()).unwrap_or_default();
-                return Err(LinkError::Damaged { package }.into());
-            }
-            rounds += 1;
-            let linking = self.link(stored, &arrived);
-            self.tree.prepare();
-            let fetching = async { Ok(self.fetcher.fetch_all(missing, following).await?) };
-            let linked: Linked;
-            (linked, ()) = tokio::try_join!(async { Ok::<_, InstallError>(linking.await) }, fetching)?;
-            (unbelieved, has_links) = (linked.missing.into_iter().collect(), has_links || linked.has_links);
-            if self.builder.left().is_empty() {
-                break;
-            }
-        }
-        self.begin_linking();
-        if !has_links && !self.folders.is_empty() {
-            let (builder, folders) = (Arc::clone(self.builder), Arc::clone(self.folders));
-            blocking(move || builder.make_links(&folders, threads::count())).await;
-        }
-        Ok(())
-    }
-
-    /// From here on nothing is fetched.
-    fn begin_linking(&self) {
-        self.linking.get_or_init(|| {
-            self.fetcher.finish();
-            self.reporter.stage_started(Step::Link, self.builder.jobs().len());
-            Instant::now()
-        });
-    }
-
-    /// Of the jobs that are left, what the store probably has, and what has to be fetched: the unbelieved ones, by position,
-    /// among them.
-    async fn look_up(&self, arrived: &Arrived, unbelieved: &HashSet<usize>) -> (Vec<Stored>, Vec<Wanted>) {
-        let left = self.builder.left();
-        if left.is_empty() {
-            return (Vec::new(), Vec::new());
-        }
-        let _waiting = self.tree.options.waits.begin("looking packages up in the store", Unit::None);
-        let (builder, store, arrived) = (Arc::clone(self.builder), self.store.clone(), Arc::clone(arrived));
-        let look = move || {
-            let index_bytes = |job: &usize| {
-                let integrity = &builder.jobs()[*job].integrity;
-                let arrived = lock(&arrived).get(integrity).map(Entry::index_bytes);
-                arrived.or_else(|| store.index_bytes(integrity))
-            };
-            let found = threads::map(&left, &index_bytes);
-            left.into_iter().zip(found).collect::<Vec<_>>()
-        };
-        let (mut stored, mut missing) = (Vec::new(), Vec::new());
-        for (job, found) in blocking(look).await {
-            match found.filter(|_| !unbelieved.contains(&job)) {
-                Some(index_bytes) => stored.push(Stored { job, index_bytes }),
-                None => missing.push(self.wanted(&self.builder.jobs()[job])),
-            }
-        }
-        (stored, missing)
-    }
-
-    fn wanted(&self, job: &Job) -> Wanted {
-        let Resolved { lock, manifest, .. } = self.tree.resolved;
-        self.fetcher.wanted_as(
-            job.package.clone(),
-            job.integrity.clone(),
-            &job.path,
-            &lock.packages[&job.path],
-            manifest,
-        )
-    }
-
-    /// Builds what the store has, on threads of its own, from now on.
-    fn link(&self, stored: Vec<Stored>, arrived: &Arrived) -> impl Future<Output = Linked> + use<> {
-        let (builder, folders) = (Arc::clone(self.builder), Arc::clone(self.folders));
-        let (store, arrived) = (self.store.clone(), Arc::clone(arrived));
-        let has_work = !stored.is_empty();
-        let work = has_work.then(|| {
-            blocking(move || {
-                let find = |job: &Job| {
-                    let arrived = lock(&arrived).remove(&job.integrity);
-                    arrived.or_else(|| store.index(&job.integrity))
-                };
-                let missing = builder.build_stored(&stored, threads::count(), &find);
-                let has_links = builder.has_all();
-                if has_links {
-                    builder.make_links(&folders, threads::count());
-                }
-                Linked { missing, has_links }
-            })
-        });
-        async {
-            match work {
-                Some(work) => work.await,
-                None => Linked::default(),
-            }
-        }
-    }
-}
-
-/// What came of building what the store has.
-#[derive(Debug, Default)]
-struct Linked {
-    /// The positions of jobs that the store does not have after all.
-    missing: Vec<usize>,
-    /// All packages are there, and the links, too.
-    has_links: bool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Fetcher<'_> {
     /// What to fetch for an entry of the lockfile of a project with this manifest.
     pub(super) fn wanted(
@@ -501,7 +318,7 @@ impl Fetcher<'_> {
         Ok(self.wanted_as(package, integrity, path, entry, manifest))
     }
 
-    fn wanted_as(
+    pub(super) fn wanted_as(
         &self,
         package: String,
         integrity: Integrity,

@@ -23,8 +23,7 @@ use crate::{
         commit::Journal,
         state::{self, Installed, Linked, Marker, lock_digest},
     },
-    lock::{InstallPath, LockEntry, in_tarballs},
-    manifest::Manifest,
+    lock::{InstallPath, LockEntry},
     plan::{entries, extraneous, isolated_leftovers},
     report::{Reporter, Stage as Step, Warning},
     store::{MachineKey, Store},
@@ -83,7 +82,10 @@ impl Virtually<'_> {
         let is_allowed = |name: &str| !self.options.ignore_scripts && resolved.manifest.allows_scripts_of(name);
         let recipe = Recipe::new(wanted, root, is_allowed)
             .map_err(|link| InstallError::Unsupported { package: link.0, what: "a link out of node_modules" })?;
-        gather(wanted, &resolved.manifest, (fetcher, following), store, &self.options.waits).await?;
+        let packages: HashSet<&str> = recipe.packages.iter().map(|package| &*package.path).collect();
+        let packages = wanted.iter().filter(|(path, _)| packages.contains(path.as_str()));
+        let packages = packages.map(|(path, entry)| fetcher.wanted(path, entry, &resolved.manifest));
+        gather(packages.collect::<Result<_, _>>()?, (fetcher, following), store, &self.options.waits).await?;
 
         let mut summary = self.count(&recipe);
         summary.lock_written = self.files.lock.as_deref() != Some(resolved.lock_text());
@@ -196,17 +198,11 @@ impl Virtually<'_> {
 
 /// Makes sure that the store has all packages and believes them.
 async fn gather(
-    wanted: &Entries<'_>,
-    manifest: &Manifest,
+    wanted: Vec<Wanted>,
     (fetcher, following): (&Fetcher<'_>, &mut Following<'_>),
     store: &Store,
     waits: &Waits,
 ) -> Result<(), InstallError> {
-    // Bundled ones come with their dependents.
-    let in_tarballs = in_tarballs(wanted);
-    let stored = wanted.iter().filter(|(path, entry)| !entry.link && !in_tarballs.contains(path.as_str()));
-    let wanted: Vec<Wanted> =
-        stored.map(|(path, entry)| fetcher.wanted(path, entry, manifest)).collect::<Result<_, _>>()?;
     let mut missing = not_believed(store, wanted, waits).await;
     // Those that were guessed are waited for; if one could not be had, it is asked for once more, and that counts.
     let mut attempts = 0..GATHER_ATTEMPTS_MAX;

@@ -3,8 +3,10 @@
 //! npm writes plain values before objects, a few keys first and the others in the English locale's order, at every
 //! level of the file. A file that was read and did not change is written back byte for byte.
 
+use std::cmp::Ordering;
+
 use indexmap::IndexMap;
-use serde::Serialize as _;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{LockEntry, Lockfile};
@@ -20,20 +22,34 @@ const LOCKFILE_VERSION: u64 = 3;
 const FIRST: [&str; 8] =
     ["name", "version", "lockfileVersion", "resolved", "integrity", "requires", "packages", "dependencies"];
 
+/// An object that is about to be written, in npm's order of keys.
+struct Object<'a>(Vec<(&'a str, Field<'a>)>);
+
+enum Field<'a> {
+    Text(&'a str),
+    Flag,
+    Number(u64),
+    List(&'a [String]),
+    Object(Object<'a>),
+    /// With npm's order of keys at every level.
+    Value(Value),
+}
+
 impl Lockfile {
     /// The file's text: indented by two spaces, with a final newline.
     pub fn to_text(&self) -> String {
-        let mut object = self.extra.clone();
-        insert_text(&mut object, "name", self.name.as_deref());
-        insert_text(&mut object, "version", self.version.as_deref());
-        object.insert("lockfileVersion".to_owned(), LOCKFILE_VERSION.into());
-        insert_flag(&mut object, "requires", self.requires);
-        let packages = self.packages.iter().map(|(path, entry)| (path.as_str().to_owned(), entry.to_value()));
-        object.insert("packages".to_owned(), Value::Object(packages.collect()));
+        let packages =
+            self.packages.iter().map(|(path, entry)| (path.as_str(), Field::Object(entry.object()))).collect();
+        let mut fields = Fields::with(&self.extra);
+        fields.text("name", self.name.as_deref());
+        fields.text("version", self.version.as_deref());
+        fields.set("lockfileVersion", Field::Number(LOCKFILE_VERSION));
+        fields.flag("requires", self.requires);
+        fields.set("packages", Field::Object(Object::new(packages)));
         let mut bytes = Vec::new();
         let mut serializer = serde_json::Serializer::pretty(&mut bytes);
-        // Writing to memory cannot fail, and a `Value` has no other way to.
-        let written = sorted(Value::Object(object)).serialize(&mut serializer);
+        // Writing to memory cannot fail, and nothing of this has another way to.
+        let written = Object::new(fields.0).serialize(&mut serializer);
         debug_assert!(written.is_ok());
         bytes.push(b'\n');
         String::from_utf8(bytes).unwrap_or_default()
@@ -73,74 +89,131 @@ pub(crate) fn keep_packages(text: &str, keep: impl Fn(&str) -> bool) -> Option<S
 }
 
 impl LockEntry {
-    fn to_value(&self) -> Value {
-        let mut object = self.extra.clone();
-        insert_text(&mut object, "name", self.name.as_deref());
-        insert_text(&mut object, "version", self.version.as_deref());
-        insert_text(&mut object, "resolved", self.resolved.as_deref());
-        insert_text(&mut object, "integrity", self.integrity.as_deref());
-        insert_text(&mut object, "license", self.license.as_deref());
-        insert_text(&mut object, "deprecated", self.deprecated.as_deref());
-        insert_flag(&mut object, "link", self.link);
-        insert_flag(&mut object, "dev", self.dev);
-        insert_flag(&mut object, "optional", self.optional);
-        insert_flag(&mut object, "devOptional", self.dev_optional);
-        insert_flag(&mut object, "peer", self.peer);
-        insert_flag(&mut object, "inBundle", self.in_bundle);
-        insert_flag(&mut object, "hasInstallScript", self.has_install_script);
-        insert_flag(&mut object, "hasShrinkwrap", self.has_shrinkwrap);
-        insert_map(&mut object, "dependencies", &self.dependencies);
-        insert_map(&mut object, "devDependencies", &self.dev_dependencies);
-        insert_map(&mut object, "optionalDependencies", &self.optional_dependencies);
-        insert_map(&mut object, "peerDependencies", &self.peer_dependencies);
-        insert_peer_meta(&mut object, &self.peer_dependencies_meta);
-        insert_map(&mut object, "bin", &self.bin);
-        insert_list(&mut object, "bundleDependencies", &self.bundle_dependencies);
-        insert_list(&mut object, "os", &self.os);
-        insert_list(&mut object, "cpu", &self.cpu);
-        insert_list(&mut object, "libc", &self.libc);
+    fn object(&self) -> Object<'_> {
+        let mut fields = Fields::with(&self.extra);
+        fields.text("name", self.name.as_deref());
+        fields.text("version", self.version.as_deref());
+        fields.text("resolved", self.resolved.as_deref());
+        fields.text("integrity", self.integrity.as_deref());
+        fields.text("license", self.license.as_deref());
+        fields.text("deprecated", self.deprecated.as_deref());
+        fields.flag("link", self.link);
+        fields.flag("dev", self.dev);
+        fields.flag("optional", self.optional);
+        fields.flag("devOptional", self.dev_optional);
+        fields.flag("peer", self.peer);
+        fields.flag("inBundle", self.in_bundle);
+        fields.flag("hasInstallScript", self.has_install_script);
+        fields.flag("hasShrinkwrap", self.has_shrinkwrap);
+        fields.map("dependencies", &self.dependencies);
+        fields.map("devDependencies", &self.dev_dependencies);
+        fields.map("optionalDependencies", &self.optional_dependencies);
+        fields.map("peerDependencies", &self.peer_dependencies);
+        fields.peer_meta("peerDependenciesMeta", &self.peer_dependencies_meta);
+        fields.map("bin", &self.bin);
+        fields.list("bundleDependencies", &self.bundle_dependencies);
+        fields.list("os", &self.os);
+        fields.list("cpu", &self.cpu);
+        fields.list("libc", &self.libc);
         for (key, value) in [("engines", &self.engines), ("funding", &self.funding)] {
             if let Some(value) = value {
-                object.insert(key.to_owned(), value.clone());
+                fields.set(key, Field::Value(sorted(value.clone())));
             }
         }
-        Value::Object(object)
+        Object::new(fields.0)
     }
 }
 
-fn insert_text(object: &mut Map<String, Value>, key: &str, text: Option<&str>) {
-    if let Some(text) = text {
-        object.insert(key.to_owned(), text.into());
+/// The fields of an object, in any order.
+struct Fields<'a>(Vec<(&'a str, Field<'a>)>);
+
+impl<'a> Fields<'a> {
+    /// Those that we do not know.
+    fn with(extra: &'a Map<String, Value>) -> Self {
+        Self(extra.iter().map(|(key, value)| (key.as_str(), Field::Value(sorted(value.clone())))).collect())
+    }
+
+    fn set(&mut self, key: &'a str, field: Field<'a>) {
+        // A field that we know is not among those that we do not know, unless somebody made the lockfile by hand.
+        self.0.retain(|(present, _)| *present != key);
+        self.0.push((key, field));
+    }
+
+    fn text(&mut self, key: &'a str, text: Option<&'a str>) {
+        if let Some(text) = text {
+            self.set(key, Field::Text(text));
+        }
+    }
+
+    fn flag(&mut self, key: &'a str, flag: bool) {
+        if flag {
+            self.set(key, Field::Flag);
+        }
+    }
+
+    fn map(&mut self, key: &'a str, map: &'a DependencyMap) {
+        if !map.is_empty() {
+            let map = map.iter().map(|(name, text)| (name.as_str(), Field::Text(text)));
+            self.set(key, Field::Object(Object::new(map.collect())));
+        }
+    }
+
+    fn list(&mut self, key: &'a str, list: &'a [String]) {
+        if !list.is_empty() {
+            self.set(key, Field::List(list));
+        }
+    }
+
+    fn peer_meta(&mut self, key: &'a str, meta: &'a IndexMap<String, PeerMeta>) {
+        if !meta.is_empty() {
+            let meta = meta.iter().map(|(name, meta)| {
+                let fields = meta.optional.then_some(("optional", Field::Flag));
+                (name.as_str(), Field::Object(Object(fields.into_iter().collect())))
+            });
+            self.set(key, Field::Object(Object::new(meta.collect())));
+        }
     }
 }
 
-fn insert_flag(object: &mut Map<String, Value>, key: &str, flag: bool) {
-    if flag {
-        object.insert(key.to_owned(), true.into());
+impl<'a> Object<'a> {
+    fn new(mut fields: Vec<(&'a str, Field<'a>)>) -> Self {
+        fields.sort_by(|(one, left), (other, right)| in_order((one, left.is_object()), (other, right.is_object())));
+        Self(fields)
     }
 }
 
-fn insert_map(object: &mut Map<String, Value>, key: &str, map: &DependencyMap) {
-    if !map.is_empty() {
-        let map = map.iter().map(|(name, text)| (name.clone(), text.as_str().into()));
-        object.insert(key.to_owned(), Value::Object(map.collect()));
+impl Field<'_> {
+    fn is_object(&self) -> bool {
+        matches!(self, Self::Object(_) | Self::Value(Value::Object(_)))
     }
 }
 
-fn insert_list(object: &mut Map<String, Value>, key: &str, list: &[String]) {
-    if !list.is_empty() {
-        object.insert(key.to_owned(), list.iter().map(String::as_str).collect());
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, field)| (key, field)))
     }
 }
 
-fn insert_peer_meta(object: &mut Map<String, Value>, meta: &IndexMap<String, PeerMeta>) {
-    if !meta.is_empty() {
-        let meta = meta.iter().map(|(name, meta)| {
-            let fields = meta.optional.then(|| ("optional".to_owned(), Value::Bool(true)));
-            (name.clone(), Value::Object(fields.into_iter().collect()))
-        });
-        object.insert("peerDependenciesMeta".to_owned(), Value::Object(meta.collect()));
+impl Serialize for Field<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => text.serialize(serializer),
+            Self::Flag => true.serialize(serializer),
+            Self::Number(number) => number.serialize(serializer),
+            Self::List(list) => list.serialize(serializer),
+            Self::Object(object) => object.serialize(serializer),
+            Self::Value(value) => value.serialize(serializer),
+        }
     }
+}
+
+/// npm's order of keys; with each, whether its value is an object.
+fn in_order((one, is_object): (&str, bool), (other, other_is_object): (&str, bool)) -> Ordering {
+    let place = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
+    is_object
+        .cmp(&other_is_object)
+        .then_with(|| place(one).cmp(&place(other)))
+        .then_with(|| collation::compare(one, other))
 }
 
 /// The value with npm's order of keys at every level.
@@ -149,12 +222,7 @@ fn sorted(value: Value) -> Value {
         Value::Array(list) => Value::Array(list.into_iter().map(sorted).collect()),
         Value::Object(object) => {
             let mut fields: Vec<(String, Value)> = object.into_iter().collect();
-            fields.sort_by(|(a, left), (b, right)| {
-                left.is_object().cmp(&right.is_object()).then_with(|| {
-                    let place = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
-                    place(a).cmp(&place(b)).then_with(|| collation::compare(a, b))
-                })
-            });
+            fields.sort_by(|(one, left), (other, right)| in_order((one, left.is_object()), (other, right.is_object())));
             Value::Object(fields.into_iter().map(|(key, value)| (key, sorted(value))).collect())
         }
         plain => plain,

@@ -39,7 +39,7 @@ use crate::{
     inflate,
     npmrc::Npmrc,
     packument::{self, Packument},
-    resolve::{PackumentSource, SourceError},
+    resolve::{self, PackumentSource, SourceError},
     store::MachineKey,
     threads::blocking,
     waits::{Bytes as Amount, Unit, Waiting, Waits, What},
@@ -54,8 +54,8 @@ use transport::Transport;
 pub const PACKUMENT_BYTES_MAX: u64 = 256 << 20;
 /// Largest tarball as downloaded: 1 GiB.
 pub const TARBALL_BYTES_MAX: u64 = 1 << 30;
-/// Requests under way at once.
-pub const REQUESTS_MAX: usize = 64;
+/// Requests under way at once: as many as the resolver has.
+pub const REQUESTS_MAX: usize = resolve::REQUESTS_MAX;
 /// A document that came in so many bytes at most is parsed by the thread that received it, which takes it a millisecond: less
 /// than two changes of threads where many come at once.
 const PARSED_AT_ONCE_BYTES_MAX: usize = 64 << 10;

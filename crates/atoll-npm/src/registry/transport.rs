@@ -9,7 +9,8 @@
 
 use std::{future::Future, pin::pin, sync::Arc, sync::OnceLock, task::Poll};
 
-use reqwest::{Client, NoProxy, Proxy, redirect};
+use atoll_http::{BadProxy, Proxies, Tls};
+use reqwest::{Client, Proxy};
 use tokio::{
     runtime::{Builder, Runtime},
     task::JoinSet,
@@ -17,9 +18,6 @@ use tokio::{
 
 use super::{Network, REQUESTS_MAX, RegistryError, connecting::NoteConnections, dns, http_text};
 use crate::{threads, waits::Waits};
-
-/// Redirects followed for one request.
-const REDIRECTS_MAX: usize = 5;
 
 /// See the module's description.
 #[derive(Debug)]
@@ -49,26 +47,18 @@ impl Transport {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
-        let mut http = Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .http1_only()
-            .user_agent(concat!("atoll/", env!("CARGO_PKG_VERSION")))
+        let tls = Tls::of_system().map_err(|error| RegistryError::Tls(error.to_string()))?;
+        if let Some(reason) = tls.trusts_nobody {
+            return Err(RegistryError::Tls(reason.to_string()));
+        }
+        let http = atoll_http::client(tls.config, self.proxies.iter().cloned())
             .connect_timeout(self.network.connection())
             .connector_layer(NoteConnections(self.waits.clone()))
             .read_timeout(self.network.stall)
             .dns_resolver(Arc::new(dns::Lookup::new(self.network.connect, self.waits.clone())))
             .pool_max_idle_per_host(REQUESTS_MAX)
-            .redirect(redirect::Policy::custom(follow))
-            // Bodies are hashed and kept as they are sent, and decompressed on other threads than the one that asks.
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .no_proxy();
-        for proxy in &self.proxies {
-            http = http.proxy(proxy.clone());
-        }
-        let http = http.build().map_err(|error| RegistryError::Tls(error.to_string()))?;
+            .build()
+            .map_err(|error| RegistryError::Tls(error.to_string()))?;
         Ok(self.http.get_or_init(|| http))
     }
 
@@ -114,38 +104,10 @@ impl Drop for Transport {
 }
 
 fn proxies(network: &Network) -> Result<Vec<Proxy>, RegistryError> {
-    let exceptions = network.no_proxy.as_deref().and_then(NoProxy::from_string);
-    let http = network.http_proxy.as_deref().map(|url| (url, Proxy::http(url)));
-    let https = network.https_proxy.as_deref().map(|url| (url, Proxy::https(url)));
-    let made = [http, https].into_iter().flatten().map(|(url, proxy)| match proxy {
-        Ok(proxy) => Ok(proxy.no_proxy(exceptions.clone())),
-        Err(_) => Err(RegistryError::BadProxy { url: http_text(url) }),
-    });
-    made.collect()
-}
-
-/// Root certificates of the system, verified by rustls with ring.
-fn tls() -> Result<rustls::ClientConfig, RegistryError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let fail = |error: rustls::Error| RegistryError::Tls(error.to_string());
-    let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(&provider)).map_err(fail)?;
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(fail)?
-        .dangerous() // "Dangerous" is any verifier of one's own; this one is the platform's.
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
-}
-
-/// Follows a redirect unless it would go on for ever or drop encryption. Credentials are dropped by the client when the
-/// origin changes.
-fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    if attempt.previous().len() > REDIRECTS_MAX {
-        return attempt.error("too many redirects");
-    }
-    let was_encrypted = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
-    if was_encrypted && attempt.url().scheme() != "https" {
-        return attempt.error("a redirect from https to http");
-    }
-    attempt.follow()
+    let Network { http_proxy, https_proxy, no_proxy, .. } = network;
+    let proxies = Proxies { http: http_proxy.clone(), https: https_proxy.clone(), except: no_proxy.clone() };
+    proxies.parse().map_err(|BadProxy { scheme }| {
+        let url = if scheme == "https" { https_proxy } else { http_proxy };
+        RegistryError::BadProxy { url: http_text(url.as_deref().unwrap_or_default()) }
+    })
 }

@@ -88,9 +88,12 @@ pub struct Options {
     pub requests_max: usize,
 }
 
+/// See [`Options::requests_max`].
+pub const REQUESTS_MAX: usize = 64;
+
 impl Default for Options {
     fn default() -> Self {
-        Self { node_version: None, requests_max: 64 }
+        Self { node_version: None, requests_max: REQUESTS_MAX }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::rules::NetRules;
 use atoll_engine::JsError;
+use atoll_http::{Tls, TlsError};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use std::error::Error;
@@ -38,14 +39,16 @@ struct Clients {
     named: reqwest::Client,
     /// For all others: connects only to addresses that the rules admit.
     guarded: reqwest::Client,
+    /// Why no server can be trusted, where the system has no certificates.
+    trusts_nobody: Option<Arc<str>>,
 }
 
 /// Why the clients can't be made.
 #[derive(Debug, thiserror::Error)]
 enum SetupError {
-    /// The system's certificates or the TLS provider can't be used.
+    /// The TLS provider can't be used.
     #[error("TLS can't be set up: {0}")]
-    Tls(#[from] rustls::Error),
+    Tls(#[from] TlsError),
     /// The HTTP client refused its configuration.
     #[error("the HTTP client can't be set up: {0}")]
     Client(#[from] reqwest::Error),
@@ -53,10 +56,10 @@ enum SetupError {
 
 impl Clients {
     fn new(rules: &Arc<NetRules>) -> Result<Self, SetupError> {
-        let tls = tls_config()?;
-        let named = builder(tls.clone()).dns_resolver(Resolver { rules: None }).build()?;
-        let guarded = builder(tls).dns_resolver(Resolver { rules: Some(Arc::clone(rules)) }).build()?;
-        Ok(Self { named, guarded })
+        let tls = Tls::of_system()?.with_http2();
+        let named = builder(&tls).dns_resolver(Resolver { rules: None }).build()?;
+        let guarded = builder(&tls).dns_resolver(Resolver { rules: Some(Arc::clone(rules)) }).build()?;
+        Ok(Self { named, guarded, trusts_nobody: tls.trusts_nobody })
     }
 }
 
@@ -73,6 +76,9 @@ impl FetchClient {
             Ok(clients) => clients,
             Err(error) => return Err(JsError::error(error.to_string()).with("code", "ERR_NETWORK")),
         };
+        if let Some(reason) = clients.trusts_nobody.as_ref().filter(|_| url.scheme() == "https") {
+            return Err(JsError::error(format!("TLS can't be set up: {reason}")).with("code", "ERR_NETWORK"));
+        }
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();
         if self.rules.names_host(host, port) {
@@ -91,21 +97,9 @@ impl FetchClient {
     }
 }
 
-fn tls_config() -> Result<rustls::ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(&provider))?;
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous() // the name of the API for any verifier that is not rustls' own
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
+fn builder(tls: &Tls) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(tls.config.clone())
         .redirect(redirect::Policy::none())
         .no_proxy()
         .referer(false)
