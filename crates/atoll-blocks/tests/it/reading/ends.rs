@@ -64,6 +64,7 @@ fn child_reads() {
     let folder = folder();
     let limits = Limits { bytes_max: 12 * MIB as u64, free_bytes_min: 0 };
     let (object, _reader, _runtime) = open(&folder, &folder.join("cache"), limits);
+    fs::write(folder.join("is-open"), "").unwrap();
     std::thread::scope(|scope| {
         for thread in 0..4_u64 {
             let object = &object;
@@ -145,13 +146,12 @@ fn two_processes_do_not_share_a_directory() {
     pack_into(folder.path());
     let mut child = spawn("reading::ends::child_reads", folder.path());
     let cache = folder.path().join("cache");
-    let refused = loop {
-        match Cache::open(&cache, ROOMY) {
-            Err(error @ CacheError::InUse(_)) => break error.to_string(),
-            other => drop(other),
-        }
+    while !folder.path().join("is-open").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it has opened the cache before it ends");
         std::thread::sleep(Duration::from_millis(1));
-    };
+    }
+    let Err(error @ CacheError::InUse(_)) = Cache::open(&cache, ROOMY) else { panic!("another process has it") };
+    let refused = error.to_string();
     assert!(refused.contains("in use by another process"), "{refused}");
     child.kill().unwrap();
     child.wait().unwrap();
