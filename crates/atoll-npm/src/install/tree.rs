@@ -129,7 +129,8 @@ impl<'a> Tree<'a> {
     ) -> Result<Option<Method>, InstallError> {
         let jobs = self.jobs()?;
         let folders: Arc<[LinkFolder]> = self.plan.links.iter().chain(&self.plan.bins).cloned().collect();
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let builder = Arc::new(Builder::new(&self.stage, Arc::clone(&jobs))?);
             let built = Building::new(self, &builder, &folders, (fetcher, store), reporter).run(following).await?;
             let Some(first) = built.damaged.first() else {
@@ -145,8 +146,8 @@ impl<'a> Tree<'a> {
             for job in built.damaged {
                 store.evict(&jobs[job].integrity)?;
             }
+            attempt += 1;
         }
-        unreachable!("the loop ends with a result")
     }
 
     /// Does what is left to do while others build.
