@@ -45,7 +45,7 @@ use crate::{
     report::{Reporter, Warning},
     scripts::DEADLINE,
     store::{Form, MachineKey, Store},
-    threads::blocking,
+    threads::{self, blocking},
     version::Version,
     waits::{Unit, Waits},
 };
@@ -221,6 +221,7 @@ async fn install_all(mut options: InstallOptions, reporter: &dyn Reporter) -> Re
         summary.up_to_date = !resolved.changes_files(&files);
         summary.locked = Some(resolved.lock.packages.keys().filter(|path| !path.is_root()).count());
         summary.bytes = client.bytes_received();
+        threads::drop_elsewhere(resolved);
         return Ok(summary);
     }
 

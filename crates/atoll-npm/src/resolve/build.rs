@@ -228,8 +228,8 @@ impl<'a> Builder<'a> {
     fn gather_for(&mut self, node: NodeId, edge: EdgeId) -> Result<NodeId, Halt> {
         let kind = self.graph[edge].kind;
         let source = if kind.is_peer() { self.group_sources.get(&node).copied().unwrap_or(node) } else { node };
-        let stand_in = self.stand_in(source, true);
-        let ready = self.graph.same_edge_of(stand_in, edge).and_then(|own| {
+        let stand_in = if kind.is_peer() { Some(self.stand_in(source)) } else { self.stand_ins.get(&source).copied() };
+        let ready = stand_in.and_then(|stand_in| self.graph.same_edge_of(stand_in, edge)).and_then(|own| {
             let dep = self.graph[own].to.filter(|_| self.graph.is_valid(own))?;
             self.graph.satisfies(dep, edge).then_some(dep)
         });
@@ -242,7 +242,7 @@ impl<'a> Builder<'a> {
             return Ok(dep);
         }
         let mut required = HashSet::from_iter([node]);
-        self.gather(edge, kind.is_peer().then_some(stand_in), None, &mut required, 0)
+        self.gather(edge, stand_in.filter(|_| kind.is_peer()), None, &mut required, 0)
     }
 
     /// The shallowest package below `top` that would satisfy an optional peer.
@@ -305,23 +305,20 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A node for what the edge asks for, below `parent`.
-    pub(super) fn load(&mut self, edge: EdgeId, parent: NodeId) -> Result<NodeId, Halt> {
+    /// A node for what the edge asks for, in no tree yet.
+    pub(super) fn load(&mut self, edge: EdgeId) -> Result<NodeId, Halt> {
         let name = self.graph[edge].name.clone();
         let spec = Arc::clone(&self.graph[edge].parsed);
         let (wanted, asked) = spec.target(&name);
         let known = self.known;
-        let node = if let Spec::Unsupported(kind) = asked {
-            self.load_failure(edge, |asker| ResolveError::Unsupported { asker, kind: *kind })
-        } else {
-            match known.get(wanted) {
-                None => return Err(Halt::Missing(vec![(name.to_string(), spec)])),
-                Some(None) => self.load_failure(edge, |asker| ResolveError::NotFound { asker }),
-                Some(Some(packument)) => self.load_version(edge, packument, asked),
-            }
-        };
-        self.graph.attach(node, parent);
-        Ok(node)
+        if let Spec::Unsupported(kind) = asked {
+            return Ok(self.load_failure(edge, |asker| ResolveError::Unsupported { asker, kind: *kind }));
+        }
+        match known.get(wanted) {
+            None => Err(Halt::Missing(vec![(name.to_string(), spec)])),
+            Some(None) => Ok(self.load_failure(edge, |asker| ResolveError::NotFound { asker })),
+            Some(Some(packument)) => Ok(self.load_version(edge, packument, asked)),
+        }
     }
 
     fn load_version(&mut self, edge: EdgeId, packument: &Packument, asked: &Spec) -> NodeId {
@@ -395,4 +392,38 @@ pub(super) fn optional_set(graph: &Graph, node: NodeId) -> IndexSet<NodeId> {
     }
     let start = set.clone();
     graph.exclusive_set(start, |graph, edge| !graph[edge].to.is_some_and(|to| set.contains(&to)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nodes and edges that a project with `count` dependencies takes, each of which is of this kind.
+    fn made(count: usize, dependency: &str) -> (usize, usize) {
+        let mut root = LockEntry::default();
+        let mut known = Known::default();
+        for name in (0..count).map(|index| format!("p{index}")) {
+            let text =
+                format!(r#"{{"versions":{{"1.0.0":{{"dist":{{"tarball":"https://r/{name}.tgz"}}{dependency}}}}}}}"#);
+            let packument = Packument::parse(&name, text.into_bytes()).unwrap();
+            root.dependencies.insert(name.clone(), "1".to_owned());
+            known.insert(name, Some(Arc::new(packument)));
+        }
+        let mut builder = Builder::new(&known, Asked::default(), None);
+        let project = builder.plant(&root, None);
+        builder.enqueue_problems(project);
+        builder.run().unwrap();
+        assert_eq!(builder.placed().len(), count + 1);
+        (builder.graph.len(), builder.graph.edges_made())
+    }
+
+    #[test]
+    fn what_has_no_peers_is_gathered_beside_nothing() {
+        // Each package: found, on its own beside a stand-in, and placed. The project has an edge to it, and the stand-in.
+        assert_eq!(made(100, ""), (301, 200));
+        // Each one has an edge besides, both found and placed.
+        assert_eq!(made(100, r#","dependencies":{"p0":"1"}"#), (301, 400));
+        // What has peers is gathered beside all else that the project depends on.
+        assert!(made(100, r#","peerDependencies":{"p0":"1"}"#).1 > 100 * 100);
+    }
 }

@@ -206,6 +206,12 @@ impl Graph {
         self.nodes.len()
     }
 
+    /// How many edges were ever made.
+    #[cfg(test)]
+    pub(super) fn edges_made(&self) -> usize {
+        self.edges.len()
+    }
+
     /// One shared copy of a string.
     pub(super) fn intern(&mut self, text: &str) -> Arc<str> {
         if let Some(shared) = self.texts.get(text) {
@@ -274,15 +280,29 @@ impl Graph {
         id
     }
 
-    /// Makes the edges of a node that has none.
+    /// Makes the edges that a node does not have yet, so that they are in the order of its package's dependencies.
     pub(super) fn load_edges(&mut self, id: NodeId) {
+        self.load_edges_to(id, None);
+    }
+
+    /// As [`Self::load_edges`], but only the edge of that name, if one is given.
+    pub(super) fn load_edges_to(&mut self, id: NodeId, only: Option<FolderKey>) {
         let package = Arc::clone(&self[id].package);
         // A stand-in for the project has its package, so all nodes of a package are the same in this.
         let is_project = self.project.is_none_or(|project| project == id || self[id].source == Some(project));
         let wants = package.wants.get_or_init(|| self.wants(&package.entry, is_project));
-        self[id].edges_out.reserve(wants.len());
+        if self[id].edges_out.len() == wants.len() {
+            return;
+        }
+        let there = std::mem::take(&mut self[id].edges_out);
+        self[id].edges_out.reserve(if only.is_some() { 1 } else { wants.len() });
         for want in wants {
-            self.add_edge(id, want);
+            let key = want.name.key;
+            if let Some(&edge) = there.get(&key) {
+                self[id].edges_out.insert(key, edge);
+            } else if only.is_none_or(|only| only == key) {
+                self.add_edge(id, want);
+            }
         }
     }
 

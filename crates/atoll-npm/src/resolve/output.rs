@@ -22,18 +22,17 @@ impl Builder<'_> {
         self.drop_unsatisfied(project)?;
         let flags = self.drop_extraneous(project);
         let graph = &self.graph;
-        let mut packages: Vec<(InstallPath, LockEntry)> = Vec::with_capacity(flags.len());
-        for node in graph.subtree(project) {
-            let Some(path) = path_of(graph, project, node) else { continue };
-            packages.push((path, entry(graph, project, node, flags[&node])));
-        }
-        packages.sort_by(|(a, _), (b, _)| collation::compare(a.as_str(), b.as_str()));
+        let mut paths: Vec<(InstallPath, NodeId)> =
+            flags.keys().filter_map(|&node| Some((path_of(graph, project, node)?, node))).collect();
+        paths.sort_unstable_by(|(a, _), (b, _)| collation::compare(a.as_str(), b.as_str()));
+        let packages =
+            paths.into_iter().map(|(path, node)| (path, entry(graph, project, node, flags[&node]))).collect();
         let root = &graph[project].package.entry;
         Ok(Lockfile {
             name: root.name.clone().or_else(|| previous.and_then(|lockfile| lockfile.name.clone())),
             version: root.version.clone(),
             requires: true,
-            packages: packages.into_iter().collect(),
+            packages,
             extra: previous.map(|lockfile| lockfile.extra.clone()).unwrap_or_default(),
         })
     }
@@ -41,9 +40,12 @@ impl Builder<'_> {
     /// An optional dependency that could not be had goes, with everything that cannot work without it; any other is an
     /// error.
     fn drop_failed(&mut self, project: NodeId) -> Result<(), Box<ResolveError>> {
-        let flags = flags::compute(&self.graph, project);
         let failed: Vec<NodeId> =
             self.graph.subtree(project).into_iter().filter(|&node| self.graph[node].failure.is_some()).collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let flags = flags::compute(&self.graph, project);
         let mut dropped: IndexSet<NodeId> = IndexSet::default();
         for node in failed {
             if !flags[&node].optional {
@@ -63,14 +65,14 @@ impl Builder<'_> {
     /// The last word: a package whose regular dependency is not satisfied is dropped where it is optional, and an error
     /// where it is not. Placement lets few such cases through, all of them among contradictory peers.
     fn drop_unsatisfied(&mut self, project: NodeId) -> Result<(), Box<ResolveError>> {
-        let flags = flags::compute(&self.graph, project);
+        let mut flags = None;
         for node in self.placed() {
             if !self.graph.is_placed(node) {
                 continue;
             }
             let is_broken = |&edge: &EdgeId| matches!(self.graph[edge].kind, EdgeKind::Regular | EdgeKind::Dev);
             let Some(edge) = self.problem_edges(node).into_iter().find(is_broken) else { continue };
-            if flags[&node].optional {
+            if flags.get_or_insert_with(|| flags::compute(&self.graph, project))[&node].optional {
                 for node in optional_set(&self.graph, node).into_iter().filter(|&node| node != project) {
                     self.graph.detach(node);
                 }

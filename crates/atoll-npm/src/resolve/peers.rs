@@ -8,7 +8,7 @@ use super::{
     build::{Builder, Halt},
     collation,
     error::PeerConflict,
-    graph::{EdgeId, EdgeKind, NodeId},
+    graph::{EdgeId, EdgeKind, FolderKey, NodeId},
     maps::HashSet,
 };
 
@@ -19,15 +19,21 @@ const PEER_CHAIN_MAX: usize = 128;
 pub(super) type Required = HashSet<NodeId>;
 
 impl Builder<'_> {
-    /// The stand-in for a node: made anew, or the one made last.
-    pub(super) fn stand_in(&mut self, node: NodeId, reuses: bool) -> NodeId {
-        if reuses && let Some(&existing) = self.stand_ins.get(&node) {
-            return existing;
-        }
+    /// The stand-in that was made last for a node, or else a new one.
+    pub(super) fn stand_in(&mut self, node: NodeId) -> NodeId {
+        let Some(&existing) = self.stand_ins.get(&node) else { return self.new_stand_in(node, None) };
+        self.graph.load_edges(existing);
+        existing
+    }
+
+    /// A new stand-in, which has the edge of that name only, if one is given, until it is used again.
+    fn new_stand_in(&mut self, node: NodeId, only: Option<FolderKey>) -> NodeId {
         let package = std::sync::Arc::clone(&self.graph[node].package);
         let name = self.graph[node].name.clone();
         let rules = self.graph[node].rules.clone();
-        let stand_in = self.graph.create(&name, &package, Some(node), rules);
+        let stand_in = self.graph.create_bare(&name, &package, Some(node));
+        self.graph[stand_in].rules = rules;
+        self.graph.load_edges_to(stand_in, only);
         self.stand_ins.insert(node, stand_in);
         stand_in
     }
@@ -45,17 +51,20 @@ impl Builder<'_> {
         if chain > PEER_CHAIN_MAX {
             return Err(Halt::too_complex("the chain of peer dependencies is too long"));
         }
-        let from = self.graph[edge].from;
-        let parent = match stand_in {
-            Some(parent) => parent,
-            None => self.stand_in(from, false),
-        };
-        let first = self.load(edge, parent)?;
+        let first = self.load(edge)?;
+        let parent = stand_in.unwrap_or_else(|| {
+            // Nobody looks for the other dependencies beside what has no peers.
+            let has_peers = self.graph[first].edges_out.values().any(|&edge| self.graph[edge].kind.is_peer());
+            let only = (!has_peers).then_some(self.graph[first].name.key);
+            self.new_stand_in(self.graph[edge].from, only)
+        });
+        self.graph.attach(first, parent);
         let mut node = first;
         if let Some(second) = second
             && !self.graph.is_valid(second)
         {
-            let other = self.load(second, parent)?;
+            let other = self.load(second)?;
+            self.graph.attach(other, parent);
             if self.graph.is_valid(edge) {
                 node = other;
             }
@@ -137,5 +146,36 @@ impl Builder<'_> {
     fn peer_conflict(&self, edge: EdgeId, own: Option<EdgeId>) -> Halt {
         let found = self.graph[edge].to;
         Halt::conflict(PeerConflict::describe(&self.graph, edge, found, own))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::build::{Asked, Known},
+        *,
+    };
+    use crate::lock::LockEntry;
+
+    #[test]
+    fn a_stand_in_that_is_used_again_has_all_edges() {
+        let mut root = LockEntry::default();
+        for name in ["a", "b", "c"] {
+            root.dependencies.insert(name.to_owned(), "1".to_owned());
+        }
+        let known = Known::default();
+        let mut builder = Builder::new(&known, Asked::default(), None);
+        let project = builder.plant(&root, None);
+        let only = builder.graph.name("b").key;
+        let stand_in = builder.new_stand_in(project, Some(only));
+        let names = |builder: &Builder<'_>| -> Vec<String> {
+            let edges = builder.graph[stand_in].edges_out.values();
+            edges.map(|&edge| builder.graph[edge].name.to_string()).collect()
+        };
+        assert_eq!(names(&builder), ["b"]);
+        let edge = builder.graph[stand_in].edges_out[&only];
+        assert_eq!(builder.stand_in(project), stand_in);
+        assert_eq!(names(&builder), ["a", "b", "c"]);
+        assert_eq!(builder.graph[stand_in].edges_out[&only], edge, "what was there stays");
     }
 }
