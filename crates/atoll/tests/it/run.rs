@@ -1,7 +1,7 @@
 //! `atoll run`: exit codes, arguments, what guests see, and how errors look.
 
 use crate::harness::{Scene, check};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::Stdio;
 
 #[test]
@@ -98,6 +98,26 @@ exit code 1
 --- stderr
 error: --net: 'no host' is not an address to allow: write HOST, HOST:PORT, an IP address, a block like 10.0.0.0/8, or public
 ");
+}
+
+#[test]
+fn a_system_without_certificates_has_plain_http_and_says_why_not_more() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = server.local_addr().expect("it has one");
+    let answering = std::thread::spawn(move || {
+        let (mut connection, _) = server.accept().expect("a connection");
+        let mut request = [0; 4096];
+        assert!(connection.read(&mut request).expect("a request") > 0);
+        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\nconnection: close\r\n\r\nin clear")
+    });
+    let program = "const [host] = process.argv.slice(2);
+console.log(await (await fetch(`http://${host}/`)).text());
+try { await fetch(`https://${host}/`); } catch (error) { console.log(error.message, error.cause?.message); }";
+    let scene = Scene::new(&[("main.mjs", program)]);
+    let mut command = scene.command(&["run", "--net", "allow=127.0.0.1", "main.mjs", &address.to_string()]);
+    let output = command.env("SSL_CERT_FILE", "/dev/null").output().expect("the binary runs");
+    insta::assert_snapshot!(scene.shown(&output), @"");
+    answering.join().expect("no panic").expect("an answer");
 }
 
 #[test]

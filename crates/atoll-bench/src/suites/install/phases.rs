@@ -185,6 +185,9 @@ impl Case for Installing {
         self.check_result(system, &prepared)?;
 
         let new = self.made(&place)?.saturating_sub(before);
+        if self.phase.is_cold() {
+            workspace.is_done_with(&place);
+        }
         let mut figures = figures(&usage, new, &counts);
         if self.phase == Phase::Warm && system.is_atoll() {
             figures.push(self.floor(&place.node_modules())?);
@@ -242,6 +245,7 @@ impl Installing {
         if packages < least {
             return Err(BenchError::Void(format!("{packages} packages were installed, not {least}")));
         }
+        workspace.is_done_with(&place);
         let found = Prepared { packages, lock_bytes, tarballs: counts.tarballs };
         prepared.borrow_mut().insert(key, found.clone());
         Ok(found)

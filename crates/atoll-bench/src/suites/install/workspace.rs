@@ -27,7 +27,7 @@ const SETTLE_TIMEOUT: Duration = Duration::from_mins(3);
 pub(super) struct Workspace {
     root: PathBuf,
     moved: RefCell<u64>,
-    /// What was moved aside, and is in memory.
+    /// What is in memory, and is not read again.
     remembered: RefCell<Vec<PathBuf>>,
 }
 
@@ -66,6 +66,12 @@ impl Workspace {
         }
     }
 
+    /// What a cold run made in this place need not stay in memory: it is moved aside before the next one, but all systems'
+    /// together would fill the memory until then.
+    pub(super) fn is_done_with(&self, place: &Place) {
+        self.remembered.borrow_mut().extend([place.home(), place.node_modules()]);
+    }
+
     /// A project without anything but its `package.json`, and a home with nothing but where the registry is.
     pub(super) fn empty(&self, place: &Place, system: &System, manifest: &Path) -> Result<(), BenchError> {
         self.move_aside(&place.node_modules())?;
@@ -79,12 +85,13 @@ impl Workspace {
         fs::write(&npmrc, format!("registry={}\n", registry::origin())).map_err(failed(&npmrc))
     }
 
-    /// Writes out what is in memory only: it would be written while the next one is measured. What was moved aside is then
+    /// Writes out what is in memory only: it would be written while the next one is measured. What is not read again is then
     /// taken out of the page cache: where that has filled the memory, the next one would pay for each page that it needs.
     pub(super) fn sync(&self) -> Result<(), BenchError> {
         let directory = fs::File::open(&self.root).map_err(failed(&self.root))?;
         rustix::fs::syncfs(&directory).map_err(|error| failed(&self.root)(error.into()))?;
-        self.remembered.take().iter().try_for_each(|path| forget(path))
+        // Some of it was moved aside since, and is remembered by its new name, too.
+        self.remembered.take().iter().filter(|path| path.exists()).try_for_each(|path| forget(path))
     }
 
     /// Deletes what was moved aside where space is short.
@@ -179,6 +186,10 @@ mod tests {
         fs::create_dir(&old).expect("writable");
         fs::write(old.join("file"), "content").expect("writable");
         workspace.move_aside(&old).expect("moved");
+        let place = workspace.place("project", "system");
+        fs::create_dir_all(place.node_modules()).expect("writable");
+        workspace.is_done_with(&place);
+        workspace.move_aside(&place.node_modules()).expect("moved");
         workspace.sync().expect("written and forgotten");
         assert!(workspace.remembered.borrow().is_empty());
         workspace.move_aside(&old).expect("what is not there needs not be moved");
