@@ -54,7 +54,7 @@ fuzz_target!(|bytes: &[u8]| {
         let files = extract(&mut compressed.as_slice(), &mut staged).ok().map(|()| {
             STORE.publish(staged, &integrity).expect("room");
             let package = STORE.package(&integrity).expect("what was published is there");
-            let plain = |file: &IndexedFile| IndexedFile { offset: 0, modified_ns: 0, ..file.clone() };
+            let plain = |file: &IndexedFile| IndexedFile { offset: 0, number: 0, modified_ns: 0, ..file.clone() };
             let files = package.files().iter().map(plain).collect();
             if form == Form::Unpacked {
                 assert!(STORE.get(&integrity).is_some());

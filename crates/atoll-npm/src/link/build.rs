@@ -41,7 +41,7 @@ use super::{
 };
 use crate::{
     integrity::Integrity,
-    store::{Entry, IndexedFile},
+    store::{Entry, IndexedFile, write_name},
     threads,
 };
 
@@ -296,10 +296,10 @@ impl Builder {
         let package = job.place.as_str();
         self.make(&self.root, package, "")?;
         let target = self.open(&self.root, package, "")?;
-        let source = match open_root(&entry.files_dir) {
+        let source = match open_root(&entry.dir) {
             Ok(source) => source,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Placed::Damaged),
-            Err(errno) => return Err(read_error(&entry.files_dir, errno)),
+            Err(errno) => return Err(read_error(&entry.dir, errno)),
         };
         if self.is_overlay {
             self.placer.spare_lower_layers(source.as_fd());
@@ -318,12 +318,6 @@ impl Builder {
             let placed = if folder.is_empty() || files.len() < DENSE_FILES {
                 self.place_files((job, entry), files, 0, &source, &target)?
             } else {
-                let source = match open_at(&source, folder.as_bytes(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
-                {
-                    Ok(source) => source,
-                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(Placed::Damaged),
-                    Err(errno) => return Err(read_error(&entry.files_dir.join(folder), errno)),
-                };
                 let target = self.open(&target, folder, package)?;
                 self.place_files((job, entry), files, folder.len() + 1, &source, &target)?
             };
@@ -338,7 +332,7 @@ impl Builder {
         Ok(Placed::Done)
     }
 
-    /// Places files whose names, relative to these directories, are their paths from the byte `from` on.
+    /// Places files of the package in `source`, whose names in `target` are their paths from the byte `from` on.
     fn place_files(
         &self,
         (job, entry): (&Job, &Entry),
@@ -347,9 +341,11 @@ impl Builder {
         source: &OwnedFd,
         target: &OwnedFd,
     ) -> Result<Placed, LinkError> {
+        let mut name = String::new();
         for file in files {
-            let name = &file.path[from..];
-            let (stored, placed) = (At { dir: source.as_fd(), name }, At { dir: target.as_fd(), name });
+            write_name(file.number, &mut name);
+            let stored = At { dir: source.as_fd(), name: &name };
+            let placed = At { dir: target.as_fd(), name: &file.path[from..] };
             let result = if job.private {
                 place::copy(stored, placed, file)
             } else {

@@ -48,8 +48,8 @@ impl Store {
         if let Some(package) = self.pack(&name) {
             return Ok(Some(package));
         }
-        let Some(Entry { files_dir, files, .. }) = self.untouched(&name) else { return Ok(None) };
-        let package = Package::unpacked(files_dir, files);
+        let Some(Entry { dir, files, .. }) = self.untouched(&name) else { return Ok(None) };
+        let package = Package::unpacked(dir, files);
         match self.copy(&package, Form::Packed)? {
             Some(staged) => drop(self.publish_as(staged, &name)?),
             None => self.discard(&name, &package)?,

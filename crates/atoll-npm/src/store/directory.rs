@@ -1,17 +1,19 @@
-//! The unpacked form: one package as a directory of files.
+//! The unpacked form: one package as a directory of files, which are numbered.
+//!
+//! A package's own directories are made where it is linked to, and not here as well: a directory takes the kernel as long as
+//! five files. Only so that none becomes large, there is one for each [`DIRECTORY_FILES`] files after the first ones: ext4
+//! looks through a block of up to 340 names for each that it adds. Nor can two paths that some file system takes for the same
+//! get in each other's way here.
 
 use std::{
-    collections::HashSet,
+    fmt::Write as _,
     fs::{self, File},
     io::{self, BufRead, Read, Write},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
-use atoll_sys::{
-    Errno,
-    fs::{Mode, OFlags, make_dir_at, open_at, open_root, unlink_at},
-};
+use atoll_sys::fs::{Mode, OFlags, make_dir_at, open_at, open_root, unlink_at};
 
 use super::{
     EntryName, MachineKey,
@@ -22,76 +24,81 @@ use super::{
 };
 
 /// What the proofs of unpacked entries are for.
-const PURPOSE: &str = "atoll store entry 2";
+const PURPOSE: &str = "atoll store entry 3";
 
 /// A directory in the making. What is in it is named relative to it: the kernel then walks a part of the path only.
 #[derive(Debug)]
 pub(super) struct DirectoryWriter {
     dir: OwnedFd,
-    made: HashSet<String>,
+    /// The next file's number.
+    next: u32,
+    /// Where a file is, made for one after another.
+    name: String,
 }
+
+/// Files of one directory. With fewer, more directories take longer than what looking through a block saves.
+const DIRECTORY_FILES: u32 = 64;
 
 /// What was written.
 pub(super) struct Written {
+    pub(super) number: u32,
     pub(super) content: [u8; blake3::OUT_LEN],
     pub(super) modified_ns: i128,
 }
 
 impl DirectoryWriter {
-    /// Makes the entry's directory, and the one for the files in it.
+    /// Makes the entry's directory.
     pub(super) fn create(dir: &Path) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        let dir = files_dir(dir);
-        fs::create_dir(&dir)?;
-        Ok(Self { dir: open_root(&dir)?, made: HashSet::new() })
+        Ok(Self { dir: open_root(dir)?, next: 0, name: String::new() })
     }
 
-    /// Makes a directory, and those above it, unless that has been done.
-    pub(super) fn directory(&mut self, path: &str) -> io::Result<()> {
-        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
-        for path in ends.map(|end| &path[..end]).filter(|path| !path.is_empty()) {
-            if self.made.contains(path) {
-                continue;
-            }
-            match make_dir_at(&self.dir, path.as_bytes(), Mode::from_raw_mode(0o777)) {
-                // It may be there under a name that this file system takes for the same.
-                Err(Errno::EXIST) => {
-                    open_at(&self.dir, path.as_bytes(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
-                        .map_err(|_| Errno::EXIST)?;
-                }
-                made => made?,
-            }
-            self.made.insert(path.to_owned());
-        }
-        Ok(())
-    }
-
-    /// Writes a file of `bytes` bytes of `content`. Its directory is there.
+    /// Writes a file of `bytes` bytes of `content`.
     pub(super) fn add(
         &mut self,
-        path: &str,
         executable: bool,
         bytes: u64,
         content: &mut dyn BufRead,
     ) -> Result<Written, CopyError> {
+        let number = self.next;
+        if number > 0 && number.is_multiple_of(DIRECTORY_FILES) {
+            let made = make_dir_at(&self.dir, number.to_string().as_bytes(), Mode::from_raw_mode(0o777));
+            made.map_err(|errno| CopyError::Write(errno.into()))?;
+        }
+        self.next += 1;
+        write_name(number, &mut self.name);
         let mode = Mode::from_raw_mode(if executable { 0o755 } else { 0o644 });
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let opened = open_at(&self.dir, path.as_bytes(), flags, mode).map_err(io::Error::from);
+        let opened = open_at(&self.dir, self.name.as_bytes(), flags, mode).map_err(io::Error::from);
         let mut file = File::from(opened.map_err(CopyError::Write)?);
         let content = copy(bytes, content, |piece| file.write_all(piece))?;
         let metadata = file.metadata().map_err(CopyError::Write)?;
-        Ok(Written { content, modified_ns: modified_ns(&metadata) })
+        Ok(Written { number, content, modified_ns: modified_ns(&metadata) })
     }
 
-    /// Takes a file away, for another one of its name.
-    pub(super) fn remove(&self, path: &str) -> io::Result<()> {
-        Ok(unlink_at(&self.dir, path.as_bytes())?)
+    /// Takes a file away that another one replaces.
+    pub(super) fn remove(&self, number: u32) -> io::Result<()> {
+        Ok(unlink_at(&self.dir, name(number).as_bytes())?)
     }
 }
 
-/// Where an entry's files are.
-pub(super) fn files_dir(dir: &Path) -> PathBuf {
-    dir.join("package")
+/// Where the file of this number is in its entry: the first ones are in the entry's own directory, the others in directories that
+/// have the number of their first.
+pub(crate) fn name(number: u32) -> String {
+    let mut name = String::new();
+    write_name(number, &mut name);
+    name
+}
+
+/// The same, in a text that is there.
+pub(crate) fn write_name(number: u32, name: &mut String) {
+    name.clear();
+    let written = if number < DIRECTORY_FILES {
+        write!(name, "{number}")
+    } else {
+        write!(name, "{}/{number}", number - number % DIRECTORY_FILES)
+    };
+    debug_assert!(written.is_ok(), "memory takes everything");
 }
 
 /// Where an entry's proof and index are.

@@ -91,7 +91,7 @@ impl Store {
             Form::Unpacked => {
                 let files = directory::believe(&file, metadata.len(), &found.name, &self.key).ok()??;
                 let bytes = metadata.len() + files.iter().map(|file| file.bytes).sum::<u64>();
-                (Package::unpacked(directory::files_dir(path), files), bytes)
+                (Package::unpacked(path.clone(), files), bytes)
             }
         };
         Some((package, Condition { bytes, marked }))

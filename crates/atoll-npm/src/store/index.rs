@@ -1,5 +1,6 @@
 //! A package's list of files, stored with it. Two forms of a package, two kinds of records, one codec.
 
+use super::directory;
 use crate::extract::{ENTRIES_MAX, PATH_BYTES_MAX};
 
 /// One file of a stored package.
@@ -15,10 +16,19 @@ pub struct IndexedFile {
     pub content: [u8; blake3::OUT_LEN],
     /// In a pack, where its content begins, in bytes from the pack's begin; 0 in an unpacked entry.
     pub offset: u64,
+    /// In an unpacked entry, which of its files it is: see [`IndexedFile::place_in_entry`]. 0 in a pack.
+    pub number: u32,
     /// In an unpacked entry, its modification time in nanoseconds since 1970, as the file system gave it when the file was
     /// written. A file that was changed in place, for instance through a hard link in some project, no longer has it. 0 in
     /// a pack.
     pub modified_ns: i128,
+}
+
+impl IndexedFile {
+    /// Where it is in the directory of an unpacked entry.
+    pub fn place_in_entry(&self) -> String {
+        directory::name(self.number)
+    }
 }
 
 /// The two ways in which the store keeps a package.
@@ -26,7 +36,7 @@ pub struct IndexedFile {
 pub enum Form {
     /// One file, for readers that find their way by its index: virtual trees, images.
     Packed,
-    /// A directory of files, to link from.
+    /// A directory of numbered files, to link from.
     Unpacked,
 }
 
@@ -40,7 +50,7 @@ pub(crate) const INDEX_BYTES_MAX: u64 = 200 * ENTRIES_MAX as u64;
 const _: () = assert!(PATH_BYTES_MAX <= u16::MAX as usize);
 
 /// The index as bytes, all little endian: per file the path's length, flags, size, content, then its place (in packs the
-/// offset, u64; else the time, i128), then the path. `None` when it would be over [`INDEX_BYTES_MAX`].
+/// offset, u64; else number, u32, and time, i128), then the path. `None` when it would be over [`INDEX_BYTES_MAX`].
 pub(crate) fn encode(files: &[IndexedFile], form: Form) -> Option<Vec<u8>> {
     let length = encoded_bytes(files, form);
     if length as u64 > INDEX_BYTES_MAX {
@@ -54,7 +64,10 @@ pub(crate) fn encode(files: &[IndexedFile], form: Form) -> Option<Vec<u8>> {
         bytes.extend_from_slice(&file.content);
         match form {
             Form::Packed => bytes.extend_from_slice(&file.offset.to_le_bytes()),
-            Form::Unpacked => bytes.extend_from_slice(&file.modified_ns.to_le_bytes()),
+            Form::Unpacked => {
+                bytes.extend_from_slice(&file.number.to_le_bytes());
+                bytes.extend_from_slice(&file.modified_ns.to_le_bytes());
+            }
         }
         bytes.extend_from_slice(file.path.as_bytes());
     }
@@ -69,7 +82,7 @@ pub(crate) fn encoded_bytes(files: &[IndexedFile], form: Form) -> usize {
 fn place_bytes(form: Form) -> usize {
     match form {
         Form::Packed => 8,
-        Form::Unpacked => 16,
+        Form::Unpacked => 4 + 16,
     }
 }
 
@@ -89,10 +102,13 @@ pub fn decode(mut bytes: &[u8], data_bytes: Option<u64>) -> Option<Vec<IndexedFi
         let [flags] = take(&mut bytes)?;
         let size = u64::from_le_bytes(take(&mut bytes)?);
         let content = take(&mut bytes)?;
-        let (mut offset, mut modified_ns) = (0, 0);
+        let (mut offset, mut number, mut modified_ns) = (0, 0, 0);
         match form {
             Form::Packed => offset = u64::from_le_bytes(take(&mut bytes)?),
-            Form::Unpacked => modified_ns = i128::from_le_bytes(take(&mut bytes)?),
+            Form::Unpacked => {
+                number = u32::from_le_bytes(take(&mut bytes)?);
+                modified_ns = i128::from_le_bytes(take(&mut bytes)?);
+            }
         }
         let (path, rest) = bytes.split_at_checked(path_bytes)?;
         bytes = rest;
@@ -102,7 +118,8 @@ pub fn decode(mut bytes: &[u8], data_bytes: Option<u64>) -> Option<Vec<IndexedFi
             return None;
         }
         let executable = flags == EXECUTABLE;
-        files.push(IndexedFile { path: path.to_owned(), bytes: size, executable, content, offset, modified_ns });
+        let path = path.to_owned();
+        files.push(IndexedFile { path, bytes: size, executable, content, offset, number, modified_ns });
     }
     data_bytes.is_none_or(|end| are_apart(&files, end)).then_some(files)
 }
@@ -148,8 +165,8 @@ mod tests {
             IndexedFile { content: [9; 32], ..file("package.json", 0, 17) },
         ];
         let mut unpacked = packed.clone();
-        for (file, modified_ns) in unpacked.iter_mut().zip([5, -1]) {
-            (file.offset, file.modified_ns) = (0, modified_ns);
+        for (file, (number, modified_ns)) in unpacked.iter_mut().zip([(1, 5), (u32::MAX, -1)]) {
+            (file.offset, file.number, file.modified_ns) = (0, number, modified_ns);
         }
         for (files, form, data_bytes) in [(packed, Form::Packed, Some(17)), (unpacked, Form::Unpacked, None)] {
             let bytes = encode(&files, form).unwrap();

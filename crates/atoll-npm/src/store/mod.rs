@@ -11,8 +11,9 @@
 //! # Layout
 //! ```text
 //! <store>/v1/<2 hex>/<62 hex>.pack        a packed entry: contents, index, proof
-//! <store>/v1/<2 hex>/<62 hex>/package/…   an unpacked one: its files, as in the tarball without its first path component
-//! <store>/v1/<2 hex>/<62 hex>/index       …: the proof (32 bytes), then the file index; written last
+//! <store>/v1/<2 hex>/<62 hex>/<number>    an unpacked one: its files, numbered as they came; from the 64th on
+//!                             <n>/<number>    in directories of 64, which have their first file's number
+//! <store>/v1/<2 hex>/<62 hex>/index       …: the proof (32 bytes), then the index, which has their paths; written last
 //! <store>/v1/stage/<unique>               entries in the making, and evicted ones on their way out
 //! <store>/projects/<64 hex>               what a project uses without linking it
 //! ```
@@ -58,6 +59,7 @@ use std::{
 };
 
 pub use collect::{CollectOptions, Collected, Removed, UNUSED_FOR};
+pub(crate) use directory::write_name;
 pub use entries::Status;
 pub use index::{Form, IndexedFile, decode as decode_index};
 pub use key::MachineKey;
@@ -90,8 +92,8 @@ pub struct Store {
 /// A believed package to link from.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The directory that has the package's files.
-    pub files_dir: PathBuf,
+    /// The directory that has the package's files: see [`IndexedFile::place_in_entry`].
+    pub dir: PathBuf,
     /// Its files.
     pub files: Vec<IndexedFile>,
     /// This process published it a moment ago: its files need not be compared with the index that came of writing them.
@@ -151,7 +153,7 @@ impl Store {
     fn untouched(&self, name: &EntryName) -> Option<Entry> {
         self.indexed(name).filter(|entry| {
             let is_untouched = |file: &IndexedFile| {
-                fs::symlink_metadata(entry.files_dir.join(&file.path))
+                fs::symlink_metadata(entry.dir.join(file.place_in_entry()))
                     .is_ok_and(|metadata| directory::is_untouched(&metadata, file))
             };
             entry.files.iter().all(is_untouched)
@@ -175,8 +177,7 @@ impl Store {
         let file = package::open_plain(&path).ok()?;
         let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
         let files = directory::believe(&file, metadata.len(), name, &self.key).ok()??;
-        let files_dir = directory::files_dir(&dir);
-        uses::note(&file, &path, &metadata).then_some(Entry { files_dir, files, is_new: false })
+        uses::note(&file, &path, &metadata).then_some(Entry { dir, files, is_new: false })
     }
 
     /// The package for this integrity, if there is one that can be believed: packed, or else unpacked. Looks at no file of
@@ -184,8 +185,8 @@ impl Store {
     pub fn package(&self, integrity: &Integrity) -> Option<Package> {
         let name = EntryName::of(integrity);
         self.pack(&name).or_else(|| {
-            let Entry { files_dir, files, .. } = self.indexed(&name)?;
-            Some(Package::unpacked(files_dir, files))
+            let Entry { dir, files, .. } = self.indexed(&name)?;
+            Some(Package::unpacked(dir, files))
         })
     }
 
@@ -237,8 +238,8 @@ impl Store {
         };
         sealed.map_err(|source| StoreError { action: "write", path: temporary.0.clone(), source })?;
         let is_mine = self.put(temporary, name, form)?;
-        let files_dir = directory::files_dir(&self.path(name, form));
-        Ok((is_mine && form == Form::Unpacked).then_some(Entry { files_dir, files, is_new: true }))
+        let dir = self.path(name, form);
+        Ok((is_mine && form == Form::Unpacked).then_some(Entry { dir, files, is_new: true }))
     }
 
     /// Whether this one has the name now, and not another process's.

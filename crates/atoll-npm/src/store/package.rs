@@ -41,8 +41,8 @@ impl Package {
         Self { files, place: Place::Pack { path, footer, open: Mutex::default() } }
     }
 
-    pub(super) fn unpacked(files_dir: PathBuf, files: Vec<IndexedFile>) -> Self {
-        Self { files, place: Place::Directory(files_dir) }
+    pub(super) fn unpacked(dir: PathBuf, files: Vec<IndexedFile>) -> Self {
+        Self { files, place: Place::Directory(dir) }
     }
 
     /// The form that was found.
@@ -83,7 +83,7 @@ impl Package {
                 Ok((shared, file.offset, file.bytes))
             }
             Place::Directory(dir) => {
-                let opened = open_plain(&dir.join(&file.path))?;
+                let opened = open_plain(&dir.join(file.place_in_entry()))?;
                 if !is_untouched(&opened.metadata()?, file) {
                     return Err(changed());
                 }

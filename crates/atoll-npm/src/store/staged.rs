@@ -59,7 +59,8 @@ impl Staged {
         StoreError { action: "write to", path: self.temporary.0.clone(), source }
     }
 
-    /// Makes a directory and those above it. `path` is inside the package, well-formed, not empty.
+    /// There is a directory of this name, and those above it. `path` is inside the package, well-formed, not empty. Only files
+    /// are kept: a directory that has none is nowhere.
     pub(crate) fn directory(&mut self, path: &str) -> Result<(), StageError> {
         if self.directories.contains(path) {
             return Ok(());
@@ -72,11 +73,7 @@ impl Staged {
             self.directories.insert(path[..end].to_owned());
             end = path[..end].rfind('/').unwrap_or(0);
         }
-        match &mut self.writer {
-            // Only files are kept in a pack.
-            Writer::Pack(_) => Ok(()),
-            Writer::Directory(writer) => writer.directory(path).map_err(StageError::Write),
-        }
+        Ok(())
     }
 
     /// Takes a file of `bytes` bytes of `content`. `path` is inside the package, well-formed, not empty.
@@ -98,20 +95,17 @@ impl Staged {
         let replaced = self.written.get(&path).copied();
         let copy_error = |error| match error {
             CopyError::Read(error) => StageError::Read(error),
-            CopyError::Write(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                StageError::Refused("has the name of another entry, which this file system cannot tell from it")
-            }
             CopyError::Write(error) => StageError::Write(error),
         };
         let mut file = IndexedFile { path, bytes, executable, ..IndexedFile::default() };
         match &mut self.writer {
             Writer::Pack(writer) => (file.offset, file.content) = writer.add(bytes, content).map_err(copy_error)?,
             Writer::Directory(writer) => {
-                if replaced.is_some() {
-                    writer.remove(&file.path).map_err(StageError::Write)?;
+                if let Some(index) = replaced {
+                    writer.remove(self.files[index].number).map_err(StageError::Write)?;
                 }
-                let written = writer.add(&file.path, executable, bytes, content).map_err(copy_error)?;
-                (file.content, file.modified_ns) = (written.content, written.modified_ns);
+                let written = writer.add(executable, bytes, content).map_err(copy_error)?;
+                (file.content, file.number, file.modified_ns) = (written.content, written.number, written.modified_ns);
             }
         }
         if let Some(index) = replaced {

@@ -122,8 +122,7 @@ async fn damaged_entries_are_replaced() {
     type Damage = fn(PathBuf);
     let damages: [(&str, Damage); 5] = [
         ("a file is gone", |entry| {
-            let files = fs::read_dir(entry.join("package")).unwrap();
-            fs::remove_file(files.flatten().find(|file| file.path().is_file()).unwrap().path()).unwrap();
+            fs::remove_file(entry.join("0")).unwrap();
         }),
         ("the index is gone", |entry| fs::remove_file(entry.join("index")).unwrap()),
         ("the index is cut", |entry| {

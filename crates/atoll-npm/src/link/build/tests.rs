@@ -23,22 +23,18 @@ impl Scene {
 
     /// A package with these files, to be built at `place`.
     fn package(&mut self, place: &str, files: &[&str]) {
-        let files_dir = self.files_dir(place);
-        fs::create_dir_all(&files_dir).unwrap();
-        let files = files.iter().map(|file| {
-            let at = files_dir.join(file);
+        let dir = self.stored(place);
+        fs::create_dir_all(&dir).unwrap();
+        let files = files.iter().enumerate().map(|(number, file)| {
+            let (path, number) = ((*file).to_owned(), number.try_into().unwrap());
+            let file = IndexedFile { path, number, ..IndexedFile::default() };
+            let at = dir.join(file.place_in_entry());
             fs::create_dir_all(at.parent().unwrap()).unwrap();
-            fs::write(&at, format!("{place}: {file}")).unwrap();
+            fs::write(&at, format!("{place}: {}", file.path)).unwrap();
             let metadata = fs::metadata(&at).unwrap();
-            IndexedFile {
-                path: (*file).to_owned(),
-                bytes: metadata.len(),
-                executable: false,
-                modified_ns: modified_ns(&metadata),
-                ..IndexedFile::default()
-            }
+            IndexedFile { bytes: metadata.len(), modified_ns: modified_ns(&metadata), ..file }
         });
-        let entry = Entry { files: files.collect(), files_dir, is_new: false };
+        let entry = Entry { files: files.collect(), dir, is_new: false };
         self.entries.insert(integrity(place), entry);
         self.place(place, place);
     }
@@ -56,7 +52,7 @@ impl Scene {
         });
     }
 
-    fn files_dir(&self, place: &str) -> PathBuf {
+    fn stored(&self, place: &str) -> PathBuf {
         self.dir.path().join("store").join(place.replace('/', "+"))
     }
 
@@ -142,13 +138,29 @@ fn a_file_is_looked_at_and_linked_once_and_a_directory_made_once() {
     let files = outer.len() + 1;
     // The way to the outer package, its folder, a, a/b, a/b/c, lib; the way to the inner one, its folder.
     let directories = 2 + 5 + 2;
-    // The tree; source and target of two packages and of the folder with many files.
-    let opened = 1 + 2 * 3;
+    // The tree; source and target of two packages; the folder with many files.
+    let opened = 1 + 2 * 2 + 1;
     assert_eq!((count("statx"), count("linkat")), (files, files));
     assert_eq!((count("mkdirat"), count("openat")), (directories, opened));
     // Once for all: which kind of file system it is.
     assert_eq!(count("fstatfs"), 1);
     assert_eq!(calls.len(), 2 * files + directories + opened + 1, "and nothing else: {calls:?}");
+}
+
+#[test]
+fn files_of_large_packages_come_from_several_directories_of_the_store() {
+    let mut scene = Scene::new();
+    let files: Vec<String> = (0..200).map(|file| format!("lib/{}/{file}.js", file % 3)).collect();
+    scene.package("node_modules/large", &files.iter().map(String::as_str).collect::<Vec<_>>());
+    let stage = scene.stage("project");
+    let builder = scene.builder(&stage);
+    assert!(scene.build(&builder, 1).unwrap().damaged.is_empty());
+    let directories = fs::read_dir(scene.stored("node_modules/large")).unwrap().flatten();
+    assert_eq!(directories.filter(|entry| entry.path().is_dir()).count(), 3, "for 64 to 127, 191, 199");
+    for file in files {
+        let text = fs::read_to_string(stage.tree().join("node_modules/large").join(&file)).unwrap();
+        assert_eq!(text, format!("node_modules/large: {file}"));
+    }
 }
 
 #[test]
@@ -310,10 +322,10 @@ fn damaged_packages_are_all_named_and_an_obstacle_ends_it() {
     for package in 0..9 {
         scene.package(&format!("node_modules/p{package}"), &["x.js", "y/z.js"]);
     }
-    let files_dir = |package: usize| scene.files_dir(&format!("node_modules/p{package}"));
-    fs::remove_dir_all(files_dir(1)).unwrap();
-    fs::remove_file(files_dir(4).join("y/z.js")).unwrap();
-    fs::write(files_dir(7).join("x.js"), "longer than it was").unwrap();
+    let stored = |package: usize| scene.stored(&format!("node_modules/p{package}"));
+    fs::remove_dir_all(stored(1)).unwrap();
+    fs::remove_file(stored(4).join("1")).unwrap();
+    fs::write(stored(7).join("0"), "longer than it was").unwrap();
     for threads in [1, 3] {
         let stage = scene.stage(&threads.to_string());
         let builder = scene.builder(&stage);

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     os::unix::fs::{FileExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -14,7 +14,7 @@ use atoll_npm::{
     integrity::Integrity,
     registry::RegistryClient,
     report::Silent,
-    store::{Form, MachineKey, Problem, Store},
+    store::{self, Form, MachineKey, Problem, Store},
 };
 use atoll_test::npm_registry::{Entry, EntryKind, Package, sha512_integrity};
 use proptest::prelude::*;
@@ -44,12 +44,18 @@ fn read_package(store: &Store, integrity: &Integrity, form: Form) -> Tree {
 fn read_unpacked(store: &Store, integrity: &Integrity) -> Tree {
     let entry = store.unpacked(integrity).unwrap().unwrap();
     let mut tree = Tree::new();
-    for (path, content) in crate::support::snapshot(&entry.files_dir) {
-        let mode = fs::metadata(entry.files_dir.join(&path)).unwrap().permissions().mode();
-        tree.insert(path, (content, mode & 0o111 != 0));
+    for file in &entry.files {
+        let stored = stored_file(&entry, &file.path);
+        let mode = fs::metadata(&stored).unwrap().permissions().mode();
+        tree.insert(file.path.clone(), (fs::read(stored).unwrap(), mode & 0o111 != 0));
     }
-    assert!(entry.files.iter().map(|file| &file.path).eq(tree.keys()));
+    assert_eq!(crate::support::snapshot(&entry.dir).len(), tree.len() + 1, "the files, and their index");
     tree
+}
+
+/// Where an unpacked entry has a file.
+fn stored_file(entry: &store::Entry, path: &str) -> PathBuf {
+    entry.dir.join(entry.files.iter().find(|file| file.path == path).unwrap().place_in_entry())
 }
 
 /// Removes one form of the only package, as a collection would.
@@ -153,12 +159,37 @@ fn a_flipped_byte_anywhere_in_a_pack_is_detected() {
 }
 
 #[test]
+fn no_directory_of_the_store_has_many_files() {
+    let (_folder, store) = new_store();
+    let mut package = sample("many");
+    for file in 0..300 {
+        package = package.file(&format!("lib/{file}.js"), format!("content of {file}"));
+    }
+    let integrity = put(&store, Form::Unpacked, &package);
+    let tree = read_unpacked(&store, &integrity);
+    assert_eq!((tree.len(), &tree["lib/299.js"].0[..]), (305, &b"content of 299"[..]));
+    let entry = store.get(&integrity).unwrap();
+    let mut most = 0;
+    let mut directories = vec![entry.dir.clone()];
+    while let Some(directory) = directories.pop() {
+        let (inner, files): (Vec<_>, Vec<_>) =
+            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).partition(|path| path.is_dir());
+        most = most.max(files.len());
+        directories.extend(inner);
+    }
+    assert_eq!(most, 64 + 1, "the first ones, and the index");
+    // And back, with every digest compared.
+    assert!(store.packed(&integrity).unwrap().is_some());
+    assert_eq!(read_package(&store, &integrity, Form::Packed), tree);
+}
+
+#[test]
 fn verification_finds_what_a_look_cannot() {
     let (folder, store) = new_store();
     let good = put(&store, Form::Unpacked, &sample("good"));
     let bad = put(&store, Form::Unpacked, &sample("bad"));
     let entry = store.get(&bad).unwrap();
-    let file = entry.files_dir.join("lib/data");
+    let file = stored_file(&entry, "lib/data");
     let modified = fs::metadata(&file).unwrap().modified().unwrap();
     fs::write(&file, "9".repeat(200)).unwrap();
     fs::File::open(&file).unwrap().set_modified(modified).unwrap();
@@ -175,7 +206,7 @@ fn verification_finds_what_a_look_cannot() {
 
     // A wrong byte does not go from one form to the other either.
     let again = put(&store, Form::Unpacked, &sample("bad"));
-    let file = store.get(&again).unwrap().files_dir.join("lib/data");
+    let file = stored_file(&store.get(&again).unwrap(), "lib/data");
     let modified = fs::metadata(&file).unwrap().modified().unwrap();
     fs::write(&file, "8".repeat(200)).unwrap();
     fs::File::open(&file).unwrap().set_modified(modified).unwrap();
