@@ -116,7 +116,12 @@ try { await fetch(`https://${host}/`); } catch (error) { console.log(error.messa
     let scene = Scene::new(&[("main.mjs", program)]);
     let mut command = scene.command(&["run", "--net", "allow=127.0.0.1", "main.mjs", &address.to_string()]);
     let output = command.env("SSL_CERT_FILE", "/dev/null").output().expect("the binary runs");
-    insta::assert_snapshot!(scene.shown(&output), @"");
+    insta::assert_snapshot!(scene.shown(&output), @r"
+exit code 0
+--- stdout
+in clear
+fetch failed TLS can't be set up: unexpected error: No CA certificates were loaded from the system
+");
     answering.join().expect("no panic").expect("an answer");
 }
 
