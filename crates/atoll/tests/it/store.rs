@@ -35,7 +35,8 @@ exit code 0
 --- stdout
 verified 2 packages: 4 files, [SIZE]
 ");
-    let damaged = entries(&scene).remove(0).join("package/index.js");
+    // The second file of its tarball.
+    let damaged = entries(&scene).remove(0).join("1");
     let modified = std::fs::metadata(&damaged).and_then(|metadata| metadata.modified()).expect("a file");
     let length = std::fs::metadata(&damaged).expect("a file").len();
     std::fs::write(&damaged, "x".repeat(usize::try_from(length).expect("short"))).expect("a file");
