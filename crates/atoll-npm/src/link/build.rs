@@ -45,8 +45,8 @@ use crate::{
     threads,
 };
 
-/// From so many files on, a directory is opened and its files are named relative to it. Two openings cost about what
-/// walking a name more costs in a stat and a link of eight files.
+/// From so many files on, a project's directory is opened and its files are named relative to it. Chosen when the store's was
+/// opened as well: two openings cost about what walking a name more costs in a stat and a link of eight files.
 const DENSE_FILES: usize = 8;
 /// What a package costs beside its files, in bytes of an index, of which a file has about 110: its directory, which on ext4
 /// takes as long as three to five links of a file, and opening it here and in the store.

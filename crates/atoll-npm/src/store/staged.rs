@@ -43,6 +43,15 @@ pub(crate) enum StageError {
     Write(io::Error),
 }
 
+impl From<CopyError> for StageError {
+    fn from(error: CopyError) -> Self {
+        match error {
+            CopyError::Read(error) => Self::Read(error),
+            CopyError::Write(error) => Self::Write(error),
+        }
+    }
+}
+
 impl Staged {
     pub(super) fn create(path: PathBuf, form: Form) -> io::Result<Self> {
         let temporary = Temporary(path);
@@ -93,18 +102,14 @@ impl Staged {
             return Err(StageError::Refused("is a file that another entry says is a directory"));
         }
         let replaced = self.written.get(&path).copied();
-        let copy_error = |error| match error {
-            CopyError::Read(error) => StageError::Read(error),
-            CopyError::Write(error) => StageError::Write(error),
-        };
         let mut file = IndexedFile { path, bytes, executable, ..IndexedFile::default() };
         match &mut self.writer {
-            Writer::Pack(writer) => (file.offset, file.content) = writer.add(bytes, content).map_err(copy_error)?,
+            Writer::Pack(writer) => (file.offset, file.content) = writer.add(bytes, content)?,
             Writer::Directory(writer) => {
                 if let Some(index) = replaced {
                     writer.remove(self.files[index].number).map_err(StageError::Write)?;
                 }
-                let written = writer.add(executable, bytes, content).map_err(copy_error)?;
+                let written = writer.add(executable, bytes, content)?;
                 (file.content, file.number, file.modified_ns) = (written.content, written.number, written.modified_ns);
             }
         }
