@@ -296,7 +296,7 @@ impl<'a> Fetcher<'a> {
         let unpack = move |_: &mut _| {
             let unpacked = store.unpacked(&integrity)?;
             let is_there = unpacked.is_some();
-            arrivals.arrive(&integrity, unpacked.filter(|entry| entry.is_new));
+            arrivals.arrive(&integrity, unpacked.filter(|entry| entry.is_fresh));
             Ok(is_there)
         };
         let unpacked = self.intake.unpackers.run(unpack).await;

@@ -91,7 +91,7 @@ impl<'b, 'a> Building<'b, 'a> {
 
     async fn work(&self, following: &mut Following<'_>) -> Result<(), InstallError> {
         let receiver = Arc::clone(self.builder);
-        let receiver: Receiver = Arc::new(move |integrity, entry| receiver.build_arrived(integrity, entry));
+        let receiver: Receiver = Arc::new(move |integrity, entry| receiver.build_everywhere(integrity, entry));
         let arrived = Arc::new(Mutex::new(self.fetcher.hand_to(Some(receiver))));
         let (mut unbelieved, mut has_links, mut rounds) = (HashSet::new(), false, 0);
         loop {

@@ -8,8 +8,9 @@
 //! by the threads that bring them. An index is in memory for as long as its package is being built.
 //!
 //! Of those that the store has, a package and those inside it belong to one thread, which makes them in the order of their
-//! paths. The threads get fixed shares of about as much work each, neighbours together. Nobody is woken but at the end, and a
-//! few times on the way for who shows how far it is.
+//! paths. The threads get fixed shares of about as much work each, neighbours together. A package that goes to several places is
+//! made in all of them by whoever comes to the first: its index is read once, and each of its files is looked at once. Nobody is
+//! woken but at the end, and a few times on the way for who shows how far it is.
 //!
 //! Links come after the packages: all of a folder in one go, named relative to it, and none is looked at.
 
@@ -206,8 +207,11 @@ impl Builder {
                 if !self.claim(*job) {
                     continue;
                 }
-                if let Some(entry) = find(&self.jobs[*job]) {
-                    self.build_job(*job, &entry, &mut way);
+                if let Some(mut entry) = find(&self.jobs[*job]) {
+                    let is_intact = self.build_job(*job, &entry, &mut way);
+                    // What is left out is not looked at.
+                    entry.is_fresh |= is_intact && self.jobs[*job].without.is_empty();
+                    self.build_everywhere(&self.jobs[*job].integrity, &entry);
                 } else {
                     self.claimed[*job].store(false, Ordering::Relaxed);
                     missing.lock().unwrap_or_else(PoisonError::into_inner).push(*job);
@@ -217,8 +221,8 @@ impl Builder {
         missing.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Builds a package, wherever it goes, that has come into the store.
-    pub(crate) fn build_arrived(&self, integrity: &Integrity, entry: &Entry) {
+    /// Builds a package wherever it goes, but for where somebody does already.
+    pub(crate) fn build_everywhere(&self, integrity: &Integrity, entry: &Entry) {
         for job in self.by_integrity.get(integrity).into_iter().flatten() {
             if self.is_over() {
                 return;
@@ -253,16 +257,23 @@ impl Builder {
         self.is_over.load(Ordering::Relaxed)
     }
 
-    fn build_job<'b>(&'b self, job: usize, entry: &Entry, way: &mut Way<'b>) {
-        match way.make(self, job).and_then(|()| self.build_package(&self.jobs[job], entry)) {
-            Ok(Placed::Done) => {}
-            Ok(Placed::Damaged) => self.lock_outcome().damaged.push(job),
-            Err(error) => return self.fail(error),
+    /// Whether all is there.
+    fn build_job<'b>(&'b self, job: usize, entry: &Entry, way: &mut Way<'b>) -> bool {
+        let placed = match way.make(self, job).and_then(|()| self.build_package(&self.jobs[job], entry)) {
+            Ok(placed) => placed,
+            Err(error) => {
+                self.fail(error);
+                return false;
+            }
+        };
+        if placed == Placed::Damaged {
+            self.lock_outcome().damaged.push(job);
         }
         let done = self.done.fetch_add(1, Ordering::AcqRel) + 1;
         if done.is_multiple_of(self.step) || done == self.jobs.len() {
             self.progress.send_modify(|told| *told = done.max(*told));
         }
+        placed == Placed::Done
     }
 
     fn lock_outcome(&self) -> MutexGuard<'_, Outcome> {
@@ -349,7 +360,7 @@ impl Builder {
             let result = if job.private {
                 place::copy(stored, placed, file)
             } else {
-                self.placer.place(stored, placed, file, entry.is_new)
+                self.placer.place(stored, placed, file, entry.is_fresh)
             };
             let result = result.map_err(|source| {
                 let path = self.tree.join(&job.place).join(&file.path);

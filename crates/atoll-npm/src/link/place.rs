@@ -83,13 +83,13 @@ impl Placer {
         }
     }
 
-    /// Makes `to` the same file as `from`, or its equal, if `from` is what the index says. What `is_new` needs not be
+    /// Makes `to` the same file as `from`, or its equal, if `from` is what the index says. What `is_fresh` needs not be
     /// compared for a link.
-    pub(crate) fn place(&self, from: At<'_>, to: At<'_>, file: &IndexedFile, is_new: bool) -> io::Result<Placed> {
+    pub(crate) fn place(&self, from: At<'_>, to: At<'_>, file: &IndexedFile, is_fresh: bool) -> io::Result<Placed> {
         loop {
             let method = self.method();
             let result = match method {
-                Method::Hardlink => hard_link(from, to, Some(file).filter(|_| !is_new)),
+                Method::Hardlink => hard_link(from, to, Some(file).filter(|_| !is_fresh)),
                 Method::Reflink => reflink(from, to, file),
                 Method::Copy => return copy(from, to, file),
             };
@@ -297,7 +297,7 @@ mod tests {
                 if name == "gone" {
                     let folder = File::open(dir.path()).unwrap();
                     let (from, to) = (At { dir: folder.as_fd(), name: "from" }, At { dir: folder.as_fd(), name: "to" });
-                    assert_eq!(placer.place(from, to, &file, true).unwrap(), Placed::Damaged, "also when it is new");
+                    assert_eq!(placer.place(from, to, &file, true).unwrap(), Placed::Damaged, "also when it is fresh");
                 }
                 assert_eq!(placer.method(), METHODS[given_up], "{name} is no reason to change the method");
                 assert!(fs::symlink_metadata(dir.path().join("to")).is_err(), "{name}");

@@ -96,8 +96,9 @@ pub struct Entry {
     pub dir: PathBuf,
     /// Its files.
     pub files: Vec<IndexedFile>,
-    /// This process published it a moment ago: its files need not be compared with the index that came of writing them.
-    pub is_new: bool,
+    /// A moment ago its files were as the index says: this process wrote them then, or looked at each. They need not be compared
+    /// again.
+    pub is_fresh: bool,
 }
 
 impl Entry {
@@ -177,7 +178,7 @@ impl Store {
         let file = package::open_plain(&path).ok()?;
         let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
         let files = directory::believe(&file, metadata.len(), name, &self.key).ok()??;
-        uses::note(&file, &path, &metadata).then_some(Entry { dir, files, is_new: false })
+        uses::note(&file, &path, &metadata).then_some(Entry { dir, files, is_fresh: false })
     }
 
     /// The package for this integrity, if there is one that can be believed: packed, or else unpacked. Looks at no file of
@@ -239,7 +240,7 @@ impl Store {
         sealed.map_err(|source| StoreError { action: "write", path: temporary.0.clone(), source })?;
         let is_mine = self.put(temporary, name, form)?;
         let dir = self.path(name, form);
-        Ok((is_mine && form == Form::Unpacked).then_some(Entry { dir, files, is_new: true }))
+        Ok((is_mine && form == Form::Unpacked).then_some(Entry { dir, files, is_fresh: true }))
     }
 
     /// Whether this one has the name now, and not another process's.

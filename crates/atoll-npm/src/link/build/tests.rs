@@ -34,7 +34,7 @@ impl Scene {
             let metadata = fs::metadata(&at).unwrap();
             IndexedFile { bytes: metadata.len(), modified_ns: modified_ns(&metadata), ..file }
         });
-        let entry = Entry { files: files.collect(), dir, is_new: false };
+        let entry = Entry { files: files.collect(), dir, is_fresh: false };
         self.entries.insert(integrity(place), entry);
         self.place(place, place);
     }
@@ -173,8 +173,8 @@ fn what_was_stored_a_moment_ago_is_not_looked_at() {
     let ((), calls) = atoll_sys::count::of(|| {
         // The one that is inside comes first.
         for place in ["node_modules/a/node_modules/b", "node_modules/a", "node_modules/a"] {
-            let entry = Entry { is_new: true, ..scene.entries[&integrity(place)].clone() };
-            builder.build_arrived(&integrity(place), &entry);
+            let entry = Entry { is_fresh: true, ..scene.entries[&integrity(place)].clone() };
+            builder.build_everywhere(&integrity(place), &entry);
         }
     });
     assert!(builder.has_all() && builder.outcome().unwrap().damaged.is_empty());
@@ -182,6 +182,43 @@ fn what_was_stored_a_moment_ago_is_not_looked_at() {
     assert_eq!((count("statx"), count("linkat")), (0, 3), "{calls:?}");
     // The way to the inner one, and that one; the outer one, again, and a folder of it.
     assert_eq!(count("mkdirat"), 3 + 2);
+}
+
+#[test]
+fn what_goes_to_several_places_is_looked_up_and_looked_at_once() {
+    let mut scene = Scene::new();
+    let files = ["lib/x.js", "lib/y.js", "package.json"];
+    scene.package("node_modules/shared", &files);
+    for outer in ["a", "z"] {
+        scene.package(&format!("node_modules/{outer}"), &["package.json"]);
+        scene.place(&format!("node_modules/{outer}/node_modules/shared"), "node_modules/shared");
+    }
+    let stage = scene.stage("project");
+    let builder = scene.builder(&stage);
+    let lookups = AtomicUsize::new(0);
+    let find = |job: &Job| {
+        lookups.fetch_add(1, Ordering::Relaxed);
+        scene.find()(job)
+    };
+    let (missing, calls) = atoll_sys::count::of(|| builder.build_stored(&all(&builder, &scene), 1, &find));
+    assert!(missing.is_empty() && builder.has_all() && builder.outcome().unwrap().damaged.is_empty());
+    let count = |name: &str| calls.iter().filter(|call| **call == name).count();
+    assert_eq!((lookups.into_inner(), count("statx"), count("linkat")), (3, files.len() + 2, 3 * files.len() + 2));
+    let shared = fs::read_to_string(stage.tree().join("node_modules/z/node_modules/shared/lib/x.js")).unwrap();
+    assert_eq!(shared, "node_modules/shared: lib/x.js");
+}
+
+#[test]
+fn what_one_place_leaves_out_is_looked_at_for_the_next() {
+    let mut scene = Scene::new();
+    scene.package("node_modules/a", &["inner/x.js", "package.json"]);
+    scene.place("node_modules/b", "node_modules/a");
+    scene.jobs[0].without = vec!["inner".to_owned()];
+    let changed =
+        scene.stored("node_modules/a").join(scene.entries[&integrity("node_modules/a")].files[0].place_in_entry());
+    fs::write(changed, "changed through a link in some project").unwrap();
+    let builder = scene.builder(&scene.stage("project"));
+    assert_eq!(scene.build(&builder, 1).unwrap().damaged, [1]);
 }
 
 #[test]
@@ -262,7 +299,7 @@ fn what_arrives_is_built_once_whoever_else_finds_it_in_the_store() {
                 scope.spawn(move || {
                     let places = scene.jobs.iter().rev().skip(from + arriving).step_by(2);
                     for integrity in places.map(|job| &job.integrity) {
-                        builder.build_arrived(integrity, &scene.entries[integrity]);
+                        builder.build_everywhere(integrity, &scene.entries[integrity]);
                     }
                 });
             }
@@ -286,7 +323,7 @@ fn what_the_store_does_not_have_is_left() {
     assert_eq!(missing.len(), 1 + 4);
     assert!(!builder.has_all());
     for integrity in &lacking {
-        builder.build_arrived(integrity, &scene.entries[integrity]);
+        builder.build_everywhere(integrity, &scene.entries[integrity]);
     }
     assert!(builder.left().is_empty() && builder.has_all());
 }
@@ -340,7 +377,7 @@ fn damaged_packages_are_all_named_and_an_obstacle_ends_it() {
         assert!(builder.failed().now_or_never().is_none());
         if arrives {
             let integrity = integrity("node_modules/p5");
-            builder.build_arrived(&integrity, &scene.entries[&integrity]);
+            builder.build_everywhere(&integrity, &scene.entries[&integrity]);
         } else {
             builder.build_stored(&all(&builder, &scene), 2, &scene.find());
         }
@@ -358,7 +395,7 @@ fn nothing_is_built_that_nobody_wants() {
     stage.cancel();
     let before = list(&stage.tree());
     builder.build_stored(&all(&builder, &scene), 2, &scene.find());
-    builder.build_arrived(&integrity("node_modules/p1"), &scene.entries[&integrity("node_modules/p1")]);
+    builder.build_everywhere(&integrity("node_modules/p1"), &scene.entries[&integrity("node_modules/p1")]);
     assert_eq!(list(&stage.tree()), before);
     assert!(matches!(builder.outcome(), Err(LinkError::Cancelled)));
 }
