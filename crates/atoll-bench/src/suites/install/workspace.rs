@@ -14,6 +14,8 @@ use crate::systems::System;
 
 /// A filesystem with less space than this is cleared before it is measured on: a cold install takes about a gigabyte.
 const MIN_FREE_BYTES: u64 = 12 << 30;
+/// Likewise with fewer files than this to make: it takes up to 330,000.
+const MIN_FREE_FILES: u64 = 500_000;
 /// Directories made to see how long that takes, and what the median may be: some kernels look past inodes that were freed
 /// a moment ago, so that everything takes long for a while after much was deleted.
 const PROBES: u32 = 200;
@@ -97,7 +99,10 @@ impl Workspace {
     /// Deletes what was moved aside where space is short.
     pub(super) fn make_room(&self) -> Result<(), BenchError> {
         let space = rustix::fs::statvfs(&self.root).map_err(|error| failed(&self.root)(error.into()))?;
-        if space.f_bavail * space.f_frsize < MIN_FREE_BYTES { self.clear() } else { Ok(()) }
+        // A file system without a table of files, as btrfs, says that it has none.
+        let are_files_short = space.f_files > 0 && space.f_favail < MIN_FREE_FILES;
+        let is_short = are_files_short || space.f_bavail * space.f_frsize < MIN_FREE_BYTES;
+        if is_short { self.clear() } else { Ok(()) }
     }
 
     /// Deletes what was moved aside, and waits until that is over.
