@@ -1,4 +1,4 @@
-//! A network that is slower than loopback: a delay before each answer, and one line that all answers share.
+//! A network that is slower than loopback: a round trip for each connection and each answer, and one line that all answers share.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// What a network adds to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Network {
-    /// From a request to the first byte of its answer.
+    /// A round trip: from a request to the first byte of its answer, and as long before that for a new connection.
     pub(crate) latency: Duration,
     /// What all answers share, in bytes per second.
     pub(crate) bytes_per_second: u64,
@@ -31,7 +31,7 @@ impl Line {
         Self { network, free_from: Mutex::new(Instant::now()) }
     }
 
-    /// From a request to the first byte of its answer.
+    /// A round trip.
     pub(super) fn latency(&self) -> Duration {
         self.network.latency
     }
