@@ -30,7 +30,7 @@ use std::{
 
 use atoll_sys::{
     Errno,
-    fs::{Mode, OFlags, filesystem, make_dir_at, open_at, open_root, symlink_at},
+    fs::{Mode, OFlags, filesystem, make_dir_at, open_at, open_root, symlink_at, unlink_at},
     overlay,
 };
 use tokio::sync::{Notify, watch};
@@ -357,11 +357,20 @@ impl Builder {
             write_name(file.number, &mut name);
             let stored = At { dir: source.as_fd(), name: &name };
             let placed = At { dir: target.as_fd(), name: &file.path[from..] };
-            let result = if job.private {
-                place::copy(stored, placed, file)
-            } else {
-                self.placer.place(stored, placed, file, entry.is_fresh)
+            let place = || {
+                if job.private {
+                    place::copy(stored, placed, file)
+                } else {
+                    self.placer.place(stored, placed, file, entry.is_fresh)
+                }
             };
+            let mut result = place();
+            if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
+                && differs_in_case_alone(file, &entry.files)
+            {
+                // The file system takes them for one. The later one is there then, as when an archive is unpacked.
+                result = unlink_at(placed.dir, placed.name.as_bytes()).map_err(io::Error::from).and_then(|()| place());
+            }
             let result = result.map_err(|source| {
                 let path = self.tree.join(&job.place).join(&file.path);
                 LinkError::Write { path, source }
@@ -471,6 +480,12 @@ impl<'a> Way<'a> {
 /// Files that follow each other in the index and are in the same folder.
 fn runs(files: &[IndexedFile]) -> impl Iterator<Item = &[IndexedFile]> {
     files.chunk_by(|one, next| folder_of(&one.path) == folder_of(&next.path))
+}
+
+/// Whether its package has another file of this name, but for upper and lower case.
+fn differs_in_case_alone(file: &IndexedFile, files: &[IndexedFile]) -> bool {
+    let lower = file.path.to_lowercase();
+    files.iter().any(|other| other.number != file.number && other.path.to_lowercase() == lower)
 }
 
 fn folder_of(path: &str) -> &str {

@@ -120,6 +120,40 @@ fn forty() -> Scene {
     scene
 }
 
+/// A file system that knows no upper and lower case says that the second of two such files is there; so does any of the
+/// second of two that have one path.
+#[test]
+fn of_files_that_the_file_system_takes_for_one_the_later_is_there() {
+    for private in [false, true] {
+        let mut scene = Scene::new();
+        scene.package("node_modules/a", &["lib/readme.md", "lib/readme.md", "lib/z.js"]);
+        scene.jobs[0].private = private;
+        let files = &mut scene.entries.values_mut().next().unwrap().files;
+        let later = scene.dir.path().join("store/node_modules+a").join(files[1].place_in_entry());
+        fs::write(&later, "the later one").unwrap();
+        let metadata = fs::metadata(later).unwrap();
+        (files[1].bytes, files[1].modified_ns) = (metadata.len(), modified_ns(&metadata));
+        let stage = scene.stage("project");
+        assert!(scene.build(&scene.builder(&stage), 1).unwrap().damaged.is_empty());
+        let placed = list(&stage.tree().join("node_modules/a/lib"));
+        let names: Vec<&str> = placed.keys().filter_map(|path| path.to_str()).collect();
+        assert_eq!(names, ["readme.md", "z.js"]);
+        assert_eq!(placed[Path::new("readme.md")].as_deref(), Some(&b"the later one"[..]), "private: {private}");
+    }
+}
+
+#[test]
+fn packages_that_the_file_system_takes_for_one_are_an_error() {
+    let mut scene = Scene::new();
+    for name in ["node_modules/one", "node_modules/two"] {
+        scene.package(name, &["index.js"]);
+        scene.jobs.last_mut().unwrap().place = "node_modules/both".to_owned();
+    }
+    let stage = scene.stage("project");
+    let error = scene.build(&scene.builder(&stage), 1).unwrap_err().to_string();
+    assert!(error.contains("both/index.js") && error.contains("File exists"), "{error}");
+}
+
 #[test]
 fn a_file_is_looked_at_and_linked_once_and_a_directory_made_once() {
     let mut scene = Scene::new();
