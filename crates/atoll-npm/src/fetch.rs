@@ -49,8 +49,10 @@ use crate::{
 use intake::Intake;
 pub(crate) use intake::Receiver;
 
-/// Downloads under way at once.
-pub const DOWNLOADS_MAX: usize = 32;
+/// Packages on their way into the store at once.
+pub const DOWNLOADS_MAX: usize = 64;
+/// Of them, guesses of the resolver, which asks for documents at the same time.
+const FOLLOWED_MAX: usize = 32;
 /// Guesses of the resolver waiting for a download; more are forgotten, and fetched when they are certain.
 const GUESSES_MAX: usize = 4096;
 
@@ -448,7 +450,7 @@ impl Fetcher<'_> {
             let mut is_over = false;
             loop {
                 // What was not begun when the resolution ended is fetched by who knows whether it is needed.
-                while downloads.len() < DOWNLOADS_MAX && !guesses.is_closed() {
+                while downloads.len() < FOLLOWED_MAX && !guesses.is_closed() {
                     let Some(Guess { wanted, .. }) = waiting.pop() else { break };
                     downloads.push(self.follow_one(wanted));
                 }

@@ -1,8 +1,9 @@
-//! `.npmrc`: which registry serves which packages, who we are there, and how they are linked.
+//! `.npmrc`: which registry serves which packages, who we are there, how much is asked of it, and how packages are linked.
 //!
 //! Read are `registry`, `@scope:registry`, the credentials `//host/path/:_authToken`, `:_auth`, `:username` with
-//! `:_password`, and `node-linker`. Everything else in such a file configures npm itself and is passed over. Credentials hold for URLs below
-//! the host and path that they are written for; [`Npmrc::authorization_for`] is the only way to them.
+//! `:_password`, `maxsockets` (npm's) and `network-concurrency` (pnpm's), and `node-linker`. Everything else in such a file
+//! configures npm itself and is passed over. Credentials hold for URLs below the host and path that they are written for;
+//! [`Npmrc::authorization_for`] is the only way to them.
 
 use std::{collections::HashMap, fmt};
 
@@ -24,6 +25,8 @@ pub struct Npmrc {
     /// By host and path, `//host[:port]/path/`.
     credentials: HashMap<String, Credentials>,
     unset: Vec<UnsetVariable>,
+    max_sockets: Option<usize>,
+    network_concurrency: Option<usize>,
     linker: Option<Linker>,
 }
 
@@ -109,6 +112,11 @@ impl Npmrc {
         place.prefixes().find_map(|prefix| self.credentials.get(prefix)?.header())
     }
 
+    /// How many requests may be under way at once to one registry, where that is limited: the lower of npm's limit and pnpm's.
+    pub fn requests_max(&self) -> Option<usize> {
+        self.max_sockets.into_iter().chain(self.network_concurrency).min()
+    }
+
     /// The linker that was chosen, if any.
     pub fn linker(&self) -> Option<Linker> {
         self.linker
@@ -129,6 +137,10 @@ impl Npmrc {
             }
             let url = registry_url(&expanded_or_fail(value, environment)?)?;
             self.scopes.insert(scope.to_owned(), url);
+        } else if key == "maxsockets" {
+            self.max_sockets = count(&key, &expanded_or_fail(value, environment)?)?;
+        } else if key == "network-concurrency" {
+            self.network_concurrency = count(&key, &expanded_or_fail(value, environment)?)?;
         } else if key == "node-linker" {
             let name = expanded_or_fail(value, environment)?;
             if name != LINKER_OF_PNPM {
@@ -187,6 +199,8 @@ impl fmt::Debug for Npmrc {
             .field("scopes", &self.scopes)
             .field("credentials_for", &self.credentials.keys().collect::<Vec<_>>())
             .field("unset", &self.unset)
+            .field("max_sockets", &self.max_sockets)
+            .field("network_concurrency", &self.network_concurrency)
             .field("linker", &self.linker)
             .finish()
     }
@@ -311,6 +325,17 @@ fn expanded_or_fail(text: &str, environment: &impl Fn(&str) -> Option<String>) -
     })
 }
 
+/// A limit for how many there may be; `None` for npm's way to say that there is none.
+fn count(key: &str, value: &str) -> Result<Option<usize>, Refusal> {
+    if value == "Infinity" {
+        return Ok(None);
+    }
+    match value.parse() {
+        Ok(count) if count > 0 => Ok(Some(count)),
+        _ => Err(Refusal::Problem(format!("{key} is {value:?}; write a whole number from 1 on"))),
+    }
+}
+
 /// Checks a registry's URL and makes it end in `/`.
 fn registry_url(url: &str) -> Result<String, Refusal> {
     if Place::of(url).is_none() || url.contains(['?', '#']) {
@@ -409,6 +434,9 @@ mod tests {
             ("scope:registry=https://a.example.com", ".npmrc:1: \"scope\" is not a scope"),
             ("_authToken=abc", ".npmrc:1: _authToken does not say for which registry"),
             ("node-linker=pnq", ".npmrc:1: \"pnq\" is not a linker"),
+            ("maxsockets=0", ".npmrc:1: maxsockets is \"0\"; write a whole number"),
+            ("network-concurrency=many", ".npmrc:1: network-concurrency is \"many\"; write a whole number"),
+            ("maxsockets=-1", ".npmrc:1: maxsockets is \"-1\""),
             ("//bad host/:_authToken=abc", ".npmrc:1: \"//bad host/\" is not a host and path"),
             ("//r.example.com/:_password=%%%", ".npmrc:1: _password must be the password in base64"),
         ] {
@@ -416,6 +444,16 @@ mod tests {
             assert!(error.starts_with(expected), "{error}");
             assert!(!error.contains("abc"), "{error}");
         }
+    }
+
+    #[test]
+    fn requests_are_limited_by_npms_key_and_pnpms() {
+        assert_eq!(Npmrc::default().requests_max(), None);
+        assert_eq!(parse("maxsockets=8").requests_max(), Some(8));
+        assert_eq!(parse("network-concurrency = \"12\"").requests_max(), Some(12));
+        assert_eq!(parse("network-concurrency=12\nmaxsockets=36").requests_max(), Some(12));
+        assert_eq!(parse("maxsockets=8\nmaxsockets=9").requests_max(), Some(9), "the last one holds");
+        assert_eq!(parse("maxsockets=8\nmaxsockets=Infinity").requests_max(), None);
     }
 
     #[test]

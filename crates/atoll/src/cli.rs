@@ -7,6 +7,7 @@ use atoll_npm::linker::Linker;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -71,6 +72,10 @@ pub(crate) struct Install {
     /// End the installation when one lifecycle script runs for longer: 30s, 10m
     #[arg(long, value_name = "TIME", default_value = "1h", conflicts_with = "ignore_scripts", value_parser = units::time)]
     pub(crate) script_timeout: Duration,
+    /// Requests under way at once to one registry, at most; otherwise what maxsockets or network-concurrency of .npmrc says,
+    /// else up to 128, and fewer when the registry shows strain
+    #[arg(long, value_name = "COUNT", visible_alias = "maxsockets")]
+    pub(crate) network_concurrency: Option<NonZero<usize>>,
     /// The project's directory
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,

@@ -22,9 +22,10 @@ use crate::{
     waits::Unit,
 };
 
-/// Tarballs up to this size are held in memory before they are unpacked: 2 MiB. With all downloads under way that is
-/// 64 MiB.
+/// Tarballs up to this size are held in memory before they are unpacked: 2 MiB.
 const BUFFERED_BYTES_MAX: usize = 2 << 20;
+/// What all of them together may have: 64 MiB.
+const ALL_BUFFERED_BYTES_MAX: usize = 64 << 20;
 /// So are a few up to this size: 16 MiB.
 const LARGE_BYTES_MAX: usize = 16 << 20;
 /// How many those are.
@@ -53,6 +54,8 @@ pub(super) struct Intake {
     pub(super) unpackers: Unpackers,
     /// For what is still arriving.
     streams: Unpackers,
+    /// Bytes that may be held in memory before they are unpacked.
+    buffered: Semaphore,
     /// For what is large and nevertheless in memory.
     large: Semaphore,
     pub(super) arrivals: Arc<Arrivals>,
@@ -114,6 +117,7 @@ impl Intake {
             form,
             unpackers,
             streams: Unpackers::new(STREAMS_MAX, 1, 0),
+            buffered: Semaphore::new(ALL_BUFFERED_BYTES_MAX),
             large: Semaphore::new(LARGE_MAX),
             arrivals: Arc::default(),
         }
@@ -146,15 +150,19 @@ impl Intake {
         let from_registry =
             |failed: Attempt| failed.map(|source| FetchError::Registry { package: wanted.package.clone(), source });
         let mut download = self.client.tarball_once(&wanted.url, &wanted.package).await.map_err(from_registry)?;
-        let promised = download.total.map_or(0, |total| usize::try_from(total).unwrap_or(usize::MAX));
+        let promised = download.total.map(|total| usize::try_from(total).unwrap_or(usize::MAX));
+        // Held until it is unpacked, as is what follows. Until then the network waits, too.
+        let room = promised.map_or(BUFFERED_BYTES_MAX, |bytes| bytes.min(BUFFERED_BYTES_MAX));
+        let _room = self.buffered.acquire_many(u32::try_from(room).unwrap_or(u32::MAX)).await.ok();
+        let promised = promised.unwrap_or(0);
         let is_large = (BUFFERED_BYTES_MAX..LARGE_BYTES_MAX).contains(&promised);
-        // Held until it is unpacked. Until then the network waits, too.
         let large = if is_large { self.large.acquire().await.ok() } else { None };
         let buffered_max = if large.is_some() { LARGE_BYTES_MAX } else { BUFFERED_BYTES_MAX };
         let mut start = Vec::with_capacity(promised.min(buffered_max));
         while start.len() < buffered_max {
             let chunk = self.client.chunk(&mut download, TARBALL_BYTES_MAX).await.map_err(from_registry)?;
             let Some(chunk) = chunk else {
+                drop(download);
                 let inflated_max = INFLATED_BYTES_MAX * if large.is_some() { 2 } else { 1 };
                 return self.unpack_whole(wanted, Bytes::from(start), inflated_max).await;
             };

@@ -5,6 +5,8 @@
 //! on a slow line may take as long as it moves. While it lasts it is in [`Waits`]; the error of one that was given up says
 //! what was waited for, and for how long.
 //!
+//! How many requests are under way goes by how the registry takes it (see the module `limit`).
+//!
 //! Retry: everything is tried again, after a pause that doubles and is randomised, except what another attempt cannot
 //! change (401, 403, 404 and other statuses of the client's fault). A body that breaks off counts as a failed attempt.
 //!
@@ -14,6 +16,7 @@ mod cache;
 mod connecting;
 mod dns;
 mod error;
+mod limit;
 mod transport;
 
 use std::{
@@ -33,7 +36,6 @@ use std::{
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use reqwest::{Response, StatusCode, Url, header};
-use tokio::sync::Semaphore;
 
 use crate::{
     inflate,
@@ -48,13 +50,14 @@ use cache::{Keeper, PackumentCache, Sent};
 use connecting::RequestName;
 pub(crate) use error::Attempt;
 pub use error::RegistryError;
+use limit::{Limits, UnderWay};
 use transport::Transport;
 
 /// Largest packument, decompressed: 256 MiB. The largest that npm serves today has about 40 MiB.
 pub const PACKUMENT_BYTES_MAX: u64 = 256 << 20;
 /// Largest tarball as downloaded: 1 GiB.
 pub const TARBALL_BYTES_MAX: u64 = 1 << 30;
-/// Requests under way at once: as many as the resolver has.
+/// Requests under way at once to one registry, at most: as many as the resolver has.
 pub const REQUESTS_MAX: usize = resolve::REQUESTS_MAX;
 /// A document that came in so many bytes at most is parsed by the thread that received it, which takes it a millisecond: less
 /// than two changes of threads where many come at once.
@@ -81,6 +84,9 @@ pub struct Network {
     pub connect: Duration,
     /// Longest time without a single byte.
     pub stall: Duration,
+    /// Requests under way at once to one registry, at most, and never more than [`REQUESTS_MAX`]; `None` for what `.npmrc`
+    /// says, which is over that otherwise.
+    pub requests_max: Option<usize>,
 }
 
 impl Default for Network {
@@ -93,6 +99,7 @@ impl Default for Network {
             first_pause: Duration::from_millis(300),
             connect: Duration::from_secs(10),
             stall: Duration::from_secs(30),
+            requests_max: None,
         }
     }
 }
@@ -114,7 +121,7 @@ pub struct RegistryClient {
     network: Network,
     waits: Waits,
     offline: bool,
-    permits: Semaphore,
+    limits: Limits,
     counters: Counters,
 }
 
@@ -130,6 +137,7 @@ struct Counters {
 #[derive(Debug)]
 pub(crate) struct Download {
     response: Response,
+    under_way: UnderWay,
     name: Arc<RequestName>,
     received: u64,
     /// Bytes that were promised, where that is known.
@@ -152,6 +160,7 @@ impl RegistryClient {
         waits: &Waits,
     ) -> Result<Arc<Self>, RegistryError> {
         let cache = PackumentCache::new(cache_dir, key);
+        let requests_max = network.requests_max.or_else(|| npmrc.requests_max()).unwrap_or(REQUESTS_MAX);
         Ok(Arc::new(Self {
             transport: Transport::new(network, waits)?,
             npmrc,
@@ -160,7 +169,7 @@ impl RegistryClient {
             network: network.clone(),
             waits: waits.clone(),
             offline,
-            permits: Semaphore::new(REQUESTS_MAX),
+            limits: Limits::new(requests_max),
             counters: Counters::default(),
         }))
     }
@@ -203,7 +212,6 @@ impl RegistryClient {
     async fn packument_from(&self, name: &str, url: String) -> Result<Arc<Packument>, RegistryError> {
         // The processors have enough to do until the last one is here; the tree is then built by one thread.
         let _coming = self.keeper.expect();
-        let permit = self.permits.acquire().await;
         // Asking the file system takes microseconds, less than another thread would.
         let mut etag = self.cache.etag(&url);
         let packument = loop {
@@ -220,7 +228,6 @@ impl RegistryClient {
                 },
             }
         };
-        drop(permit);
         self.counters.packuments.fetch_add(1, Ordering::Relaxed);
         Ok(packument)
     }
@@ -248,7 +255,7 @@ impl RegistryClient {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
         let asked = Arc::new(RequestName { url: url.to_owned(), package: name.to_owned() });
-        let response = self.send(&asked, request).await?;
+        let (response, under_way) = self.send(&asked, request).await?;
         if response.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
             return Ok(None);
         }
@@ -264,7 +271,7 @@ impl RegistryClient {
                 return Err(Attempt::Final(RegistryError::Malformed { url: http_text(url), problem }));
             }
         };
-        let mut download = self.download(response, asked);
+        let mut download = self.download(response, under_way, asked);
         let promised = download.total.map_or(0, |total| usize::try_from(total).unwrap_or(usize::MAX));
         let mut body = Vec::with_capacity(promised.min(PROMISED_BYTES_MAX));
         while let Some(chunk) = self.chunk(&mut download, PACKUMENT_BYTES_MAX).await? {
@@ -293,22 +300,23 @@ impl RegistryClient {
             return Err(Attempt::Final(RegistryError::Offline { what: http_text(url) }));
         }
         let asked = Arc::new(RequestName { url: url.to_owned(), package: package.to_owned() });
-        let response = self.send(&asked, self.request(url)?).await?;
-        Ok(self.download(response, asked))
+        let (response, under_way) = self.send(&asked, self.request(url)?).await?;
+        Ok(self.download(response, under_way, asked))
     }
 
-    fn download(&self, response: Response, name: Arc<RequestName>) -> Download {
+    fn download(&self, response: Response, under_way: UnderWay, name: Arc<RequestName>) -> Download {
         let waiting = self.waits.begin(What::Doing("downloading", Arc::<RequestName>::clone(&name)), Unit::Bytes);
         let total = response.content_length();
         if let Some(bytes) = total {
             waiting.expect(bytes);
         }
-        Download { response, name, received: 0, total, waiting }
+        Download { response, under_way, name, received: 0, total, waiting }
     }
 
     /// The body's next bytes; `None` at its end.
     pub(crate) async fn chunk(&self, download: &mut Download, limit_bytes: u64) -> Result<Option<Bytes>, Attempt> {
         let chunk = download.response.chunk().await.map_err(|error| {
+            download.under_way.failed();
             let mut error = RegistryError::of_request(&download.name.url, error, &self.network);
             if let RegistryError::Transport { problem, .. } = &mut error {
                 problem.extend([", after ", &Amount(download.received).to_string()]);
@@ -382,17 +390,28 @@ impl RegistryClient {
         Ok(request)
     }
 
-    /// The answer's head.
-    async fn send(&self, name: &Arc<RequestName>, request: reqwest::RequestBuilder) -> Result<Response, Attempt> {
+    /// The answer's head, once the registry's limit lets it be asked for.
+    async fn send(
+        &self,
+        name: &Arc<RequestName>,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(Response, UnderWay), Attempt> {
         let url = &name.url;
+        let failed = |error| Attempt::Again(RegistryError::of_request(url, error, &self.network), None);
+        let (client, request) = request.build_split();
+        let request = request.map_err(failed)?;
+        let under_way = self.limits.of(request.url()).begin().await;
         let waiting = self.waits.begin(What::Doing("asking", Arc::<RequestName>::clone(name)), Unit::None);
-        let answer = connecting::named(Arc::clone(name), request.send()).await;
+        let answer = connecting::named(Arc::clone(name), client.execute(request)).await;
         drop(waiting);
-        let response =
-            answer.map_err(|error| Attempt::Again(RegistryError::of_request(url, error, &self.network), None))?;
+        let response = answer.map_err(|error| {
+            under_way.failed();
+            failed(error)
+        })?;
         let status = response.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
-            return Ok(response);
+            under_way.succeeded();
+            return Ok((response, under_way));
         }
         let number = status.as_u16();
         let shown = http_text(url);
@@ -404,6 +423,7 @@ impl RegistryClient {
                 authenticated: self.npmrc.authorization_for(url).is_some(),
             }),
             408 | 429 | 500.. => {
+                under_way.failed();
                 let error = RegistryError::Status { url: shown, status: number, attempts: 1 };
                 Attempt::Again(error, retry_after(&response))
             }

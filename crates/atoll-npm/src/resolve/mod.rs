@@ -89,7 +89,7 @@ pub struct Options {
 }
 
 /// See [`Options::requests_max`].
-pub const REQUESTS_MAX: usize = 64;
+pub const REQUESTS_MAX: usize = 128;
 
 impl Default for Options {
     fn default() -> Self {

@@ -1,6 +1,6 @@
 //! Whole installations: what ends up where, what is asked of the registry, what is said.
 
-use std::{os::unix::fs::MetadataExt, time::Duration};
+use std::{collections::BTreeMap, os::unix::fs::MetadataExt, time::Duration};
 
 use atoll_npm::{
     install::{InstallError, install},
@@ -359,6 +359,7 @@ async fn passing_faults_are_tried_again() {
 async fn lasting_faults_are_named_and_change_nothing() {
     for (fault, expected) in [
         (Fault::Status(503), "answered 503 (tried 3 times)"),
+        (Fault::Status(429), "answered 429 (tried 3 times)"),
         (Fault::Status(404), "does not exist"),
         (Fault::Truncate(50), "tried 3 times"),
         (Fault::Stall(50), "tried 3 times"),
@@ -371,11 +372,36 @@ async fn lasting_faults_are_named_and_change_nothing() {
         let error = scene.install().await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains("b@1.2.0") && text.contains(expected), "{fault:?}: {text}");
-        assert!(error.hint().is_some(), "{fault:?}");
+        let asks_for_less = error.hint().unwrap().contains("maxsockets");
+        assert_eq!(asks_for_less, matches!(fault, Fault::Status(429)), "{fault:?}");
         assert_eq!(scene.snapshot(), before, "{fault:?}");
         let requests = scene.registry.count("/-/b-1.2.0.tgz");
         // The resolver's guess and the real fetch each try as often as patience has it.
         assert!(requests <= if expected == "does not exist" { 2 } else { 6 }, "{fault:?}: {requests}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_is_asked_for_no_more_at_once_than_the_user_allows() {
+    let names: Vec<String> = (0..8).map(|nth| format!("p{nth}")).collect();
+    let dependencies: BTreeMap<&String, &str> = names.iter().map(|name| (name, "*")).collect();
+    let manifest = serde_json::json!({ "dependencies": dependencies }).to_string();
+    for (npmrc, by_option, expected) in [
+        ("", None, 4..=16),
+        ("maxsockets=3", None, 3..=3),
+        ("network-concurrency=1", None, 1..=1),
+        ("maxsockets=1", Some(2), 2..=2),
+    ] {
+        let mut scene = Scene::new(&manifest);
+        scene.npmrc = npmrc.to_owned();
+        for name in &names {
+            scene.registry.publish(&Package::new(name, "1.0.0"));
+        }
+        scene.registry.fail("/p", Fault::Delay(Duration::from_millis(50)), usize::MAX);
+        let summary = scene.install_with(|options| options.network.requests_max = by_option).await.unwrap();
+        assert_eq!(summary.added, 8);
+        let at_once = scene.registry.requests_at_once();
+        assert!(expected.contains(&at_once), "{npmrc}: {at_once}");
     }
 }
 

@@ -77,6 +77,8 @@ pub enum Fault {
 struct State {
     packages: BTreeMap<String, Published>,
     requests: Vec<Recorded>,
+    answering: usize,
+    answering_peak: usize,
     faults: Vec<(String, Fault, usize)>,
     token: Option<String>,
 }
@@ -162,9 +164,16 @@ impl NpmRegistry {
         self.state().requests.iter().filter(|request| request.path.contains(path_part)).count()
     }
 
+    /// The largest number of requests so far that were being answered at once.
+    pub fn requests_at_once(&self) -> usize {
+        self.state().answering_peak
+    }
+
     /// Forgets the requests so far.
     pub fn forget_requests(&self) {
-        self.state().requests.clear();
+        let mut state = self.state();
+        state.requests.clear();
+        state.answering_peak = state.answering;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -203,6 +212,7 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path().to_owned();
+    let _answering = Answering::begin(&state);
     let (fault, reply) = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         state.requests.push(Recorded { path: path.clone(), headers: request.headers().clone() });
@@ -212,6 +222,24 @@ async fn answer(
         None => reply.send(),
         Some(fault) => reply.send_with(fault).await,
     })
+}
+
+/// A request that has no answer yet, and counts as such until this is dropped.
+struct Answering(Arc<Mutex<State>>);
+
+impl Answering {
+    fn begin(state: &Arc<Mutex<State>>) -> Self {
+        let mut locked = state.lock().unwrap_or_else(PoisonError::into_inner);
+        locked.answering += 1;
+        locked.answering_peak = locked.answering_peak.max(locked.answering);
+        Self(Arc::clone(state))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).answering -= 1;
+    }
 }
 
 /// An answer before it is sent.

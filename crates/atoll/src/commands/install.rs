@@ -15,6 +15,7 @@ use atoll_npm::registry::Network;
 use atoll_npm::waits::Waits;
 use serde_json::json;
 use std::io::{ErrorKind, IsTerminal};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -56,7 +57,7 @@ pub(crate) fn install(arguments: cli::Install) -> Result<ExitCode, Failure> {
         script_environment: std::env::vars_os().collect(),
         script_deadline: arguments.script_timeout,
         lock_deadline: LOCK_DEADLINE.max(arguments.script_timeout.saturating_mul(2)),
-        network: network(),
+        network: network(arguments.network_concurrency.map(NonZero::get)),
         waits: Waits::default(),
     };
     let waits = options.waits.clone();
@@ -119,7 +120,7 @@ fn npmrc(project_dir: &Path, directories: &Directories) -> Result<Npmrc, Failure
 }
 
 /// Proxies by the variables that curl and npm know, too.
-fn network() -> Network {
+fn network(requests_max: Option<usize>) -> Network {
     let named = |lower: &str, upper: &str| {
         let values = [lower, upper].into_iter().filter_map(|name| std::env::var(name).ok());
         values.into_iter().find(|value| !value.is_empty())
@@ -128,6 +129,7 @@ fn network() -> Network {
         http_proxy: named("http_proxy", "HTTP_PROXY"),
         https_proxy: named("https_proxy", "HTTPS_PROXY"),
         no_proxy: named("no_proxy", "NO_PROXY"),
+        requests_max,
         ..Network::default()
     }
 }
