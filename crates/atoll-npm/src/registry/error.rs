@@ -96,9 +96,9 @@ impl RegistryError {
             Self::Refused { .. } => {
                 Some("The token in .npmrc may have expired or lack the right to read this package.")
             }
-            Self::Status { status: 429, .. } => {
-                Some("The registry wants fewer requests: set maxsockets to a small number in .npmrc, then install again.")
-            }
+            Self::Status { status: 429, .. } => Some(
+                "The registry wants fewer requests: set maxsockets to a small number in .npmrc, then install again.",
+            ),
             Self::Status { .. } | Self::Transport { .. } => {
                 Some("Check the connection, the proxy settings and the registry in .npmrc, then install again.")
             }
