@@ -406,6 +406,26 @@ async fn a_registry_is_asked_for_no_more_at_once_than_the_user_allows() {
 }
 
 #[tokio::test]
+async fn a_registry_that_shows_strain_is_asked_for_less_at_once() {
+    for (failures, expected) in [(0, 7..=8), (2, 1..=6)] {
+        let mut scene = Scene::new(r#"{"dependencies":{"first":"*"}}"#);
+        scene.npmrc = "maxsockets=8".to_owned();
+        let mut first = Package::new("first", "1.0.0");
+        for name in (0..8).map(|nth| format!("p{nth}")) {
+            scene.registry.publish(&Package::new(&name, "1.0.0"));
+            first = first.dependency(&name, "*");
+        }
+        scene.registry.publish(&first);
+        scene.registry.fail("/first", Fault::Status(503), failures);
+        scene.registry.fail("/p", Fault::Delay(Duration::from_millis(300)), usize::MAX);
+        scene.install_with(|options| options.lockfile_only = true).await.unwrap();
+        // Halved to 4; the answer to `first` makes room for a fifth, and the first of the five that come then for a sixth.
+        let at_once = scene.registry.requests_at_once();
+        assert!(expected.contains(&at_once), "{failures} failures: {at_once}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_package_and_a_missing_manifest_are_explained() {
     let scene = Scene::new(r#"{"dependencies":{"nowhere":"*"}}"#);
     assert!(scene.install().await.unwrap_err().to_string().contains("nowhere"));
