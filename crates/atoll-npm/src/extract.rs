@@ -6,11 +6,10 @@
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, Entries, EntryType, PaxExtensions};
 
 use crate::{
-    inflate::Inflater,
+    inflate::{GzipReader, Inflater},
     store::{StageError, Staged},
 };
 
@@ -66,7 +65,7 @@ pub enum ExtractError {
 /// # Errors
 /// On the first thing that is not as it should be; `into` then has a part of the files.
 pub fn extract(compressed: &mut dyn BufRead, into: &mut Staged) -> Result<(), ExtractError> {
-    let decompressed = Capped { inner: MultiGzDecoder::new(&mut *compressed), left: UNPACKED_BYTES_MAX };
+    let decompressed = Capped { inner: GzipReader::new(&mut *compressed), left: UNPACKED_BYTES_MAX };
     let mut archive = Archive::new(decompressed);
     take_entries(archive.entries().map_err(ExtractError::Read)?, None, into)?;
     // What follows the archive's end mark (padding, usually) belongs to what is hashed.

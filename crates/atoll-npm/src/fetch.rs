@@ -10,6 +10,7 @@
 //! Cancel: dropping the future ends the downloads; an unpacking that is under way runs to its end or to the end of its
 //! input, and removes or publishes its directory itself.
 
+mod arriving;
 mod intake;
 mod unpackers;
 

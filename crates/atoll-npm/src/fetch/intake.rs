@@ -3,16 +3,19 @@
 
 use std::{
     collections::HashMap,
-    io::{self, BufRead, Read},
-    mem,
+    io, mem,
     sync::{Arc, Mutex, PoisonError},
     thread::available_parallelism,
 };
 
-use bytes::{Buf, Bytes};
-use tokio::sync::{Semaphore, mpsc};
+use bytes::Bytes;
+use tokio::sync::Semaphore;
 
-use super::{FetchError, Wanted, unpackers::Unpackers};
+use super::{
+    FetchError, Wanted,
+    arriving::{Arriving, arriving},
+    unpackers::Unpackers,
+};
 use crate::{
     extract::{ExtractError, extract, extract_whole},
     inflate::Inflater,
@@ -33,8 +36,6 @@ const LARGE_MAX: usize = 2;
 /// What is in memory is decompressed in memory up to this size, 16 MiB, which each thread that unpacks keeps; a large one
 /// up to twice that.
 const INFLATED_BYTES_MAX: u64 = 16 << 20;
-/// Chunks on their way from the network to an unpacking. A chunk is what a socket read gives, at most 64 KiB or so.
-const QUEUE_CHUNKS_MAX: usize = 32;
 /// Bounds for the number of threads that unpack; between them it is the number of processors.
 const UNPACKINGS: std::ops::RangeInclusive<usize> = 2..=8;
 /// Results that such a thread tells at once, at most; downloads under way are so many more, in effect.
@@ -170,17 +171,16 @@ impl Intake {
         }
         drop(large);
 
-        let (sender, receiver) = mpsc::channel(QUEUE_CHUNKS_MAX);
-        let unpacking = self.unpack_arriving(wanted, ChunkReader::new(wanted, Bytes::from(start), receiver));
+        let (sender, arriving) = arriving(Bytes::from(start), wanted.integrity.hasher());
+        let unpacking = self.unpack_arriving(wanted, arriving);
         let downloading = async move {
             while let Some(chunk) = self.client.chunk(&mut download, TARBALL_BYTES_MAX).await? {
-                if sender.send(Some(chunk)).await.is_err() {
+                if !sender.send(chunk).await {
                     // The unpacking gave up; its error says why.
                     return Ok(());
                 }
             }
-            // A reader that is gone has an error of its own.
-            let _ = sender.send(None).await;
+            sender.end();
             Ok(())
         };
         let (downloaded, unpacked) = tokio::join!(downloading, unpacking);
@@ -210,16 +210,16 @@ impl Intake {
     }
 
     /// Unpacks, checks, publishes.
-    async fn unpack_arriving(&self, wanted: &Wanted, mut reader: ChunkReader) -> Result<(), Attempt<FetchError>> {
+    async fn unpack_arriving(&self, wanted: &Wanted, mut arriving: Arriving) -> Result<(), Attempt<FetchError>> {
         let (store, form, package) = (self.store.clone(), self.form, wanted.clone());
         let work = move |_: &mut Inflater| {
             let mut staged = store.stage(form).map_err(|error| Attempt::Final(error.into()))?;
-            let extracted = extract(&mut reader, &mut staged);
+            let extracted = extract(&mut arriving, &mut staged);
             if extracted.is_err() {
                 // Wrong bytes explain a wrong archive: hash what is left.
-                let _ = io::copy(&mut reader, &mut io::sink());
+                let _ = io::copy(&mut arriving, &mut io::sink());
             }
-            package.check(reader.hasher)?;
+            package.check(arriving.hasher)?;
             package.publish(extracted, staged, &store)
         };
         self.unpack(&self.streams, wanted, work).await
@@ -267,48 +267,5 @@ impl Wanted {
             Err(source) => Err(FetchError::Archive { package: self.package.clone(), source }),
         };
         published.map_err(Attempt::Final)
-    }
-}
-
-/// Reads chunks as they come, and hashes them.
-struct ChunkReader {
-    current: Bytes,
-    /// `Some(chunk)`, then `None` at the end. A queue that closes without `None` was cut off.
-    queue: mpsc::Receiver<Option<Bytes>>,
-    is_over: bool,
-    hasher: Hasher,
-}
-
-impl ChunkReader {
-    fn new(wanted: &Wanted, current: Bytes, queue: mpsc::Receiver<Option<Bytes>>) -> Self {
-        Self { current, queue, is_over: false, hasher: wanted.integrity.hasher() }
-    }
-}
-
-impl BufRead for ChunkReader {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.current.is_empty() && !self.is_over {
-            match self.queue.blocking_recv() {
-                Some(Some(chunk)) => self.current = chunk,
-                Some(None) => self.is_over = true,
-                None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the download broke off")),
-            }
-        }
-        Ok(&self.current)
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.hasher.update(&self.current[..count]);
-        self.current.advance(count);
-    }
-}
-
-impl Read for ChunkReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let there = self.fill_buf()?;
-        let count = buffer.len().min(there.len());
-        buffer[..count].copy_from_slice(&there[..count]);
-        self.consume(count);
-        Ok(count)
     }
 }

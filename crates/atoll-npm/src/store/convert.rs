@@ -1,4 +1,4 @@
-//! One form of a package from the other, without the network. Every byte is compared with the digest in the index on its
+//! One form of a package from the other, without the network. Every byte is compared with the hash in the index on its
 //! way, so neither form passes on what was changed in the other.
 
 use std::{

@@ -17,6 +17,7 @@ use atoll_sys::fs::{Mode, OFlags, make_dir_at, open_at, open_root, unlink_at};
 
 use super::{
     EntryName, MachineKey,
+    content::{CONTENT_BYTES, ContentHasher},
     index::{self, Form, INDEX_BYTES_MAX, IndexedFile},
     key::PROOF_BYTES,
     modified_ns,
@@ -24,7 +25,7 @@ use super::{
 };
 
 /// What the proofs of unpacked entries are for.
-const PURPOSE: &str = "atoll store entry 3";
+const PURPOSE: &str = "atoll store entry 4";
 
 /// A directory in the making. What is in it is named relative to it: the kernel then walks a part of the path only.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ const DIRECTORY_FILES: u32 = 64;
 /// What was written.
 pub(super) struct Written {
     pub(super) number: u32,
-    pub(super) content: [u8; blake3::OUT_LEN],
+    pub(super) content: [u8; CONTENT_BYTES],
     pub(super) modified_ns: i128,
 }
 
@@ -59,6 +60,7 @@ impl DirectoryWriter {
         executable: bool,
         bytes: u64,
         content: &mut dyn BufRead,
+        hasher: ContentHasher,
     ) -> Result<Written, CopyError> {
         let number = self.next;
         if number > 0 && number.is_multiple_of(DIRECTORY_FILES) {
@@ -71,7 +73,7 @@ impl DirectoryWriter {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         let opened = open_at(&self.dir, self.name.as_bytes(), flags, mode).map_err(io::Error::from);
         let mut file = File::from(opened.map_err(CopyError::Write)?);
-        let content = copy(bytes, content, |piece| file.write_all(piece))?;
+        let content = copy(bytes, content, hasher, |piece| file.write_all(piece))?;
         let metadata = file.metadata().map_err(CopyError::Write)?;
         Ok(Written { number, content, modified_ns: modified_ns(&metadata) })
     }

@@ -1,6 +1,6 @@
 //! A package's list of files, stored with it. Two forms of a package, two kinds of records, one codec.
 
-use super::directory;
+use super::{content::CONTENT_BYTES, directory};
 use crate::extract::{ENTRIES_MAX, PATH_BYTES_MAX};
 
 /// One file of a stored package.
@@ -12,8 +12,8 @@ pub struct IndexedFile {
     pub bytes: u64,
     /// Whether its mode is 755; otherwise it is 644.
     pub executable: bool,
-    /// BLAKE3 of its content.
-    pub content: [u8; blake3::OUT_LEN],
+    /// Hash of its content, which only this machine can make. [`Store::verify`](super::Store::verify) compares with it.
+    pub content: [u8; CONTENT_BYTES],
     /// In a pack, where its content begins, in bytes from the pack's begin; 0 in an unpacked entry.
     pub offset: u64,
     /// In an unpacked entry, which of its files it is: see [`IndexedFile::place_in_entry`]. 0 in a pack.
@@ -41,7 +41,7 @@ pub enum Form {
 }
 
 /// Fixed bytes of one file's record, beside its path and place: path's length (u16), flags (u8), size (u64), content.
-const RECORD_BYTES: usize = 2 + 1 + 8 + blake3::OUT_LEN;
+const RECORD_BYTES: usize = 2 + 1 + 8 + CONTENT_BYTES;
 /// The flag of executable files; there is no other.
 const EXECUTABLE: u8 = 1;
 /// Largest index, in bytes: 200 bytes a file for the most files that a tarball may have.

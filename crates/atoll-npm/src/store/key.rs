@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::store::unique_name;
+use crate::store::{content::ContentKey, unique_name};
 
 /// 32 random bytes in a file of mode 0600, outside the store and the cache: whoever can hand us a store, say through a
 /// shared CI cache, can still not make us believe it.
@@ -18,6 +18,8 @@ pub struct MachineKey([u8; KEY_BYTES]);
 const KEY_BYTES: usize = 32;
 /// File name in the state directory.
 const FILE_NAME: &str = "store-key";
+/// What files' contents are hashed with is a proof for this.
+const CONTENTS_PURPOSE: &str = "atoll store contents 1";
 /// How often to look again when other processes create or replace the key at the same time.
 const ATTEMPTS_MAX: usize = 8;
 
@@ -47,6 +49,11 @@ impl MachineKey {
             create(&path)?;
         }
         Err(io::Error::other(format!("{} keeps changing", path.display())))
+    }
+
+    /// What the contents of files are hashed with.
+    pub(super) fn contents(&self) -> ContentKey {
+        ContentKey::new(self.prove(CONTENTS_PURPOSE, &[]))
     }
 
     /// A proof that this machine stored these parts together, for this purpose.

@@ -6,7 +6,7 @@
 //! or *unpacked*, a directory to link from ([`Form::Unpacked`]). It is stored in the form that is needed first; the other
 //! one is made from that when it is needed, without the network. What the store gives is complete, was stored by this
 //! machine, and has not been changed since as far as a look can tell; everything else is as if it were not there, and is
-//! replaced. Whoever makes one form of the other compares every byte with the digests in the index.
+//! replaced. Whoever makes one form of the other compares every byte with the hashes in the index.
 //!
 //! # Layout
 //! ```text
@@ -20,8 +20,8 @@
 //! The name is BLAKE3 of the integrity's text. Linking reads the index and never lists a directory.
 //!
 //! # Belief
-//! Every index comes with a keyed BLAKE3 over the entry's name and the index, and the index has the BLAKE3 of every file.
-//! The key ([`MachineKey`]) is not in the store. A store that came from elsewhere, for instance from a shared CI cache, is
+//! Every index comes with a keyed BLAKE3 over the entry's name and the index, and the index has a keyed hash of every file
+//! ([`content`]). The key ([`MachineKey`]) is not in the store. A store that came from elsewhere, for instance from a shared CI cache, is
 //! therefore not believed at all: its entries are fetched again. A proof is made only after the tarball's integrity was
 //! right. Changes in place, the hazard of hard links, are caught by size and modification time of every unpacked file,
 //! which [`Store::get`] compares before an entry is used; nothing links to a pack, and its permissions let nobody write.
@@ -37,6 +37,7 @@
 //! How entries are collected while others use them is in `uses`, what projects hold in `projects`.
 
 mod collect;
+mod content;
 mod convert;
 mod directory;
 mod entries;
@@ -218,7 +219,11 @@ impl Store {
     /// When it cannot be made.
     pub fn stage(&self, form: Form) -> Result<Staged, StoreError> {
         let path = self.stage_dir().join(unique_name());
-        Staged::create(path.clone(), form).map_err(|source| StoreError { action: "create", path, source })
+        Staged::create(path.clone(), form, self.key.contents()).map_err(|source| StoreError {
+            action: "create",
+            path,
+            source,
+        })
     }
 
     /// Makes a staged package visible. The caller has verified that its files came out of bytes of this `integrity`.

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! contents     the files' bytes, one after another, in the order of the tarball
-//! index        see `index`: path, size, executable bit, offset and BLAKE3 of every file, by path
+//! index        see `index`: path, size, executable bit, offset and hash of every file, by path
 //! footer       bytes of the index (u64, little endian) · proof (32 bytes) · magic (8 bytes)
 //! ```
 //! The index comes last so that a pack is written from begin to end in large pieces, while its tarball arrives, and needs
 //! no second look at any byte. A reader asks for the file's last bytes, which is footer and index of most packages at
 //! once. The proof is over the entry's name, where the contents end, and the index; that fixes the length of the file and,
-//! by the index's digests, every byte of every file. A pack that was cut short has no footer.
+//! by the index's hashes, every byte of every file. A pack that was cut short has no footer.
 
 use std::{
     fs::{self, File},
@@ -19,16 +19,17 @@ use std::{
 
 use super::{
     EntryName, MachineKey,
+    content::{CONTENT_BYTES, ContentHasher},
     index::{self, Form, INDEX_BYTES_MAX, IndexedFile},
     key::PROOF_BYTES,
 };
 
 /// What packs end with: the format and its version.
-const MAGIC: [u8; 8] = *b"atollpk1";
+const MAGIC: [u8; 8] = *b"atollpk2";
 /// Length of the footer.
 pub(crate) const FOOTER_BYTES: usize = 8 + PROOF_BYTES + MAGIC.len();
 /// What the proofs of packs are for.
-const PURPOSE: &str = "atoll store pack 1";
+const PURPOSE: &str = "atoll store pack 2";
 /// Bytes held back before they are written, 1 MiB: most packages are written by one call.
 const BUFFER_BYTES: usize = 1 << 20;
 /// Bytes hashed and passed on at once, 128 KiB: they are in the processor's cache for both.
@@ -65,9 +66,10 @@ impl PackWriter {
         &mut self,
         bytes: u64,
         content: &mut dyn BufRead,
-    ) -> Result<(u64, [u8; blake3::OUT_LEN]), CopyError> {
+        hasher: ContentHasher,
+    ) -> Result<(u64, [u8; CONTENT_BYTES]), CopyError> {
         let offset = self.flushed + self.buffer.len() as u64;
-        let digest = copy(bytes, content, |mut piece| {
+        let hash = copy(bytes, content, hasher, |mut piece| {
             while self.buffer.len() + piece.len() >= BUFFER_BYTES {
                 let (now, later) = piece.split_at(BUFFER_BYTES - self.buffer.len());
                 self.buffer.extend_from_slice(now);
@@ -77,7 +79,7 @@ impl PackWriter {
             self.buffer.extend_from_slice(piece);
             Ok(())
         })?;
-        Ok((offset, digest))
+        Ok((offset, hash))
     }
 
     /// Adds index, proof and footer, and writes what is left.
@@ -104,9 +106,9 @@ impl PackWriter {
 pub(super) fn copy(
     bytes: u64,
     content: &mut dyn BufRead,
+    mut hasher: ContentHasher,
     mut take: impl FnMut(&[u8]) -> io::Result<()>,
-) -> Result<[u8; blake3::OUT_LEN], CopyError> {
-    let mut hasher = blake3::Hasher::new();
+) -> Result<[u8; CONTENT_BYTES], CopyError> {
     let mut left = bytes;
     while left > 0 {
         let there = match content.fill_buf() {
@@ -124,7 +126,7 @@ pub(super) fn copy(
         content.consume(length);
         left -= length as u64;
     }
-    Ok(*hasher.finalize().as_bytes())
+    Ok(hasher.finish())
 }
 
 /// [`index::encode`], with an error.

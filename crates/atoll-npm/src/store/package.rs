@@ -61,8 +61,8 @@ impl Package {
     /// Where the bytes of the file at `index` are: a descriptor, the offset of the first one, and their number. All files
     /// of a pack share one descriptor for as long as anybody has it. Unpacked files are compared with their index first.
     ///
-    /// The bytes themselves are as they were stored, unless something wrote to the store since: whoever wants to rule that
-    /// out compares with [`IndexedFile::content`].
+    /// The bytes themselves are as they were stored, unless something wrote to the store since:
+    /// [`Store::verify`](super::Store::verify) tells.
     ///
     /// # Errors
     /// Of the system; `NotFound` when the package is no longer in the store, `InvalidData` when it was changed. They name

@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     StoreError,
+    content::ContentKey,
     directory::DirectoryWriter,
     index::{Form, IndexedFile},
     pack::{CopyError, PackWriter},
@@ -21,6 +22,7 @@ pub struct Staged {
     pub(super) writer: Writer,
     pub(super) files: Vec<IndexedFile>,
     pub(super) temporary: Temporary,
+    key: ContentKey,
     /// Path to its place in `files`.
     written: HashMap<String, usize>,
     /// Directories that files are in, or that were asked for.
@@ -53,14 +55,14 @@ impl From<CopyError> for StageError {
 }
 
 impl Staged {
-    pub(super) fn create(path: PathBuf, form: Form) -> io::Result<Self> {
+    pub(super) fn create(path: PathBuf, form: Form, key: ContentKey) -> io::Result<Self> {
         let temporary = Temporary(path);
         let writer = match form {
             Form::Packed => Writer::Pack(PackWriter::create(&temporary.0)?),
             Form::Unpacked => Writer::Directory(DirectoryWriter::create(&temporary.0)?),
         };
         let (files, written, directories) = (Vec::new(), HashMap::new(), HashSet::new());
-        Ok(Self { writer, files, temporary, written, directories })
+        Ok(Self { writer, files, temporary, key, written, directories })
     }
 
     /// That it cannot be written to.
@@ -103,13 +105,14 @@ impl Staged {
         }
         let replaced = self.written.get(&path).copied();
         let mut file = IndexedFile { path, bytes, executable, ..IndexedFile::default() };
+        let hasher = self.key.hasher();
         match &mut self.writer {
-            Writer::Pack(writer) => (file.offset, file.content) = writer.add(bytes, content)?,
+            Writer::Pack(writer) => (file.offset, file.content) = writer.add(bytes, content, hasher)?,
             Writer::Directory(writer) => {
                 if let Some(index) = replaced {
                     writer.remove(self.files[index].number).map_err(StageError::Write)?;
                 }
-                let written = writer.add(executable, bytes, content)?;
+                let written = writer.add(executable, bytes, content, hasher)?;
                 (file.content, file.number, file.modified_ns) = (written.content, written.number, written.modified_ns);
             }
         }

@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     Form, Store, StoreError,
+    content::{CONTENT_BYTES, ContentHasher},
     convert::{Source, in_place_order},
     entries::Found,
     uses::is_at,
@@ -90,7 +91,7 @@ impl fmt::Display for Problem {
 }
 
 impl Store {
-    /// Reads every entry, on a few threads: its proof, and the BLAKE3 of every file. Bad entries are removed, unless
+    /// Reads every entry, on a few threads: its proof, and the hash of every file. Bad entries are removed, unless
     /// `dry_run`; they will be fetched again when they are needed. `progress` hears of every entry.
     ///
     /// # Errors
@@ -150,7 +151,7 @@ impl Store {
             let file = &package.files()[index];
             let file_problem = |error: io::Error| Problem::File { path: file.path.clone(), error: error.to_string() };
             let content = source.content(&package, index).map_err(file_problem)?;
-            let hash = hash(content, file.bytes, &mut buffer).map_err(file_problem)?;
+            let hash = hash(content, file.bytes, self.key.contents().hasher(), &mut buffer).map_err(file_problem)?;
             if hash != file.content {
                 return Err(Problem::Content { path: file.path.clone() });
             }
@@ -181,8 +182,12 @@ impl Verified {
     }
 }
 
-fn hash(content: &mut dyn Read, bytes: u64, buffer: &mut [u8]) -> io::Result<[u8; blake3::OUT_LEN]> {
-    let mut hasher = blake3::Hasher::new();
+fn hash(
+    content: &mut dyn Read,
+    bytes: u64,
+    mut hasher: ContentHasher,
+    buffer: &mut [u8],
+) -> io::Result<[u8; CONTENT_BYTES]> {
     let mut left = bytes;
     while left > 0 {
         let piece = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
@@ -190,5 +195,5 @@ fn hash(content: &mut dyn Read, bytes: u64, buffer: &mut [u8]) -> io::Result<[u8
         hasher.update(&buffer[..piece]);
         left -= piece as u64;
     }
-    Ok(*hasher.finalize().as_bytes())
+    Ok(hasher.finish())
 }

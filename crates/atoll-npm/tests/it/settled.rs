@@ -3,27 +3,37 @@
 use std::{
     collections::BTreeMap,
     fs,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use atoll_npm::{
     install::{InstallOptions, Summary, install},
     linker::Linker,
     lock::Platform,
-    report::{Reporter, Stage},
+    report::{Reporter, Stage, Warning},
 };
 use atoll_test::npm_registry::Package;
 use serde_json::json;
 
 use crate::support::Scene;
 
-/// Notes whether something was resolved.
+/// Notes whether something was resolved, and what was warned of.
 #[derive(Default)]
-struct Resolves(AtomicBool);
+struct Heard {
+    resolved: AtomicBool,
+    warnings: Mutex<Vec<Warning>>,
+}
 
-impl Reporter for Resolves {
+impl Reporter for Heard {
     fn stage_started(&self, stage: Stage, _: usize) {
-        self.0.fetch_or(stage == Stage::Resolve, Ordering::Relaxed);
+        self.resolved.fetch_or(stage == Stage::Resolve, Ordering::Relaxed);
+    }
+
+    fn warning(&self, warning: &Warning) {
+        self.warnings.lock().unwrap().push(warning.clone());
     }
 }
 
@@ -56,10 +66,15 @@ fn scene() -> Scene {
 
 /// Installs; whether something was resolved for it.
 async fn installed(scene: &Scene, change: impl FnOnce(&mut InstallOptions)) -> (Summary, bool) {
-    let (mut options, resolves) = (scene.options(), Resolves::default());
+    let (summary, heard) = heard(scene, change).await;
+    (summary, heard.resolved.into_inner())
+}
+
+/// Installs; what is heard of it.
+async fn heard(scene: &Scene, change: impl FnOnce(&mut InstallOptions)) -> (Summary, Heard) {
+    let (mut options, heard) = (scene.options(), Heard::default());
     change(&mut options);
-    let summary = install(options, &resolves).await.unwrap();
-    (summary, resolves.0.into_inner())
+    (install(options, &heard).await.unwrap(), heard)
 }
 
 fn remove_modules(scene: &Scene) {
@@ -97,6 +112,18 @@ async fn the_same_inputs_give_the_same_without_a_resolution() {
     assert!(!resolved);
     assert_eq!((again.downloaded, again.added, again.changed), (2, 0, 2), "b, and the one in it");
     assert_eq!(scene.snapshot(), expected.0);
+}
+
+#[tokio::test]
+async fn what_authors_advise_against_is_said_each_time() {
+    let scene = scene();
+    let expected = Warning::Deprecated { package: "old@1.0.0".to_owned(), message: "use another".to_owned() };
+    for resolves in [true, false, false] {
+        let (_, heard) = heard(&scene, |_| ()).await;
+        assert_eq!(heard.resolved.into_inner(), resolves);
+        assert_eq!(heard.warnings.into_inner().unwrap(), std::slice::from_ref(&expected));
+        remove_modules(&scene);
+    }
 }
 
 #[tokio::test]

@@ -71,6 +71,8 @@ pub enum Fault {
     Body(Vec<u8>),
     /// Answers correctly, and says that the content has this encoding, as some servers do of files that are compressed.
     Encoding(&'static str),
+    /// Answers correctly, but does not say beforehand how long the body is (`Transfer-Encoding: chunked`).
+    Chunked,
 }
 
 #[derive(Debug, Default)]
@@ -257,7 +259,7 @@ impl Reply {
     fn send(self) -> Response<Body> {
         let length = self.body.len();
         let body = BodyExt::boxed(http_body_util::Full::new(Bytes::from(self.body)).map_err(|never| match never {}));
-        respond(self.status, &self.headers, length, body)
+        respond(self.status, &self.headers, Some(length), body)
     }
 
     async fn send_with(mut self, fault: Fault) -> Response<Body> {
@@ -289,6 +291,10 @@ impl Reply {
                 self.send()
             }
             Fault::Body(body) => Self { status: StatusCode::OK, headers: Vec::new(), body }.send(),
+            Fault::Chunked => {
+                let frames = stream::iter([Ok(Frame::data(Bytes::from(self.body)))]);
+                respond(self.status, &self.headers, None, BodyExt::boxed(StreamBody::new(frames)))
+            }
         }
     }
 
@@ -307,20 +313,26 @@ impl Reply {
                 }
             }
         });
-        respond(self.status, &self.headers, length, BodyExt::boxed(StreamBody::new(Box::pin(frames))))
+        respond(self.status, &self.headers, Some(length), BodyExt::boxed(StreamBody::new(Box::pin(frames))))
     }
 }
 
 /// How long a truncated answer's bytes have to reach the client before the connection closes.
 const CUT_AFTER: Duration = Duration::from_millis(20);
 
-fn respond(status: StatusCode, headers: &[(header::HeaderName, String)], length: usize, body: Body) -> Response<Body> {
+/// An answer that says how long its body is, if that is known.
+fn respond(
+    status: StatusCode,
+    headers: &[(header::HeaderName, String)],
+    length: Option<usize>,
+    body: Body,
+) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     for (name, value) in headers {
         response.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header made by the registry"));
     }
-    if status != StatusCode::NOT_MODIFIED {
+    if let Some(length) = length.filter(|_| status != StatusCode::NOT_MODIFIED) {
         response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     response

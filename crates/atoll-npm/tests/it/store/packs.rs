@@ -34,7 +34,6 @@ fn read_package(store: &Store, integrity: &Integrity, form: Form) -> Tree {
         let (opened, offset, length) = package.open(index).unwrap();
         let mut content = vec![0; usize::try_from(length).unwrap()];
         opened.read_exact_at(&mut content, offset).unwrap();
-        assert_eq!(blake3::hash(&content), blake3::Hash::from_bytes(file.content), "{}", file.path);
         tree.insert(file.path.clone(), (content, file.executable));
     }
     tree
