@@ -25,7 +25,7 @@ pub const EXTENSION_BYTES_MAX: u64 = 64 << 10;
 pub const PATH_BYTES_MAX: usize = 4096;
 
 /// Bytes of an archive that are decompressed at once where it is not decompressed as a whole.
-const PIECE_BYTES: u64 = 256 << 10;
+const PIECE_BYTES: u64 = 128 << 10;
 
 const _: () = assert!(ENTRY_BYTES_MAX < UNPACKED_BYTES_MAX && (PATH_BYTES_MAX as u64) < EXTENSION_BYTES_MAX);
 
