@@ -81,9 +81,7 @@ impl BufRead for Arriving {
 
 impl Read for Arriving {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let there = self.fill_buf()?;
-        let count = buffer.len().min(there.len());
-        buffer[..count].copy_from_slice(&there[..count]);
+        let count = self.fill_buf()?.read(buffer)?;
         self.consume(count);
         Ok(count)
     }

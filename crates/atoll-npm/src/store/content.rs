@@ -1,7 +1,7 @@
 //! What says that a file has the content that was stored: a keyed hash, which this machine alone can make.
 //!
 //! It is HighwayHash, of 256 bits. An index is believed only with a proof made with the machine's key, so a hash that anybody
-//! could make would say nothing more; and this one takes a third of BLAKE3's time, or less where there is no AVX-512.
+//! could make would say nothing more; and this one takes a quarter of BLAKE3's time where there is no AVX-512.
 
 use std::fmt;
 

@@ -144,14 +144,14 @@ impl Store {
 
     fn check(&self, found: &Found) -> Result<Good, Problem> {
         let (package, _) = self.examine(found).ok_or(Problem::NotBelieved)?;
-        let mut source = Source::new();
+        let (mut source, contents) = (Source::new(), self.key.contents());
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut good = Good { files: 0, bytes: 0 };
         for index in in_place_order(&package) {
             let file = &package.files()[index];
             let file_problem = |error: io::Error| Problem::File { path: file.path.clone(), error: error.to_string() };
             let content = source.content(&package, index).map_err(file_problem)?;
-            let hash = hash(content, file.bytes, self.key.contents().hasher(), &mut buffer).map_err(file_problem)?;
+            let hash = hash(content, file.bytes, contents.hasher(), &mut buffer).map_err(file_problem)?;
             if hash != file.content {
                 return Err(Problem::Content { path: file.path.clone() });
             }
